@@ -1,0 +1,233 @@
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { GantryError } from '../domain/errors.ts';
+
+export const roleNames = ['rest', 'executor', 'broker', 'recorder', 'scheduler'] as const;
+export type RoleName = (typeof roleNames)[number];
+
+/** Everything a process of the product needs to know; made once by `loadConfig` and handed down. */
+export interface Config {
+  /** Unique name of this process among all that share the database; shown as manager_name. */
+  instanceName: string;
+  roles: readonly RoleName[];
+  /** Directory for the embedded database, files, keys and logs. */
+  dataDir: string;
+  http: {
+    host: string;
+    port: number;
+    /** How clients and operations reach the REST service, e.g. `https://manager.example.com`. */
+    publicUrl: string | undefined;
+    /** Largest accepted upload in bytes. */
+    maxUploadBytes: number;
+  };
+  database: {
+    /** `embedded` or a postgres:// URL. */
+    url: string;
+    poolSize: number;
+  };
+  amqp: {
+    /** `memory:` or an amqp(s):// URL of the `/` vhost. */
+    url: string;
+    /** http(s)://user:password@host:port of the RabbitMQ management API; needed for tenants' vhosts. */
+    managementUrl: string | undefined;
+    tlsCaFile: string | undefined;
+  };
+  files: {
+    root: string;
+  };
+  security: {
+    /** 32 random bytes, base64; encrypts secrets and broker passwords. */
+    keyFile: string;
+    adminPasswordFile: string;
+  };
+  imports: {
+    /** Hosts that blueprint imports and archive URLs may be fetched from; `*` = any public address. */
+    allowedHosts: readonly string[];
+  };
+  executor: {
+    maxExecutions: number;
+    /** Seconds after which a process without heartbeat counts as dead. */
+    staleAfterSeconds: number;
+  };
+  broker: {
+    maxOperations: number;
+    /** Time limit in seconds of an operation that has none of its own. */
+    defaultOperationTimeout: number;
+  };
+  log: {
+    level: 'error' | 'warn' | 'info' | 'debug';
+    format: 'json' | 'text';
+    file: string | undefined;
+  };
+}
+
+/** Where a setting comes from besides the command line. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface ConfigOverrides {
+  roles?: readonly string[];
+  dataDir?: string;
+  host?: string;
+  port?: number;
+  database?: string;
+  amqp?: string;
+  adminPasswordFile?: string;
+  logLevel?: string;
+  logFormat?: string;
+  logFile?: string;
+}
+
+function refuse(message: string): never {
+  throw new GantryError('bad_parameters_error', message);
+}
+
+function integer(name: string, text: string | undefined, fallback: number, minimum: number, maximum: number): number {
+  if (text === undefined || text === '') {
+    return fallback;
+  }
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < minimum || value > maximum) {
+    refuse(`${name} must be a whole number from ${minimum} to ${maximum}, got "${text}"`);
+  }
+  return value;
+}
+
+function oneOf<Choice extends string>(name: string, text: string, choices: readonly Choice[]): Choice {
+  const found = choices.find((choice) => choice === text);
+  return found ?? refuse(`${name} must be one of ${choices.join(', ')}, got "${text}"`);
+}
+
+function url(name: string, text: string, protocols: readonly string[]): string {
+  if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol)) {
+    refuse(`${name} must be a URL starting with ${protocols.map((entry) => `${entry}//`).join(' or ')}`);
+  }
+  return text;
+}
+
+/** Every environment variable the product reads, with what it sets. Unknown GANTRY_ variables are refused. */
+export const environmentVariables: Readonly<Record<string, string>> = {
+  GANTRY_INSTANCE: 'name of this process, unique among all that share the database',
+  GANTRY_ROLES: 'comma separated roles to run: rest, executor, broker, recorder, scheduler',
+  GANTRY_DATA: 'data directory',
+  GANTRY_HOST: 'address to listen on',
+  GANTRY_PORT: 'port to listen on; 0 picks a free one',
+  GANTRY_PUBLIC_URL: 'how clients and operations reach the REST service',
+  GANTRY_MAX_UPLOAD_BYTES: 'largest accepted upload',
+  GANTRY_DATABASE_POOL: 'database connections of this process',
+  GANTRY_AMQP_MANAGEMENT_URL: 'RabbitMQ management API',
+  GANTRY_AMQP_CA_FILE: 'certificate authority of the broker',
+  GANTRY_FILES: 'directory of the file server',
+  GANTRY_KEY_FILE: 'file with the key that encrypts secrets',
+  GANTRY_ADMIN_PASSWORD_FILE: 'file the first admin password is read from or written to',
+  GANTRY_IMPORT_HOSTS: 'comma separated hosts that imports may be fetched from; * = any public host',
+  GANTRY_MAX_EXECUTIONS: 'executions one executor drives at once',
+  GANTRY_STALE_AFTER: 'seconds without heartbeat after which a process counts as dead',
+  GANTRY_MAX_OPERATIONS: 'operations one broker role runs at once',
+  GANTRY_OPERATION_TIMEOUT: 'time limit in seconds of an operation that has none of its own',
+  GANTRY_LOG_LEVEL: 'error, warn, info or debug',
+  GANTRY_LOG_FORMAT: 'json or text',
+  GANTRY_LOG_FILE: 'log file; standard error when absent',
+};
+
+/** Variables the command line client and tests read themselves. */
+const foreignVariables = new Set([
+  'GANTRY_PROFILE_DIR',
+  'GANTRY_URL',
+  'GANTRY_USERNAME',
+  'GANTRY_PASSWORD',
+  'GANTRY_TOKEN',
+  'GANTRY_TENANT',
+  'GANTRY_CA_FILE',
+]);
+
+function refuseUnknownVariables(environment: Environment): void {
+  for (const name of Object.keys(environment)) {
+    if (
+      name.startsWith('GANTRY_') &&
+      !(name in environmentVariables) &&
+      !foreignVariables.has(name) &&
+      !name.startsWith('GANTRY_TEST_')
+    ) {
+      refuse(`Unknown environment variable ${name}; known are ${Object.keys(environmentVariables).join(', ')}`);
+    }
+  }
+}
+
+function parseRoles(names: readonly string[]): readonly RoleName[] {
+  if (names.length === 0) {
+    return roleNames;
+  }
+  return [...new Set(names.map((name) => oneOf('roles', name.trim(), roleNames)))];
+}
+
+/**
+ * Joins defaults, environment and command line into the configuration of this process.
+ * @throws GantryError bad_parameters_error naming the setting that is wrong
+ */
+export function loadConfig(environment: Environment, overrides: ConfigOverrides = {}): Config {
+  refuseUnknownVariables(environment);
+  const dataDir = resolve(overrides.dataDir ?? environment['GANTRY_DATA'] ?? 'var');
+  const database = overrides.database ?? environment['DATABASE_URL'] ?? 'embedded';
+  const amqp = overrides.amqp ?? environment['AMQP_URL'] ?? 'memory:';
+  const roles = overrides.roles ?? environment['GANTRY_ROLES']?.split(',').filter(Boolean) ?? [];
+  return {
+    instanceName: environment['GANTRY_INSTANCE'] ?? `${hostname()}-${process.pid}`,
+    roles: parseRoles(roles),
+    dataDir,
+    http: {
+      host: overrides.host ?? environment['GANTRY_HOST'] ?? '127.0.0.1',
+      port: overrides.port ?? integer('GANTRY_PORT', environment['GANTRY_PORT'], 8080, 0, 65535),
+      publicUrl: environment['GANTRY_PUBLIC_URL'],
+      maxUploadBytes: integer(
+        'GANTRY_MAX_UPLOAD_BYTES',
+        environment['GANTRY_MAX_UPLOAD_BYTES'],
+        1024 ** 3,
+        1024,
+        2 ** 40,
+      ),
+    },
+    database: {
+      url: database === 'embedded' ? database : url('The database URL', database, ['postgres:', 'postgresql:']),
+      poolSize: integer('GANTRY_DATABASE_POOL', environment['GANTRY_DATABASE_POOL'], 10, 2, 200),
+    },
+    amqp: {
+      url: url('The broker URL', amqp, ['amqp:', 'amqps:', 'memory:']),
+      managementUrl: environment['GANTRY_AMQP_MANAGEMENT_URL'],
+      tlsCaFile: environment['GANTRY_AMQP_CA_FILE'],
+    },
+    files: { root: environment['GANTRY_FILES'] ?? join(dataDir, 'files') },
+    security: {
+      keyFile: environment['GANTRY_KEY_FILE'] ?? join(dataDir, 'secret.key'),
+      adminPasswordFile:
+        overrides.adminPasswordFile ?? environment['GANTRY_ADMIN_PASSWORD_FILE'] ?? join(dataDir, 'admin-password'),
+    },
+    imports: { allowedHosts: (environment['GANTRY_IMPORT_HOSTS'] ?? '').split(',').filter(Boolean) },
+    executor: {
+      maxExecutions: integer('GANTRY_MAX_EXECUTIONS', environment['GANTRY_MAX_EXECUTIONS'], 1000, 1, 100_000),
+      staleAfterSeconds: integer('GANTRY_STALE_AFTER', environment['GANTRY_STALE_AFTER'], 6, 2, 3600),
+    },
+    broker: {
+      maxOperations: integer('GANTRY_MAX_OPERATIONS', environment['GANTRY_MAX_OPERATIONS'], 200, 1, 10_000),
+      defaultOperationTimeout: integer(
+        'GANTRY_OPERATION_TIMEOUT',
+        environment['GANTRY_OPERATION_TIMEOUT'],
+        24 * 3600,
+        1,
+        30 * 24 * 3600,
+      ),
+    },
+    log: {
+      level: oneOf('The log level', overrides.logLevel ?? environment['GANTRY_LOG_LEVEL'] ?? 'info', [
+        'error',
+        'warn',
+        'info',
+        'debug',
+      ]),
+      format: oneOf('The log format', overrides.logFormat ?? environment['GANTRY_LOG_FORMAT'] ?? 'text', [
+        'json',
+        'text',
+      ]),
+      file: overrides.logFile ?? environment['GANTRY_LOG_FILE'],
+    },
+  };
+}
