@@ -1,27 +1,128 @@
-/** Where in a blueprint an error was found. */
-export interface DslErrorPlace {
-  /** Numeric code of the error catalogue; classes outside the parser's own family have none. */
-  code?: number;
-  /** Dotted path of the element, e.g. `node_templates.vm.properties.ip`. */
-  path?: string;
+/**
+ * Errors of the blueprint language. Each carries the class name and numeric code that Cloudify's parser gave the same
+ * mistake, because clients and tests look at those, and the place in the source where the mistake is written.
+ */
+
+/** Class names under which clients know the errors of the language. */
+export type DslErrorClass =
+  | 'DSLParsingException'
+  | 'DSLParsingLogicException'
+  | 'DSLParsingFormatException'
+  | 'DSLParsingInputTypeException'
+  | 'InvalidBlueprintImport'
+  | 'ResolverInstantiationError'
+  | 'ConstraintException'
+  | 'FunctionValidationError'
+  | 'FunctionEvaluationError'
+  | 'EvaluationRecursionLimitReached'
+  | 'UnknownInputError'
+  | 'MissingRequiredInputError'
+  | 'InputEvaluationError'
+  | 'UnknownSecretError'
+  | 'UnsupportedGetSecretError'
+  | 'UnknownSysEntityError'
+  | 'UnknownSysPropertyError'
+  | 'NonRecoverableError'
+  | 'IllegalConnectedToConnectionType'
+  | 'UnsupportedRelationship'
+  | 'IllegalAllToOneState'
+  | 'UnsupportedAllToOneInGroup'
+  | 'ValueError'
+  | 'KeyError'
+  | 'TypeError'
+  | 'IndexError'
+  | 'RuntimeError';
+
+/** Where in the sources an error is. `line` counts from 1, `column` from 0. */
+export interface SourceLocation {
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+  /** Dotted path of the element, such as `node_templates.vm.relationships.0.target`. */
+  readonly path?: string;
+  /** The source line and, under it, a caret below the column. */
+  readonly excerpt?: string;
+  /** The value found there, as text. */
+  readonly value?: string;
 }
 
-/**
- * A blueprint, its inputs or one of its functions is wrong.
- *
- * `className` is the error class clients know from Cloudify 7 (e.g. `DSLParsingLogicException`, `ValueError`), kept as
- * data because clients tell errors apart by class and code, not by text.
- */
-export class DslError extends Error {
-  readonly className: string;
-  readonly code: number | undefined;
-  readonly path: string | undefined;
+export interface DslErrorOptions {
+  readonly code?: number | undefined;
+  readonly location?: SourceLocation | undefined;
+  /** What to do about it, one sentence; usually the nearest known name. */
+  readonly remedy?: string | undefined;
+  readonly cause?: unknown;
+}
 
-  constructor(className: string, message: string, place: DslErrorPlace = {}) {
-    super(message);
-    this.name = 'DslError';
+/** A mistake in a blueprint or in what was given to it. */
+export class DslError extends Error {
+  override readonly name = 'DslError';
+  readonly className: DslErrorClass;
+  readonly code: number | undefined;
+  location: SourceLocation | undefined;
+  remedy: string | undefined;
+  /** Further, independent mistakes found in the same run; this error is the first of them. */
+  others: readonly DslError[] = [];
+
+  constructor(className: DslErrorClass, message: string, options: DslErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.className = className;
-    this.code = place.code;
-    this.path = place.path;
+    this.code = options.code;
+    this.location = options.location;
+    this.remedy = options.remedy;
   }
+
+  /** Whether the blueprint itself is wrong (state `invalid`), not the attempt to parse it (`failed_parsing`). */
+  get isInvalidBlueprint(): boolean {
+    return this.className.startsWith('DSLParsing') || this.className === 'InvalidBlueprintImport';
+  }
+
+  /** The message with place, excerpt and remedy, and the other mistakes of the same run below it. */
+  describe(): string {
+    const own = [this.message, ...placeLines(this.location), ...(this.remedy ? [`  hint: ${this.remedy}`] : [])];
+    return [own.join('\n'), ...this.others.map((other) => other.describe())].join('\n\n');
+  }
+}
+
+function placeLines(location: SourceLocation | undefined): string[] {
+  if (!location) {
+    return [];
+  }
+  const lines: string[] = [];
+  if (location.file !== undefined) {
+    lines.push(`  in: ${location.file}`);
+  }
+  if (location.line !== undefined) {
+    lines.push(`  in line: ${String(location.line)}, column: ${String(location.column ?? 0)}`);
+  }
+  if (location.path) {
+    lines.push(`  path: ${location.path}`);
+  }
+  if (location.value !== undefined) {
+    lines.push(`  value: ${location.value}`);
+  }
+  if (location.excerpt !== undefined) {
+    lines.push(...location.excerpt.split('\n').map((line) => `    ${line}`));
+  }
+  return lines;
+}
+
+/** A `DSLParsingLogicException`: the blueprint is well formed but contradicts itself. */
+export function logicError(code: number, message: string, options: Omit<DslErrorOptions, 'code'> = {}): DslError {
+  return new DslError('DSLParsingLogicException', message, { ...options, code });
+}
+
+/** A `DSLParsingFormatException`: the blueprint does not have the shape the language asks for. */
+export function formatError(code: number, message: string, options: Omit<DslErrorOptions, 'code'> = {}): DslError {
+  return new DslError('DSLParsingFormatException', message, { ...options, code });
+}
+
+/** A `DSLParsingInputTypeException`: a text or an input that cannot be taken. */
+export function inputTypeError(code: number, message: string, options: Omit<DslErrorOptions, 'code'> = {}): DslError {
+  return new DslError('DSLParsingInputTypeException', message, { ...options, code });
+}
+
+/** A plain `DSLParsingException`. */
+export function parsingError(code: number, message: string, options: Omit<DslErrorOptions, 'code'> = {}): DslError {
+  return new DslError('DSLParsingException', message, { ...options, code });
 }
