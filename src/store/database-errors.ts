@@ -1,0 +1,87 @@
+/** What went wrong in the database, in terms callers decide on. */
+import { GantryError } from '../domain/errors.ts';
+
+interface CodedError extends Error {
+  code: string;
+  constraint?: string;
+}
+
+function isCoded(error: unknown): error is CodedError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string';
+}
+
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENOENT',
+]);
+const serverCodes = new Set([
+  '53300', // too many connections
+  '57P01', // administrator shuts the server down
+  '57P02', // the server crashed
+  '57P03', // the server starts up or stops
+]);
+const conflictCodes = new Set([
+  '40001', // serialization failure
+  '40P01', // deadlock
+]);
+const connectionLostTexts = [
+  'Connection terminated',
+  'Client has encountered a connection error',
+  'timeout exceeded when trying to connect',
+  'timeout expired',
+];
+
+/** Whether the database was not reachable or went away, so that the same call may succeed later. */
+export function isConnectionError(error: unknown): boolean {
+  if (error instanceof AggregateError) {
+    return error.errors.some(isConnectionError);
+  }
+  if (isCoded(error)) {
+    return networkCodes.has(error.code) || serverCodes.has(error.code) || error.code.startsWith('08');
+  }
+  return error instanceof Error && connectionLostTexts.some((text) => error.message.includes(text));
+}
+
+/** Whether two transactions met each other and running this one again will do. */
+export function isSerializationConflict(error: unknown): boolean {
+  return isCoded(error) && conflictCodes.has(error.code);
+}
+
+/** Whether repeating the same work later may succeed. */
+export function isRetryable(error: unknown): boolean {
+  return isConnectionError(error) || isSerializationConflict(error);
+}
+
+/** Whether a row with the same key exists; `constraint` narrows it to one unique constraint. */
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  return isCoded(error) && error.code === '23505' && (constraint === undefined || error.constraint === constraint);
+}
+
+/** Whether a row that others refer to is missing or was to be removed. */
+export function isForeignKeyViolation(error: unknown, constraint?: string): boolean {
+  return (
+    isCoded(error) &&
+    ['23503', '23001'].includes(error.code) &&
+    (constraint === undefined || error.constraint === constraint)
+  );
+}
+
+/** Turns a lost database into the refusal clients know how to wait for; anything else is returned unchanged. */
+export function asUnavailable(error: unknown): unknown {
+  return isConnectionError(error)
+    ? new GantryError(
+        'manager_unavailable',
+        'The database is not reachable at the moment; try again in a few seconds',
+        {
+          cause: error,
+        },
+      )
+    : error;
+}

@@ -1,0 +1,304 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import knexModule from 'knex';
+import type { Knex } from 'knex';
+import pg from 'pg';
+import { coerceError } from '../domain/errors.ts';
+import type { Logger } from '../log/logger.ts';
+import { isConnectionError, isSerializationConflict } from './database-errors.ts';
+import { Listener } from './listener.ts';
+import type { NotificationHandler } from './listener.ts';
+import type { Actor, Session, Transaction } from './session.ts';
+
+export interface DatabaseOptions {
+  /** postgres:// URL. */
+  url: string;
+  /** Most connections held at once. */
+  poolSize: number;
+  log: Logger;
+  /** Shown in pg_stat_activity. */
+  applicationName?: string;
+  /** Milliseconds after which the server gives a statement up; 0 = never. Default one minute. */
+  statementTimeout?: number;
+  /** Milliseconds to go on trying to reach the server at start. Default 30 seconds. */
+  connectTimeout?: number;
+}
+
+/** Builds statements; it has no connection of its own, a session runs what it built. */
+export const build: Knex = knexModule({ client: 'pg' });
+
+const types = new pg.TypeOverrides();
+// storage ids and counts stay far below 2^53
+types.setTypeParser(pg.types.builtins.INT8, Number);
+
+const statementNames = new Map<string, string>();
+
+function statementName(text: string): string {
+  let name = statementNames.get(text);
+  if (name === undefined) {
+    name = createHash('sha256').update(text).digest('hex').slice(0, 32);
+    statementNames.set(text, name);
+  }
+  return name;
+}
+
+const maximumAttempts = 5;
+
+type Runner = Pick<pg.ClientBase, 'query'>;
+
+abstract class Statements {
+  protected abstract runner(): Runner;
+
+  async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const result = await this.runner().query<Row>({ text, values: [...values] });
+    return result.rows;
+  }
+
+  async prepared<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const result = await this.runner().query<Row>({ name: statementName(text), text, values: [...values] });
+    return result.rows;
+  }
+
+  async run<Row extends object>(builder: Knex.QueryBuilder): Promise<Row[]> {
+    const { sql, bindings } = builder.toSQL().toNative();
+    return this.query<Row>(sql, bindings);
+  }
+}
+
+class ClientTransaction extends Statements implements Transaction {
+  readonly tasks: (() => void | Promise<void>)[] = [];
+  readonly #client: pg.PoolClient;
+
+  constructor(client: pg.PoolClient) {
+    super();
+    this.#client = client;
+  }
+
+  protected override runner(): Runner {
+    return this.#client;
+  }
+
+  async transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
+    return work(this);
+  }
+
+  afterCommit(task: () => void | Promise<void>): void {
+    this.tasks.push(task);
+  }
+}
+
+function beginStatement(actor: Actor | undefined): string {
+  if (!actor) {
+    return 'begin';
+  }
+  const username = pg.escapeLiteral(actor.username);
+  const executionId = pg.escapeLiteral(actor.executionId ?? '');
+  return `begin; set local gantry.username = ${username}; set local gantry.execution_id = ${executionId}`;
+}
+
+/**
+ * The connection pool of a process. Survives restarts of PostgreSQL: calls that meet one fail with an error for which
+ * `isConnectionError` holds, later calls connect anew.
+ */
+export class Database extends Statements implements Session {
+  readonly #pool: pg.Pool;
+  readonly #listener: Listener;
+  readonly #log: Logger;
+  readonly #options: DatabaseOptions;
+
+  constructor(options: DatabaseOptions) {
+    super();
+    this.#options = options;
+    this.#log = options.log;
+    this.#pool = new pg.Pool({ ...this.clientConfig(), max: options.poolSize, idleTimeoutMillis: 30_000 });
+    this.#pool.on('error', (error) => this.#log.warn('An idle database connection was lost', { error }));
+    this.#listener = new Listener(() => new pg.Client(this.clientConfig()), options.log);
+  }
+
+  /** Settings for a connection outside the pool, e.g. one that holds a lock for a long time. */
+  clientConfig(): pg.ClientConfig {
+    return {
+      connectionString: this.#options.url,
+      application_name: this.#options.applicationName ?? 'gantry',
+      connectionTimeoutMillis: 10_000,
+      statement_timeout: this.#options.statementTimeout ?? 60_000,
+      keepAlive: true,
+      // compilation of plans costs more than it saves on short statements
+      options: '-c jit=off -c timezone=UTC',
+      types,
+    };
+  }
+
+  protected override runner(): Runner {
+    return this.#pool as unknown as Runner;
+  }
+
+  async transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
+    return this.transactionAs(undefined, work);
+  }
+
+  /**
+   * Like `transaction`, with `actor` recorded in the audit log. Work that lost against another transaction (deadlock,
+   * serialization) runs again, so it must not keep state of its own between runs.
+   */
+  async transactionAs<Result>(
+    actor: Actor | undefined,
+    work: (transaction: Transaction) => Promise<Result>,
+  ): Promise<Result> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#attempt(actor, work);
+      } catch (error) {
+        if (!isSerializationConflict(error) || attempt === maximumAttempts) {
+          throw error;
+        }
+        await delay(attempt * 10);
+      }
+    }
+  }
+
+  async #attempt<Result>(
+    actor: Actor | undefined,
+    work: (transaction: Transaction) => Promise<Result>,
+  ): Promise<Result> {
+    const client = await this.#pool.connect();
+    const transaction = new ClientTransaction(client);
+    let broken: Error | undefined;
+    let result: Result;
+    const lost = (error: Error): void => {
+      broken = error;
+    };
+    client.on('error', lost);
+    try {
+      await client.query(beginStatement(actor));
+      result = await work(transaction);
+      await client.query('commit');
+    } catch (error) {
+      await client.query('rollback').catch((failure: unknown) => {
+        broken = coerceError(failure);
+      });
+      throw error;
+    } finally {
+      client.removeListener('error', lost);
+      client.release(broken);
+    }
+    await this.#afterCommit(transaction);
+    return result;
+  }
+
+  async #afterCommit(transaction: ClientTransaction): Promise<void> {
+    for (const task of transaction.tasks) {
+      try {
+        await task();
+      } catch (error) {
+        this.#log.error('Work after a commit failed', { error });
+      }
+    }
+  }
+
+  /** A session whose changes the audit log attributes to `actor`. */
+  actingAs(actor: Actor): Session {
+    return new ActorSession(this, actor);
+  }
+
+  /**
+   * Calls `handler` for every notification on `channel` from the time the promise resolves.
+   * @param handler gets the payload, or undefined when notifications may have been missed (the connection was lost
+   *   and is back): look for yourself then
+   * @returns a function that ends it
+   */
+  async listen(channel: string, handler: NotificationHandler): Promise<() => Promise<void>> {
+    return this.#listener.listen(channel, handler);
+  }
+
+  /**
+   * Waits until the server answers.
+   * @throws Error with one clear sentence when it does not within the connect timeout, or refuses the credentials
+   */
+  async waitUntilReady(signal?: AbortSignal): Promise<void> {
+    const deadline = Date.now() + (this.#options.connectTimeout ?? 30_000);
+    for (let pause = 50; ; pause = Math.min(pause * 2, 2000)) {
+      try {
+        await this.query('select 1');
+        return;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!isConnectionError(error) || Date.now() + pause > deadline) {
+          throw unreachable(this.#options.url, error);
+        }
+        this.#log.info('The database does not answer yet', { reason: coerceError(error).message });
+        await delay(pause, undefined, signal ? { signal } : {});
+      }
+    }
+  }
+
+  /** Waits for running statements and closes every connection. */
+  async close(): Promise<void> {
+    await this.#listener.close();
+    await this.#pool.end();
+  }
+}
+
+const changing = /^\s*(?:insert|update|delete|with|truncate|merge)\b/i;
+
+class ActorSession implements Session {
+  readonly #database: Database;
+  readonly #actor: Actor;
+
+  constructor(database: Database, actor: Actor) {
+    this.#database = database;
+    this.#actor = actor;
+  }
+
+  async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return changing.test(text)
+      ? this.transaction((transaction) => transaction.query<Row>(text, values))
+      : this.#database.query<Row>(text, values);
+  }
+
+  async prepared<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return changing.test(text)
+      ? this.transaction((transaction) => transaction.prepared<Row>(text, values))
+      : this.#database.prepared<Row>(text, values);
+  }
+
+  async run<Row extends object>(builder: Knex.QueryBuilder): Promise<Row[]> {
+    const { sql, bindings } = builder.toSQL().toNative();
+    return this.query<Row>(sql, bindings);
+  }
+
+  async transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
+    return this.#database.transactionAs(this.#actor, work);
+  }
+}
+
+/** The URL without its password, fit for messages. */
+export function withoutPassword(url: string): string {
+  if (!URL.canParse(url)) {
+    return 'the configured URL';
+  }
+  const parsed = new URL(url);
+  parsed.password = '';
+  parsed.search = '';
+  return parsed.toString();
+}
+
+function unreachable(url: string, error: unknown): Error {
+  const reason = error instanceof AggregateError ? error.errors.map(String).join('; ') : coerceError(error).message;
+  return new Error(
+    `Cannot use the database at ${withoutPassword(url)}: ${reason}. Check that PostgreSQL runs there and that the DATABASE_URL is right.`,
+    { cause: error },
+  );
+}
+
+/** Opens the database and waits until it answers. */
+export async function connectDatabase(options: DatabaseOptions, signal?: AbortSignal): Promise<Database> {
+  const database = new Database(options);
+  try {
+    await database.waitUntilReady(signal);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return database;
+}

@@ -1,0 +1,27 @@
+/** What every store function takes: something that runs statements, inside a transaction or not. */
+import type { Knex } from 'knex';
+
+/** Who is behind a change, for the audit log. */
+export interface Actor {
+  username: string;
+  executionId?: string;
+}
+
+export interface Session {
+  /** Runs a statement as it is; right for statements built at run time. */
+  query<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** Runs a statement that PostgreSQL parses once per connection; right for constant texts on hot paths. */
+  prepared<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** Runs what a knex builder describes. */
+  run<Row extends object>(builder: Knex.QueryBuilder): Promise<Row[]>;
+  /**
+   * Runs `work` in one transaction: committed when it resolves, rolled back when it throws. Within a transaction it
+   * just joins that one.
+   */
+  transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result>;
+}
+
+export interface Transaction extends Session {
+  /** Runs `task` after the commit, never after a rollback. What it throws is logged, not passed on. */
+  afterCommit(task: () => void | Promise<void>): void;
+}
