@@ -1,0 +1,7 @@
+/**
+ * Every file of src/ that is started as a program of its own: the command, worker threads and child processes.
+ * Key: name of the bundle in dist/ without `.js`; value: source file.
+ */
+export const entryPoints = {
+  gantry: 'src/main.ts',
+};
