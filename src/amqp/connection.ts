@@ -1,0 +1,228 @@
+import type { ChannelModel } from 'amqplib';
+import { coerceError } from '../domain/errors.ts';
+import type { Logger } from '../log/logger.ts';
+import { startConsumer } from './consumer.ts';
+import type { Consumer, ConsumerOptions } from './consumer.ts';
+import { Publisher } from './publisher.ts';
+import type { OutgoingMessage, PublishOptions } from './publisher.ts';
+import { describeAddress, openConnection, parseBrokerUrl } from './transport.ts';
+import type { BrokerAddress, ConnectionUser } from './transport.ts';
+
+export interface BrokerConnectionOptions {
+  /** `memory:` or amqp(s)://user:password@host:port/vhost. */
+  url: string;
+  log: Logger;
+  /** Shown in the broker's list of connections. */
+  name: string;
+  /** PEM file of the broker's certificate authority. */
+  tlsCaFile?: string | undefined;
+}
+
+const firstDelay = 100;
+const longestDelay = 10_000;
+
+/**
+ * A connection to one vhost of the broker that repairs itself: it may be made while the broker is down, and after a
+ * loss it reconnects with growing, jittered delays, resubscribes consumers and repeats unconfirmed publishes.
+ */
+export class BrokerConnection {
+  readonly #address: BrokerAddress;
+  readonly #options: BrokerConnectionOptions;
+  readonly #log: Logger;
+  readonly #users = new Set<ConnectionUser>();
+  readonly #publisher: Publisher;
+  readonly #vhosts = new Map<string, BrokerConnection>();
+  readonly #waiting = new Set<() => void>();
+  #model: ChannelModel | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #attempts = 0;
+  #isClosed = false;
+  #opening: Promise<void>;
+
+  constructor(options: BrokerConnectionOptions, vhost?: string) {
+    const address = parseBrokerUrl(options.url, options.tlsCaFile);
+    this.#address = vhost === undefined ? address : { ...address, vhost };
+    this.#options = options;
+    this.#log = options.log.child({ broker: describeAddress(this.#address) });
+    this.#publisher = new Publisher(this.#log, this.#address.kind);
+    this.#users.add(this.#publisher);
+    this.#opening = this.#open();
+  }
+
+  /** Whether messages can be sent right now. */
+  get isConnected(): boolean {
+    return this.#model !== undefined;
+  }
+
+  /** Whether this is the in-process broker, which keeps nothing over a restart and takes no agents. */
+  get isInMemory(): boolean {
+    return this.#address.kind === 'memory';
+  }
+
+  /**
+   * Waits for the (next) moment of being connected.
+   * @throws Error when the connection is closed meanwhile
+   */
+  async whenConnected(): Promise<void> {
+    while (!this.isConnected) {
+      if (this.#isClosed) {
+        throw new Error(`The connection to ${describeAddress(this.#address)} is closed`);
+      }
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+  }
+
+  /**
+   * Sends one persistent message and waits until the broker has it.
+   * @throws UnroutableError for a `mandatory` message without a queue
+   * @throws BrokerUnavailableError with `whenDown: 'fail'` while disconnected, or when the connection is closed
+   */
+  async publish(message: OutgoingMessage, options?: PublishOptions): Promise<void> {
+    await this.#publisher.publish(message, options);
+  }
+
+  /**
+   * Sends many messages at once, in order.
+   * @returns one outcome per message, in the same order: undefined when the broker has it, the error otherwise
+   */
+  async publishAll(
+    messages: readonly OutgoingMessage[],
+    options?: PublishOptions,
+  ): Promise<readonly (Error | undefined)[]> {
+    const settled = await Promise.allSettled(messages.map((message) => this.#publisher.publish(message, options)));
+    return settled.map((outcome) => (outcome.status === 'fulfilled' ? undefined : coerceError(outcome.reason)));
+  }
+
+  /** Consumes a queue until the consumer is stopped; survives reconnects. */
+  consume<Body>(options: ConsumerOptions<Body>): Consumer {
+    return startConsumer(this, this.#log, options);
+  }
+
+  /** Registers something to be set up on every (re)connection; called at once when connected. */
+  addUser(user: ConnectionUser): void {
+    this.#users.add(user);
+    if (this.#model) {
+      user.connected(this.#model);
+    }
+  }
+
+  /** Counterpart of `addUser`. */
+  removeUser(user: ConnectionUser): void {
+    this.#users.delete(user);
+  }
+
+  /**
+   * Runs declarations (queues, exchanges, deletions) on a channel of their own.
+   * @throws what the broker refuses with; the channel is gone then, the connection is not
+   */
+  async withChannel<Result>(work: (channel: Awaited<ReturnType<ChannelModel['createChannel']>>) => Promise<Result>) {
+    await this.whenConnected();
+    const channel = await this.#model!.createChannel();
+    // an unlistened 'error' event would end the process; the failing call itself reports it
+    channel.on('error', () => undefined);
+    try {
+      return await work(channel);
+    } finally {
+      await Promise.resolve(channel.close()).catch(() => undefined);
+    }
+  }
+
+  /** The connection to another vhost of the same broker with the same user; closed together with this one. */
+  forVhost(vhost: string): BrokerConnection {
+    const known = this.#vhosts.get(vhost);
+    if (known) {
+      return known;
+    }
+    const connection = new BrokerConnection(this.#options, vhost);
+    this.#vhosts.set(vhost, connection);
+    return connection;
+  }
+
+  /** Stops consumers, fails what is still unsent and disconnects. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#retryTimer);
+    await Promise.all([...this.#vhosts.values()].map((connection) => connection.close()));
+    await this.#opening;
+    for (const user of this.#users) {
+      user.closed();
+    }
+    const model = this.#model;
+    this.#model = undefined;
+    this.#wake();
+    await Promise.resolve(model?.close()).catch(() => undefined);
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const model = await openConnection(this.#address, this.#options.name);
+      if (this.#isClosed) {
+        await Promise.resolve(model.close()).catch(() => undefined);
+        return;
+      }
+      this.#adopt(model);
+    } catch (thrown) {
+      this.#retry(coerceError(thrown));
+    }
+  }
+
+  #adopt(model: ChannelModel): void {
+    let reason = new Error('The broker closed the connection');
+    model.on('error', (error: Error) => {
+      reason = error;
+    });
+    model.on('close', (error?: Error) => {
+      if (this.#model === model) {
+        this.#model = undefined;
+        this.#lost(error ?? reason);
+      }
+    });
+    model.on('blocked', (why: string) => this.#log.warn('The broker accepts no messages at the moment', { why }));
+    model.on('unblocked', () => this.#log.info('The broker accepts messages again'));
+    this.#model = model;
+    this.#log.info(this.#attempts > 0 ? 'Reconnected to the broker' : 'Connected to the broker');
+    this.#attempts = 0;
+    for (const user of this.#users) {
+      user.connected(model);
+    }
+    this.#wake();
+  }
+
+  #lost(reason: Error): void {
+    for (const user of this.#users) {
+      user.disconnected(reason);
+    }
+    if (!this.#isClosed) {
+      this.#retry(reason);
+    }
+  }
+
+  #retry(reason: Error): void {
+    const ceiling = Math.min(longestDelay, firstDelay * 2 ** Math.min(this.#attempts, 10));
+    const delay = ceiling / 2 + Math.random() * (ceiling / 2);
+    if (this.#attempts === 0) {
+      this.#log.warn('No connection to the broker; trying again until it answers', { reason: reason.message });
+    }
+    this.#attempts += 1;
+    if (this.#isClosed) {
+      return;
+    }
+    this.#retryTimer = setTimeout(() => {
+      this.#opening = this.#open();
+    }, delay);
+  }
+
+  #wake(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    waiting.forEach((resolve) => resolve());
+  }
+}
+
+/**
+ * Starts connecting to the broker and returns at once; nothing that needs the broker fails because it is down yet.
+ * @throws GantryError bad_parameters_error for a URL that is neither memory: nor amqp(s)://
+ */
+export function connectBroker(options: BrokerConnectionOptions): BrokerConnection {
+  return new BrokerConnection(options);
+}

@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs';
+import { FakeAmqplib } from '@onify/fake-amqplib';
+import { connect } from 'amqplib';
+import type { ChannelModel } from 'amqplib';
+import { GantryError } from '../domain/errors.ts';
+
+/** Where a broker is and how to talk to it; made from the broker URL by `parseBrokerUrl`. */
+export interface BrokerAddress {
+  kind: 'memory' | 'server';
+  /** Server only. */
+  protocol: 'amqp' | 'amqps';
+  hostname: string;
+  port: number;
+  username: string;
+  password: string;
+  vhost: string;
+  /** PEM file of the certificate authority; server over TLS only. */
+  tlsCaFile: string | undefined;
+}
+
+/** What lives on a connection and has to be set up again after each reconnect. */
+export interface ConnectionUser {
+  connected(model: ChannelModel): void;
+  disconnected(reason: Error): void;
+  closed(): void;
+}
+
+/** The in-process broker: one per process, so that all roles of a process meet on it. */
+const memoryBroker = new FakeAmqplib('4.0');
+
+const heartbeatSeconds = 10;
+const connectTimeoutMilliseconds = 5000;
+
+/**
+ * Reads a broker URL: `memory:`, `memory:<name>` or `amqp(s)://user:password@host:port/vhost`.
+ * @throws GantryError bad_parameters_error when it is neither
+ */
+export function parseBrokerUrl(url: string, tlsCaFile?: string): BrokerAddress {
+  const nothing = { hostname: '', port: 0, username: '', password: '', tlsCaFile: undefined } as const;
+  if (url.startsWith('memory:')) {
+    const name = url.slice('memory:'.length).replaceAll('/', '');
+    return { ...nothing, kind: 'memory', protocol: 'amqp', hostname: name || 'local', vhost: '/' };
+  }
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed?.protocol !== 'amqp:' && parsed?.protocol !== 'amqps:') {
+    throw new GantryError('bad_parameters_error', 'The broker URL must be memory: or start with amqp:// or amqps://');
+  }
+  const isSecure = parsed.protocol === 'amqps:';
+  const path = decodeURIComponent(parsed.pathname.slice(1));
+  return {
+    kind: 'server',
+    protocol: isSecure ? 'amqps' : 'amqp',
+    // an IPv6 address stands in brackets in a URL, but not in a socket option
+    hostname: parsed.hostname.replace(/^\[|\]$/g, ''),
+    port: parsed.port ? Number(parsed.port) : isSecure ? 5671 : 5672,
+    username: decodeURIComponent(parsed.username) || 'guest',
+    password: decodeURIComponent(parsed.password) || 'guest',
+    vhost: path === '' ? '/' : path,
+    tlsCaFile,
+  };
+}
+
+/** `host:port/vhost` for logs; never the credentials. */
+export function describeAddress(address: BrokerAddress): string {
+  return address.kind === 'memory'
+    ? `memory:${address.hostname}`
+    : `${address.protocol}://${address.hostname}:${address.port}/${encodeURIComponent(address.vhost)}`;
+}
+
+/**
+ * Opens one connection.
+ * @param name shown in the broker's list of connections
+ * @throws whatever the socket or the broker refuses with
+ */
+export async function openConnection(address: BrokerAddress, name: string): Promise<ChannelModel> {
+  if (address.kind === 'memory') {
+    return memoryBroker.connect({ hostname: address.hostname, vhost: `/${encodeURIComponent(address.vhost)}` });
+  }
+  const tls = address.tlsCaFile === undefined ? {} : { ca: [readFileSync(address.tlsCaFile)] };
+  return connect(
+    {
+      protocol: address.protocol,
+      hostname: address.hostname,
+      port: address.port,
+      username: address.username,
+      password: address.password,
+      vhost: address.vhost,
+      heartbeat: heartbeatSeconds,
+    },
+    {
+      ...tls,
+      servername: address.hostname,
+      noDelay: true,
+      timeout: connectTimeoutMilliseconds,
+      clientProperties: { connection_name: name },
+    } as Parameters<typeof connect>[1],
+  );
+}

@@ -1,0 +1,50 @@
+import type { Config } from '../config/config.ts';
+import type { Logger } from '../log/logger.ts';
+import type { Database } from '../store/database.ts';
+import { beat, leave } from '../store/processes.ts';
+
+export interface HeartbeatDependencies {
+  config: Config;
+  log: Logger;
+  database: Database;
+}
+
+export interface Heartbeat {
+  /** Ends the heartbeat and signs the process off: what it drove may be taken over at once. */
+  stop(): Promise<void>;
+}
+
+const beatMilliseconds = 2000;
+
+/**
+ * Signs this process on (every process runs one heartbeat, whatever its roles) and keeps it alive in the store; to be
+ * started before the roles and stopped after them.
+ */
+export async function startHeartbeat({ config, log, database }: HeartbeatDependencies): Promise<Heartbeat> {
+  const entry = { name: config.instanceName, roles: config.roles };
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+  let isStopped = false;
+  const next = (): void => {
+    if (isStopped) {
+      return;
+    }
+    timer = setTimeout(() => {
+      running = beat(database, entry)
+        .catch((error: unknown) => log.warn('Heartbeat not stored', { error }))
+        .then(next);
+    }, beatMilliseconds);
+  };
+  await beat(database, entry);
+  next();
+  return {
+    stop: async () => {
+      isStopped = true;
+      clearTimeout(timer);
+      await running;
+      await leave(database, config.instanceName).catch((error: unknown) =>
+        log.warn('Process not signed off; others notice by its missing heartbeat', { error }),
+      );
+    },
+  };
+}
