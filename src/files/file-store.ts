@@ -1,0 +1,272 @@
+import { randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, join, resolve, sep } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { GantryError } from '../domain/errors.ts';
+import { archiveFormats, detectArchiveFormat } from './archive-format.ts';
+import type { ArchiveFormat } from './archive-format.ts';
+import { defaultUnpackLimits } from './limits.ts';
+import type { UnpackLimits } from './limits.ts';
+import { limitBytes } from './limit-bytes.ts';
+import { packDirectory } from './pack.ts';
+import { singleTopDirectory, unpackArchive, unrecognizedFormat } from './unpack.ts';
+
+export interface FileStoreOptions {
+  /** Directory of the file server; made when it is not there. */
+  readonly root: string;
+  /** Directory of the product's own resources (`resourcePath()`), served below the root when a file is not there. */
+  readonly sharedRoot: string;
+  readonly limits?: UnpackLimits;
+}
+
+export interface StoredArchive {
+  readonly path: string;
+  readonly format: ArchiveFormat;
+  readonly bytes: number;
+  /** Name for a download, e.g. `b1.tar.gz`. */
+  readonly fileName: string;
+}
+
+/** A blueprint unpacked beside the published ones: parse it there, then `publish` or `discard` it. */
+export interface StagedBlueprint {
+  /** The single top directory of the archive. */
+  readonly directory: string;
+  /** Makes it the blueprint's directory on the file server, replacing what was there. */
+  publish(): Promise<void>;
+  discard(): Promise<void>;
+}
+
+/** Ids become directory names, so whatever could mean another directory is refused. */
+function segment(name: string): string {
+  if (name === '' || name === '.' || name === '..' || /[/\\\0]/.test(name)) {
+    throw new GantryError('bad_parameters_error', `Not usable as a file name: ${JSON.stringify(name.slice(0, 200))}`);
+  }
+  return name;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The file server's directory tree, with the layout that clients and plugins of Cloudify Manager know. */
+export class FileStore {
+  readonly root: string;
+  readonly sharedRoot: string;
+  readonly #limits: UnpackLimits;
+
+  constructor(options: FileStoreOptions) {
+    this.root = resolve(options.root);
+    this.sharedRoot = resolve(options.sharedRoot);
+    this.#limits = options.limits ?? defaultUnpackLimits;
+  }
+
+  /** Makes the directories; call it once before anything else. */
+  async prepare(): Promise<void> {
+    for (const name of ['blueprints', 'uploaded-blueprints', 'deployments', 'tenant-resources', 'plugins']) {
+      await mkdir(join(this.root, name), { recursive: true });
+    }
+    await mkdir(this.incomingDirectory, { recursive: true, mode: 0o700 });
+  }
+
+  /** Where unfinished files are; on the same file system as the root, so that they can be moved into place. */
+  get incomingDirectory(): string {
+    return join(this.root, '.incoming');
+  }
+
+  blueprintDirectory(tenant: string, blueprintId: string): string {
+    return join(this.root, 'blueprints', segment(tenant), segment(blueprintId));
+  }
+
+  uploadedBlueprintDirectory(tenant: string, blueprintId: string): string {
+    return join(this.root, 'uploaded-blueprints', segment(tenant), segment(blueprintId));
+  }
+
+  deploymentDirectory(tenant: string, deploymentId: string): string {
+    return join(this.root, 'deployments', segment(tenant), segment(deploymentId));
+  }
+
+  pluginDirectory(pluginId: string): string {
+    return join(this.root, 'plugins', segment(pluginId));
+  }
+
+  /** A fresh private directory; the caller removes it. */
+  async temporaryDirectory(): Promise<string> {
+    await mkdir(this.incomingDirectory, { recursive: true, mode: 0o700 });
+    return mkdtemp(join(this.incomingDirectory, 't-'));
+  }
+
+  /**
+   * Stores the archive of a blueprint as it arrives. Only a complete archive of a known format ever gets its final
+   * name.
+   * @param maxBytes largest accepted archive
+   * @throws GantryError bad_parameters_error for an empty or unknown archive, request_too_large
+   */
+  async saveBlueprintArchive(
+    tenant: string,
+    blueprintId: string,
+    source: Readable,
+    maxBytes: number,
+  ): Promise<StoredArchive> {
+    const received = join(this.incomingDirectory, randomUUID());
+    try {
+      await mkdir(this.incomingDirectory, { recursive: true, mode: 0o700 });
+      await pipeline(source, limitBytes(maxBytes, 'The blueprint archive'), createWriteStream(received));
+      return await this.#keepBlueprintArchive(tenant, blueprintId, received);
+    } finally {
+      await rm(received, { force: true });
+    }
+  }
+
+  async #keepBlueprintArchive(tenant: string, blueprintId: string, received: string): Promise<StoredArchive> {
+    const { size } = await stat(received);
+    if (size === 0) {
+      throw new GantryError('bad_parameters_error', 'The request has no blueprint archive');
+    }
+    const format = await detectArchiveFormat(received);
+    if (!format) {
+      throw unrecognizedFormat('Blueprint');
+    }
+    const directory = this.uploadedBlueprintDirectory(tenant, blueprintId);
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(directory, { recursive: true });
+    const fileName = `${blueprintId}.${format}`;
+    const path = join(directory, fileName);
+    await rename(received, path);
+    return { path, format, bytes: size, fileName };
+  }
+
+  /** The stored archive of a blueprint, if there is one. */
+  async blueprintArchive(tenant: string, blueprintId: string): Promise<StoredArchive | undefined> {
+    const directory = this.uploadedBlueprintDirectory(tenant, blueprintId);
+    for (const format of archiveFormats) {
+      const fileName = `${blueprintId}.${format}`;
+      const path = join(directory, fileName);
+      const found = await stat(path).catch(() => undefined);
+      if (found?.isFile()) {
+        return { path, format, bytes: found.size, fileName };
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * Unpacks the stored archive of a blueprint for parsing.
+   * @throws GantryError not_found_error without an archive; bad_parameters_error when it is refused (see
+   *   `unpackArchive`) or does not have exactly one top directory
+   */
+  async stageBlueprint(tenant: string, blueprintId: string, signal?: AbortSignal): Promise<StagedBlueprint> {
+    const archive = await this.blueprintArchive(tenant, blueprintId);
+    if (!archive) {
+      throw new GantryError('not_found_error', `The archive of blueprint \`${blueprintId}\` was not found`);
+    }
+    const holder = await this.temporaryDirectory();
+    const discard = (): Promise<void> => rm(holder, { recursive: true, force: true });
+    try {
+      const unpacked = join(holder, 'content');
+      await unpackArchive(archive.path, unpacked, { limits: this.#limits, ...(signal ? { signal } : {}) });
+      const directory = await singleTopDirectory(unpacked);
+      const publish = async (): Promise<void> => {
+        await this.#publishDirectory(directory, this.blueprintDirectory(tenant, blueprintId));
+        await discard();
+      };
+      return { directory, publish, discard };
+    } catch (error) {
+      await discard();
+      throw error;
+    }
+  }
+
+  async #publishDirectory(from: string, to: string): Promise<void> {
+    await rm(to, { recursive: true, force: true });
+    await mkdir(join(to, '..'), { recursive: true });
+    await rename(from, to);
+  }
+
+  /** Replaces the uploaded archive of a blueprint by one packed from its published directory (after an icon change). */
+  async repackBlueprint(tenant: string, blueprintId: string): Promise<void> {
+    const directory = this.blueprintDirectory(tenant, blueprintId);
+    const received = join(this.incomingDirectory, randomUUID());
+    try {
+      await pipeline(packDirectory(directory, blueprintId), createWriteStream(received));
+      await this.#keepBlueprintArchive(tenant, blueprintId, received);
+    } finally {
+      await rm(received, { force: true });
+    }
+  }
+
+  /** Removes the uploaded archive only; what a failed upload leaves behind. */
+  async removeBlueprintArchive(tenant: string, blueprintId: string): Promise<void> {
+    await rm(this.uploadedBlueprintDirectory(tenant, blueprintId), { recursive: true, force: true });
+  }
+
+  /** Removes everything of a blueprint; nothing there is not an error. */
+  async removeBlueprint(tenant: string, blueprintId: string): Promise<void> {
+    await this.removeBlueprintArchive(tenant, blueprintId);
+    await rm(this.blueprintDirectory(tenant, blueprintId), { recursive: true, force: true });
+  }
+
+  /** Makes the working directory of a deployment and returns its path. */
+  async createDeploymentDirectory(tenant: string, deploymentId: string): Promise<string> {
+    const directory = this.deploymentDirectory(tenant, deploymentId);
+    await mkdir(directory, { recursive: true });
+    return directory;
+  }
+
+  /** Removes the working directory of a deployment; nothing there is not an error. */
+  async removeDeploymentDirectory(tenant: string, deploymentId: string): Promise<void> {
+    await rm(this.deploymentDirectory(tenant, deploymentId), { recursive: true, force: true });
+  }
+
+  /** Copies a directory of the store, e.g. a blueprint's for a plugins update. */
+  async copyDirectory(from: string, to: string): Promise<void> {
+    await cp(this.#confined(from), this.#confined(to), { recursive: true });
+  }
+
+  #confined(path: string): string {
+    const absolute = resolve(path);
+    if (!absolute.startsWith(this.root + sep)) {
+      throw new GantryError('forbidden_error', `${basename(path)} is outside of the file server`);
+    }
+    return absolute;
+  }
+
+  /**
+   * Finds what a checked path (`parseResourcePath`) names, below the root or among the product's own resources.
+   * @returns undefined when there is nothing; hidden files are never found
+   */
+  async find(parts: readonly string[]): Promise<{ path: string; isDirectory: boolean; bytes: number } | undefined> {
+    if (parts.length === 0 || parts[0]?.startsWith('.')) {
+      return undefined;
+    }
+    for (const base of [this.root, this.sharedRoot]) {
+      const path = join(base, ...parts.map(segment));
+      const found = await stat(path).catch(() => undefined);
+      if (found) {
+        return { path, isDirectory: found.isDirectory(), bytes: found.size };
+      }
+    }
+    return undefined;
+  }
+
+  /** Removes unfinished files that a killed process left; call it at start. */
+  async removeLeftovers(olderThanMilliseconds: number, now: number): Promise<void> {
+    const names = await readdir(this.incomingDirectory).catch(() => []);
+    for (const name of names) {
+      const path = join(this.incomingDirectory, name);
+      const found = await stat(path).catch(() => undefined);
+      if (found && now - found.mtimeMs > olderThanMilliseconds) {
+        await rm(path, { recursive: true, force: true });
+      }
+    }
+  }
+
+  /** Whether the blueprint's directory was published. */
+  async hasBlueprint(tenant: string, blueprintId: string): Promise<boolean> {
+    return isThere(this.blueprintDirectory(tenant, blueprintId));
+  }
+}

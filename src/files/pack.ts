@@ -1,0 +1,27 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { create } from 'tar';
+
+/**
+ * Packs a directory as tar.gz, streaming.
+ * @param topDirectory name of the single top directory inside the archive; the files stand at the top without it
+ */
+export function packDirectory(directory: string, topDirectory?: string): Readable {
+  const prefix = topDirectory === undefined ? {} : { prefix: topDirectory };
+  const pack = create({ gzip: true, cwd: directory, portable: true, follow: false, ...prefix }, ['.']);
+  return Readable.from(pack);
+}
+
+/** Every file below a directory, as path relative to it -> time of its last change. */
+export async function listFiles(directory: string): Promise<Map<string, Date>> {
+  const files = new Map<string, Date>();
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  for (const entry of entries) {
+    if (entry.isFile()) {
+      const path = join(entry.parentPath, entry.name);
+      files.set(path.slice(directory.length + 1), (await stat(path)).mtime);
+    }
+  }
+  return files;
+}
