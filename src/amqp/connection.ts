@@ -1,11 +1,11 @@
-import type { ChannelModel } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
 import { coerceError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { startConsumer } from './consumer.ts';
 import type { Consumer, ConsumerOptions } from './consumer.ts';
 import { Publisher } from './publisher.ts';
 import type { OutgoingMessage, PublishOptions } from './publisher.ts';
-import { describeAddress, openConnection, parseBrokerUrl } from './transport.ts';
+import { closeQuietly, describeAddress, openConnection, parseBrokerUrl } from './transport.ts';
 import type { BrokerAddress, ConnectionUser } from './transport.ts';
 
 export interface BrokerConnectionOptions {
@@ -115,7 +115,7 @@ export class BrokerConnection {
    * Runs declarations (queues, exchanges, deletions) on a channel of their own.
    * @throws what the broker refuses with; the channel is gone then, the connection is not
    */
-  async withChannel<Result>(work: (channel: Awaited<ReturnType<ChannelModel['createChannel']>>) => Promise<Result>) {
+  async withChannel<Result>(work: (channel: Channel) => Promise<Result>): Promise<Result> {
     await this.whenConnected();
     const channel = await this.#model!.createChannel();
     // an unlistened 'error' event would end the process; the failing call itself reports it
@@ -123,7 +123,7 @@ export class BrokerConnection {
     try {
       return await work(channel);
     } finally {
-      await Promise.resolve(channel.close()).catch(() => undefined);
+      await closeQuietly(channel);
     }
   }
 
@@ -144,20 +144,19 @@ export class BrokerConnection {
     clearTimeout(this.#retryTimer);
     await Promise.all([...this.#vhosts.values()].map((connection) => connection.close()));
     await this.#opening;
-    for (const user of this.#users) {
-      user.closed();
-    }
+    // closing a channel flushes it; closing the connection first would lose acknowledgements just written
+    await Promise.all([...this.#users].map((user) => user.closed()));
     const model = this.#model;
     this.#model = undefined;
     this.#wake();
-    await Promise.resolve(model?.close()).catch(() => undefined);
+    await closeQuietly(model);
   }
 
   async #open(): Promise<void> {
     try {
       const model = await openConnection(this.#address, this.#options.name);
       if (this.#isClosed) {
-        await Promise.resolve(model.close()).catch(() => undefined);
+        await closeQuietly(model);
         return;
       }
       this.#adopt(model);

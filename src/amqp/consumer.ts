@@ -4,6 +4,7 @@ import type { Logger } from '../log/logger.ts';
 import { MalformedMessageError } from './envelopes.ts';
 import { deadLettersQueue, exchangeKind } from './names.ts';
 import type { OutgoingMessage } from './publisher.ts';
+import { closeQuietly } from './transport.ts';
 import type { ConnectionUser } from './transport.ts';
 
 /** One received message. Exactly one of `ack` and `requeue` must be called, after its effect is stored. */
@@ -136,10 +137,12 @@ class ConsumerChannel implements ConnectionUser {
     this.#channel = undefined;
   }
 
-  closed(): void {
+  async closed(): Promise<void> {
+    const channel = this.#channel;
     this.disconnected();
     this.#subscriptions.forEach((subscription) => subscription.abandon());
     this.#subscriptions.clear();
+    await closeQuietly(channel);
   }
 
   /** Subscribes again after the broker ended a subscription, for instance because its queue was deleted. */
@@ -153,7 +156,7 @@ class ConsumerChannel implements ConnectionUser {
     this.#host.removeUser(this);
     const channel = this.#channel;
     this.disconnected();
-    await Promise.resolve(channel?.close()).catch(() => undefined);
+    await closeQuietly(channel);
   }
 
   #exclusively(work: () => Promise<void>): Promise<void> {

@@ -244,7 +244,7 @@ export function readReply(body: unknown): OperationReply {
     return { ok: true, result: reply.result ?? null };
   }
   if (typeof reply.error === 'object' && reply.error !== null && typeof reply.error['message'] === 'string') {
-    return { ok: false, error: completeError(reply.error) };
+    return { ok: false, error: completeError(reply.error, reply.error['message']) };
   }
   const message = typeof reply.error === 'string' ? reply.error : 'The worker gave no reason';
   return { ok: false, error: operationError({ kind: 'NonRecoverableError', message }) };
@@ -260,11 +260,10 @@ const knownKinds = [
 ] as const;
 
 /** Fills what a sloppy worker left out, so that the engine and clients can rely on every member. */
-function completeError(error: JsonObject): OperationErrorObject {
+function completeError(error: JsonObject, message: string): OperationErrorObject {
   const kind = knownKinds.find((known) => known === error['known_exception_type']) ?? 'RecoverableError';
   const kwargs = error['known_exception_type_kwargs'];
   const causes = typeof kwargs === 'object' && kwargs !== null && !Array.isArray(kwargs) ? kwargs['causes'] : undefined;
-  const message = String(error['message']);
   const type = typeof error['exception_type'] === 'string' ? error['exception_type'] : kind;
   return {
     ...error,

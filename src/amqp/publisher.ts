@@ -4,6 +4,7 @@ import { coerceError } from '../domain/errors.ts';
 import type { Json } from '../domain/plan.ts';
 import type { Logger } from '../log/logger.ts';
 import { exchangeKind } from './names.ts';
+import { closeQuietly } from './transport.ts';
 import type { ConnectionUser } from './transport.ts';
 
 export interface OutgoingMessage {
@@ -94,9 +95,10 @@ export class Publisher implements ConnectionUser {
     this.#dropChannel(reason);
   }
 
-  closed(): void {
+  async closed(): Promise<void> {
     this.#isClosed = true;
     this.#model = undefined;
+    const channel = this.#channel;
     this.#channel = undefined;
     const error = new BrokerUnavailableError('The connection to the broker was closed');
     const left = [...this.#inFlight, ...this.#waiting];
@@ -104,6 +106,7 @@ export class Publisher implements ConnectionUser {
     this.#mandatory.clear();
     this.#waiting = [];
     left.forEach((entry) => entry.reject(error));
+    await closeQuietly(channel);
   }
 
   #openChannel(model: ChannelModel): void {

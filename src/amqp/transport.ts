@@ -22,7 +22,8 @@ export interface BrokerAddress {
 export interface ConnectionUser {
   connected(model: ChannelModel): void;
   disconnected(reason: Error): void;
-  closed(): void;
+  /** The connection is about to close for good: flush what was written and fail what was not. */
+  closed(): Promise<void>;
 }
 
 /** The in-process broker: one per process, so that all roles of a process meet on it. */
@@ -95,4 +96,13 @@ export async function openConnection(address: BrokerAddress, name: string): Prom
       clientProperties: { connection_name: name },
     } as Parameters<typeof connect>[1],
   );
+}
+
+/** Closes a channel or connection; one that is closed already, or whose broker is gone, is fine. */
+export async function closeQuietly(closable: { close(): Promise<void> } | undefined): Promise<void> {
+  try {
+    await closable?.close();
+  } catch {
+    // closed meanwhile
+  }
 }

@@ -1,0 +1,228 @@
+import { spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** The server script itself: Debian's wrapper in sbin insists on root or its own user. */
+const serverScript = process.env['GANTRY_TEST_RABBITMQ'] ?? '/usr/lib/rabbitmq/bin/rabbitmq-server';
+
+/** Whether RabbitMQ is installed on this machine. */
+export function isRabbitmqInstalled(): boolean {
+  try {
+    accessSync(serverScript, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/**
+ * A private RabbitMQ of the tests: loopback only, free ports, own directory, own name service. Each test file takes a
+ * vhost of its own, so that files do not meet.
+ */
+export class RabbitmqServer {
+  readonly port: number;
+  readonly managementPort: number;
+  readonly #directory: string;
+  readonly #environment: NodeJS.ProcessEnv;
+  readonly #epmdPort: number;
+  #process: ChildProcess | undefined;
+  #vhostCount = 0;
+
+  private constructor(directory: string, ports: readonly number[]) {
+    const [port, managementPort, distributionPort, epmdPort] = ports as [number, number, number, number];
+    this.port = port;
+    this.managementPort = managementPort;
+    this.#epmdPort = epmdPort;
+    this.#directory = directory;
+    for (const name of ['home', 'mnesia', 'log']) {
+      mkdirSync(join(directory, name), { recursive: true });
+    }
+    writeFileSync(join(directory, 'home', '.erlang.cookie'), randomBytes(24).toString('hex'), { mode: 0o400 });
+    writeFileSync(join(directory, 'enabled_plugins'), '[rabbitmq_management].\n');
+    writeFileSync(
+      join(directory, 'rabbitmq.conf'),
+      [
+        `listeners.tcp.default = 127.0.0.1:${port}`,
+        'management.tcp.ip = 127.0.0.1',
+        `management.tcp.port = ${managementPort}`,
+        'log.console = false',
+        'log.file.level = warning',
+        'vm_memory_high_watermark.absolute = 1GB',
+        'disk_free_limit.absolute = 50MB',
+        '',
+      ].join('\n'),
+    );
+    this.#environment = {
+      PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+      HOME: join(directory, 'home'),
+      RABBITMQ_CONF_ENV_FILE: '/dev/null',
+      RABBITMQ_NODENAME: `gantry${port}@localhost`,
+      RABBITMQ_CONFIG_FILE: join(directory, 'rabbitmq.conf'),
+      RABBITMQ_ADVANCED_CONFIG_FILE: join(directory, 'advanced.config'),
+      RABBITMQ_ENABLED_PLUGINS_FILE: join(directory, 'enabled_plugins'),
+      RABBITMQ_MNESIA_BASE: join(directory, 'mnesia'),
+      RABBITMQ_LOG_BASE: join(directory, 'log'),
+      RABBITMQ_PID_FILE: join(directory, 'rabbit.pid'),
+      RABBITMQ_DIST_PORT: String(distributionPort),
+      ERL_EPMD_PORT: String(epmdPort),
+      ERL_EPMD_ADDRESS: '127.0.0.1',
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+      ERL_CRASH_DUMP: '/dev/null',
+    };
+  }
+
+  /** Starts a server in a temporary directory and waits until it takes connections. */
+  static async start(): Promise<RabbitmqServer> {
+    const ports = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+    const server = new RabbitmqServer(mkdtempSync(join(tmpdir(), 'gantry-rabbitmq-')), ports);
+    await server.#launch();
+    return server;
+  }
+
+  /** URL of the `/` vhost. */
+  get url(): string {
+    return `amqp://guest:guest@127.0.0.1:${this.port}`;
+  }
+
+  /** URL of the management API, with credentials. */
+  get managementUrl(): string {
+    return `http://guest:guest@127.0.0.1:${this.managementPort}`;
+  }
+
+  /** Creates an empty vhost and returns its URL. */
+  async createVhost(prefix = 'test'): Promise<string> {
+    this.#vhostCount += 1;
+    const name = `${prefix}-${this.#vhostCount}`;
+    await this.manage('PUT', `/api/vhosts/${name}`);
+    return `${this.url}/${name}`;
+  }
+
+  /** Calls the management API. */
+  async manage(method: string, path: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(`http://127.0.0.1:${this.managementPort}${path}`, {
+      method,
+      headers: {
+        authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}`,
+        'content-type': 'application/json',
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) {
+      throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    }
+    const text = await response.text();
+    return text === '' ? undefined : (JSON.parse(text) as unknown);
+  }
+
+  /** Stops the server and starts it again on the same ports with the same data. */
+  async restart(): Promise<void> {
+    await this.halt();
+    await this.#launch();
+  }
+
+  /** Stops the server; its data stay. */
+  async halt(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (!child) {
+      return;
+    }
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    this.#signalServer(signal);
+    await ended;
+  }
+
+  /** Starts a halted server. */
+  async resume(): Promise<void> {
+    await this.#launch();
+  }
+
+  /** Stops the server and removes its directory. */
+  async stop(): Promise<void> {
+    await this.halt();
+    this.#cleanUp();
+  }
+
+  /** What is left to do when the test process ends without having stopped the server. */
+  killNow(): void {
+    if (this.#process) {
+      this.#signalServer('SIGKILL');
+      this.#process = undefined;
+    }
+    this.#cleanUp();
+  }
+
+  #signalServer(signal: NodeJS.Signals): void {
+    try {
+      process.kill(Number(readFileSync(join(this.#directory, 'rabbit.pid'), 'utf8')), signal);
+    } catch {
+      // it has ended meanwhile
+    }
+  }
+
+  #cleanUp(): void {
+    // the name service daemon outlives the node
+    spawnSync('epmd', ['-port', String(this.#epmdPort), '-kill'], { stdio: 'ignore', env: this.#environment });
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  async #launch(): Promise<void> {
+    const child = spawn(serverScript, [], {
+      cwd: this.#directory,
+      env: this.#environment,
+      stdio: 'ignore',
+      detached: true,
+    });
+    this.#process = child;
+    let exitCode: number | null | undefined;
+    child.once('exit', (code) => {
+      exitCode = code;
+    });
+    const deadline = Date.now() + 60_000;
+    while (!((await accepts(this.port)) && (await accepts(this.managementPort)))) {
+      if (exitCode !== undefined || Date.now() > deadline) {
+        throw new Error(`RabbitMQ did not start (exit code ${String(exitCode)}); its logs are in ${this.#directory}`);
+      }
+      await delay(50);
+    }
+  }
+}
+
+let shared: Promise<RabbitmqServer> | undefined;
+
+/** The server all test files of a run share; ends with the test process. */
+export function sharedRabbitmq(): Promise<RabbitmqServer> {
+  shared ??= RabbitmqServer.start().then((server) => {
+    process.once('exit', () => server.killNow());
+    return server;
+  });
+  return shared;
+}
