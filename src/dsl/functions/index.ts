@@ -1,5 +1,17 @@
+export type { Consumer, EvaluationNode, EvaluationNodeInstance, GroupMember, SystemFacts } from './data.ts';
+export type { FunctionPlace, FunctionScope } from './place.ts';
+export { isObjectBasedType, matchesPrimitive, OBJECT_BASED_TYPES } from './primitive.ts';
+export type { ObjectBasedType } from './primitive.ts';
+export { pythonRepr, pythonText, pythonTypeName } from './python-text.ts';
 export { FUNCTION_NAMES, isFunction, isMapping, parseFunction } from './recognise.ts';
 export type { FunctionName, IntrinsicFunction } from './recognise.ts';
-export { pythonRepr, pythonText, pythonTypeName } from './python-text.ts';
-export type { FunctionPlace, FunctionScope } from './place.ts';
+export {
+  evaluateCapabilities,
+  evaluateFunctions,
+  evaluateInstanceFunctions,
+  evaluateNodeFunctions,
+  evaluateOutputs,
+} from './runtime.ts';
+export type { Declared, PayloadContext } from './runtime.ts';
+export type { CapabilityOwner, EvaluationStorage } from './storage.ts';
 export { planRequirements, validatePlanFunctions } from './validate.ts';

@@ -27,5 +27,5 @@ export interface FunctionPlace {
 /** The parts of a plan which may hold intrinsic functions, or which functions refer to. */
 export type ScannedPlan = Pick<
   Plan,
-  'version' | 'nodes' | 'outputs' | 'policies' | 'scaling_groups' | 'capabilities' | 'labels' | 'deployment_settings'
-> & { inputs: Plan['inputs'] };
+  'nodes' | 'outputs' | 'policies' | 'scaling_groups' | 'capabilities' | 'labels' | 'deployment_settings'
+>;

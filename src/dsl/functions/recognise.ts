@@ -53,18 +53,29 @@ export function isMapping(value: unknown): value is JsonObject {
  * @returns the call, or undefined for plain data
  */
 export function parseFunction(value: unknown): IntrinsicFunction | undefined {
-  if (!isMapping(value)) return undefined;
+  if (!isMapping(value)) {
+    return undefined;
+  }
   let name: FunctionName | undefined;
   let count = 0;
   for (const key in value) {
-    if (++count > 2) return undefined;
-    if (isFunctionName(key)) name = key;
-    else if (key !== 'type') return undefined;
+    if (++count > 2) {
+      return undefined;
+    }
+    if (isFunctionName(key)) {
+      name = key;
+    } else if (key !== 'type') {
+      return undefined;
+    }
   }
-  if (name === undefined) return undefined;
+  if (name === undefined) {
+    return undefined;
+  }
   const call: IntrinsicFunction = { name, argument: value[name] as Json, raw: value };
   const returnType = value['type'];
-  if (returnType !== undefined) call.returnType = returnType;
+  if (returnType !== undefined) {
+    call.returnType = returnType;
+  }
   return call;
 }
 

@@ -1,4 +1,15 @@
-import type { Plan } from '../../domain/plan.ts';
+import type { Json, Plan } from '../../domain/plan.ts';
+import { recursionError } from './errors.ts';
+import { MAXIMUM_DEPTH } from './evaluator.ts';
+import type { FunctionPlace } from './place.ts';
+import { readPlan } from './plan-reader.ts';
+import type { IntrinsicFunction } from './recognise.ts';
+import { isMapping, parseFunction } from './recognise.ts';
+import { FUNCTIONS } from './registry.ts';
+import { scanPlan } from './scan.ts';
+
+/** Values nested deeper than this in a blueprint are refused before evaluation could meet them. */
+const MAXIMUM_NESTING = 20 * MAXIMUM_DEPTH;
 
 /**
  * Checks every intrinsic function of a plan: the shape of its arguments, that the inputs, nodes and properties it
@@ -7,11 +18,59 @@ import type { Plan } from '../../domain/plan.ts';
  * @throws DslError of the first function that is wrong
  */
 export function validatePlanFunctions(plan: Plan): void {
-  void plan;
+  const reader = readPlan(plan);
+  visitFunctions(plan, (call, place) => {
+    const definition = FUNCTIONS[call.name];
+    definition.checkShape(call);
+    definition.validate?.(call, place, reader);
+  });
 }
 
 /** What a plan needs from its surroundings: capabilities of the environment and secrets, as written, duplicates kept. */
 export function planRequirements(plan: Plan): Plan['requirements'] {
-  void plan;
-  return { parent_capabilities: [], secrets: [] };
+  const requirements: Plan['requirements'] = { parent_capabilities: [], secrets: [] };
+  visitFunctions(plan, ({ name, argument }) => {
+    if (name === 'get_secret') {
+      requirements.secrets.push(argument);
+    } else if (name === 'get_environment_capability') {
+      requirements.parent_capabilities.push(Array.isArray(argument) ? argument : [argument]);
+    }
+  });
+  return requirements;
+}
+
+/** Visits every function of a plan, those in the arguments of others included; the outer ones come first. */
+export function visitFunctions(plan: Plan, visit: (call: IntrinsicFunction, place: FunctionPlace) => void): void {
+  scanPlan(plan, ({ values, place }) => {
+    for (const key of Object.keys(values)) {
+      visitValue(values[key] as Json, { ...place, path: `${place.path}.${key}` }, 1, visit);
+    }
+  });
+}
+
+function visitValue(
+  value: Json,
+  place: FunctionPlace,
+  depth: number,
+  visit: (call: IntrinsicFunction, place: FunctionPlace) => void,
+): void {
+  if (typeof value !== 'object' || value === null) {
+    return;
+  }
+  if (depth > MAXIMUM_NESTING) {
+    throw recursionError(`The value at ${place.path.slice(0, 200)}... is nested too deep`);
+  }
+  const call = parseFunction(value);
+  if (call !== undefined) {
+    visit(call, place);
+  }
+  if (Array.isArray(value)) {
+    value.forEach((item, index) => {
+      visitValue(item, { ...place, path: `${place.path}[${String(index)}]` }, depth + 1, visit);
+    });
+  } else if (isMapping(value)) {
+    for (const key of Object.keys(value)) {
+      visitValue(value[key] as Json, { ...place, path: `${place.path}.${key}` }, depth + 1, visit);
+    }
+  }
 }

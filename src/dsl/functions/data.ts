@@ -1,0 +1,77 @@
+import type { Json, JsonObject } from '../../domain/plan.ts';
+
+/** What functions need to know of a node. */
+export interface EvaluationNode {
+  id: string;
+  properties: JsonObject;
+  relationships: readonly { targetId: string; typeHierarchy: readonly string[] }[];
+}
+
+/** What functions need to know of a node instance. */
+export interface EvaluationNodeInstance {
+  id: string;
+  nodeId: string;
+  index: number;
+  runtimeProperties: JsonObject;
+  relationships: readonly { targetName: string; targetId: string }[];
+  /** Innermost group first. */
+  scalingGroups: readonly { name: string; id: string }[];
+}
+
+/** A deployment of a group with its capabilities as declared: functions in them are not evaluated. */
+export interface GroupMember {
+  deploymentId: string;
+  capabilities: { [name: string]: { value: Json } };
+}
+
+/** A deployment whose capabilities are read from another one. */
+export interface OtherDeployment {
+  /** Capabilities as declared. */
+  capabilities: { [name: string]: { value: Json } };
+  data: EvaluationData;
+}
+
+/** What `get_sys` can tell. */
+export interface SystemFacts {
+  tenantName: string;
+  deploymentId: string;
+  deploymentName: string;
+  blueprintId: string;
+  owner: string;
+}
+
+/** A deployment that uses this one. */
+export interface Consumer {
+  id: string;
+  name: string;
+}
+
+/**
+ * The facts functions are evaluated against. Getters answer at once: with the fact, with a DslError when there is no
+ * such thing, or by throwing {@link Suspended} when it must be loaded first.
+ */
+export interface EvaluationData {
+  /** True while a deployment plan is prepared: functions that need a running deployment stay as they are. */
+  readonly isStatic: boolean;
+  input(name: string): Json;
+  node(id: string): EvaluationNode;
+  instance(id: string): EvaluationNodeInstance;
+  instancesOf(nodeId: string): readonly EvaluationNodeInstance[];
+  secret(name: string): string;
+  /** Another deployment, whose capabilities are evaluated against its own facts; undefined when there is none. */
+  deployment(id: string): OtherDeployment | undefined;
+  /** Members of a deployment group, ordered by deployment id. */
+  groupMembers(groupId: string): readonly GroupMember[];
+  /** Values of a label of the deployment, in order of creation. */
+  labelValues(key: string): readonly string[];
+  consumers(): readonly Consumer[];
+  system(): SystemFacts;
+}
+
+/** Thrown by {@link EvaluationData} when a fact is not loaded yet: the evaluation is tried again once it is. */
+export class Suspended extends Error {
+  constructor() {
+    super('a fact must be loaded before this function can be evaluated');
+    this.name = 'Suspended';
+  }
+}
