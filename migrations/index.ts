@@ -1,0 +1,23 @@
+import { access } from './001-access.ts';
+import { resources } from './002-resources.ts';
+import { deployments } from './003-deployments.ts';
+import { topology } from './004-topology.ts';
+import { engine } from './005-engine.ts';
+import { events } from './006-events.ts';
+import { administration } from './007-administration.ts';
+import { audit } from './008-audit.ts';
+import type { Migration } from './migration.ts';
+
+export type { Migration } from './migration.ts';
+
+/** Every step of the schema, oldest first. A static list, so that the bundled program has them too. */
+export const migrations: readonly Migration[] = [
+  access,
+  resources,
+  deployments,
+  topology,
+  engine,
+  events,
+  administration,
+  audit,
+];
