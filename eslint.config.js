@@ -44,7 +44,12 @@ const layerRules = layers.flatMap((group, position) =>
           {
             patterns: [
               {
-                group: [...forbidden, ...clientOnly].flatMap((name) => [`../${name}/*`, `../**/${name}/*`]),
+                group: [
+                  '**/src/main.ts',
+                  '../manager.ts',
+                  '../../manager.ts',
+                  ...[...forbidden, ...clientOnly].flatMap((name) => [`../${name}/*`, `../**/${name}/*`]),
+                ],
                 message: `${layer} may not import this layer (see ARCHITECTURE.md, import rule)`,
               },
               ...(pureLayers.has(layer)

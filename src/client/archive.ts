@@ -49,7 +49,8 @@ export async function packBlueprint(path: string, mainFile?: string): Promise<Bl
   throw new Error(`${path} is neither a folder, a YAML file nor an archive (${archiveEndings.join(', ')})`);
 }
 
-async function findMainFile(folder: string): Promise<string> {
+/** The main file of a blueprint folder: `blueprint.yaml`, else its only YAML file. */
+export async function findMainFile(folder: string): Promise<string> {
   const names = await readdir(folder);
   if (names.includes('blueprint.yaml')) {
     return 'blueprint.yaml';

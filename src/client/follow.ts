@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { endedExecutionStatuses } from '../domain/states.ts';
 import { GantryApiError, ManagerUnreachableError } from './errors.ts';
 import type { GantryClient } from './client.ts';
-import { endedStatuses } from './types.ts';
 import type { EventShape, ExecutionShape } from './types.ts';
 
 export interface FollowOptions {
@@ -41,7 +41,7 @@ export async function followExecution(
       options.onExecution?.(execution);
       const count = await reader.read();
       silentSince = undefined;
-      if (endedStatuses.includes(execution.status)) {
+      if (hasEnded(execution)) {
         return execution;
       }
       pause = count > 0 ? shortestPause : Math.min(pause * 1.6, longestPause);
@@ -60,6 +60,11 @@ export async function followExecution(
     }
     await delay(pause, undefined, options.signal ? { signal: options.signal } : {});
   }
+}
+
+/** Whether the status of an execution never changes any more. */
+export function hasEnded(execution: Pick<ExecutionShape, 'status'>): boolean {
+  return endedExecutionStatuses.some((status) => status === execution.status);
 }
 
 function isPassing(error: unknown): boolean {

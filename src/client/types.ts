@@ -169,16 +169,3 @@ export interface VersionShape {
   date: string | null;
   commit: string | null;
 }
-
-/** Execution statuses that never change any more. */
-export const endedStatuses: readonly string[] = ['terminated', 'failed', 'cancelled'];
-
-/** Blueprint states that never change any more. */
-export const finalBlueprintStates: readonly string[] = [
-  'uploaded',
-  'failed_uploading',
-  'failed_extracting',
-  'failed_parsing',
-  'failed_extracting_to_file_server',
-  'invalid',
-];

@@ -1,12 +1,12 @@
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { failedBlueprintStates } from '../../domain/states.ts';
 import { multipartUpload } from '../archive.ts';
 import type { BlueprintArchive } from '../archive.ts';
 import { eachItem, fetchPage } from '../pages.ts';
 import type { ListOptions } from '../pages.ts';
 import type { Transport } from '../transport.ts';
-import { finalBlueprintStates } from '../types.ts';
 import type { BlueprintShape, ExecutionShape, LabelShape, Page } from '../types.ts';
 
 export interface UploadOptions {
@@ -39,6 +39,11 @@ const listFields = [
   'created_by',
   'labels',
 ];
+
+/** Whether an upload ended badly; `error` then says why. */
+export function hasFailed(blueprint: Pick<BlueprintShape, 'state'>): boolean {
+  return failedBlueprintStates.some((state) => state === blueprint.state);
+}
 
 /** Calls on `/blueprints`. */
 export class BlueprintsApi {
@@ -104,7 +109,7 @@ export class BlueprintsApi {
         lastState = blueprint.state;
         options.onState?.(blueprint.state);
       }
-      if (finalBlueprintStates.includes(blueprint.state)) {
+      if (blueprint.state === 'uploaded' || hasFailed(blueprint)) {
         return blueprint;
       }
       await delay(pause, undefined, options.signal ? { signal: options.signal } : {});

@@ -1,0 +1,117 @@
+import { GantryApiError, ManagerUnreachableError } from '../client/errors.ts';
+import { GantryError } from '../domain/errors.ts';
+
+/** What the process answers to its caller; documented in `gantry --help`. */
+export const exitCodes = {
+  ok: 0,
+  /** The manager refused, or the execution failed. */
+  failed: 1,
+  /** The command line is wrong. */
+  usage: 2,
+  notFound: 3,
+  /** Wrong credentials, or not permitted. */
+  denied: 4,
+  unreachable: 5,
+  /** The thing exists already, or its state does not allow the action. */
+  conflict: 6,
+  interrupted: 130,
+} as const;
+
+/** A mistake of the person at the keyboard, said in words that help. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+  readonly hints: readonly string[];
+
+  constructor(message: string, ...hints: string[]) {
+    super(message);
+    this.hints = hints;
+  }
+}
+
+/** The command did what it should, and the answer is bad news: an execution failed, a blueprint is invalid. */
+export class FailedOutcome extends Error {
+  override readonly name = 'FailedOutcome';
+  readonly hints: readonly string[];
+
+  constructor(message: string, ...hints: string[]) {
+    super(message);
+    this.hints = hints;
+  }
+}
+
+export interface ErrorReport {
+  message: string;
+  /** Remedies, one line each. */
+  hints: readonly string[];
+  exitCode: number;
+}
+
+const hintsByCode: Readonly<Record<string, string>> = {
+  deployment_environment_creation_pending_error: 'The deployment is still being created; try again in a moment.',
+  deployment_environment_creation_in_progress_error: 'The deployment is still being created; try again in a moment.',
+  existing_running_execution_error: 'Wait for it, cancel it (gantry executions cancel ID), or add --queue.',
+  missing_required_deployment_input_error: 'Give inputs with -i name=value or -i inputs.yaml.',
+  unknown_deployment_input_error: 'See the declared inputs with: gantry blueprints inputs ID',
+  dependent_exists_error: 'See what depends on it above; --force ignores dependents where the manager allows it.',
+  deployment_plugin_not_found: 'Upload the plugin with: gantry plugins upload FILE',
+  maintenance_mode_active: 'The manager is in maintenance mode.',
+};
+
+function reportRefusal(error: GantryApiError): ErrorReport {
+  const hint = hintsByCode[error.code];
+  const hints = hint === undefined ? [] : [hint];
+  if (error.status === 404) {
+    return { message: error.message, hints, exitCode: exitCodes.notFound };
+  }
+  if (error.status === 401) {
+    return {
+      message: error.message,
+      hints: ['Check user and password: gantry profiles use URL --username NAME --password-file FILE'],
+      exitCode: exitCodes.denied,
+    };
+  }
+  if (error.status === 403) {
+    return {
+      message: error.message,
+      hints: ['Ask an administrator for the role, or choose another tenant with --tenant NAME.'],
+      exitCode: exitCodes.denied,
+    };
+  }
+  if (error.status === 409) {
+    return { message: error.message, hints, exitCode: exitCodes.conflict };
+  }
+  return { message: error.message, hints, exitCode: exitCodes.failed };
+}
+
+function reportSilence(error: ManagerUnreachableError): ErrorReport {
+  const hints =
+    error.reason.includes('CERT') || error.reason.includes('SELF_SIGNED') || error.reason.startsWith('UNABLE_TO_')
+      ? ['The certificate is not trusted: give the authority that signed it with --ca FILE.']
+      : ['Start a manager here with: gantry up', 'Or choose another one with: gantry profiles use URL'];
+  return { message: error.message, hints, exitCode: exitCodes.unreachable };
+}
+
+/** Turns whatever a command threw into what the person sees and the code the shell sees. */
+export function reportError(thrown: unknown): ErrorReport {
+  if (thrown instanceof UsageError) {
+    return { message: thrown.message, hints: thrown.hints, exitCode: exitCodes.usage };
+  }
+  if (thrown instanceof FailedOutcome) {
+    return { message: thrown.message, hints: thrown.hints, exitCode: exitCodes.failed };
+  }
+  if (thrown instanceof GantryApiError) {
+    return reportRefusal(thrown);
+  }
+  if (thrown instanceof ManagerUnreachableError) {
+    return reportSilence(thrown);
+  }
+  if (thrown instanceof GantryError) {
+    const exitCode = thrown.status === 404 ? exitCodes.notFound : exitCodes.failed;
+    return { message: thrown.message, hints: [], exitCode };
+  }
+  if (thrown instanceof Error && thrown.name === 'AbortError') {
+    return { message: 'Interrupted', hints: [], exitCode: exitCodes.interrupted };
+  }
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return { message, hints: [], exitCode: exitCodes.failed };
+}

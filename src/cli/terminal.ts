@@ -1,0 +1,49 @@
+import type { Writable } from 'node:stream';
+
+/** What a command may touch of the process it runs in; tests hand in their own. */
+export interface Terminal {
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Whether a person watches standard error, so that progress may be drawn. */
+  readonly isInteractive: boolean;
+  /** Columns of the screen. */
+  readonly columns: number;
+  /** Reads standard input to its end. */
+  readInput(): Promise<string>;
+  /** Asks for a line that is not echoed. */
+  askSecret(question: string): Promise<string>;
+}
+
+/** The terminal of the real process. */
+export function processTerminal(): Terminal {
+  return {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    environment: process.env,
+    isInteractive: process.stderr.isTTY === true && process.env['CI'] === undefined,
+    columns: process.stdout.columns ?? 120,
+    readInput: async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) {
+        chunks.push(chunk as Buffer);
+      }
+      return Buffer.concat(chunks).toString('utf8');
+    },
+    askSecret,
+  };
+}
+
+async function askSecret(question: string): Promise<string> {
+  const { createInterface } = await import('node:readline/promises');
+  const { Writable: Sink } = await import('node:stream');
+  const silent = new Sink({ write: (_chunk, _encoding, done) => done() });
+  const reader = createInterface({ input: process.stdin, output: silent, terminal: process.stdin.isTTY === true });
+  process.stderr.write(question);
+  try {
+    return await reader.question('');
+  } finally {
+    reader.close();
+    process.stderr.write('\n');
+  }
+}
