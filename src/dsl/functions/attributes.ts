@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import { checkAttributePath, readAttribute, validateNodeReference } from './attribute.ts';
 import type { EvaluationContext } from './context.ts';
+import type { EvaluationData } from './data.ts';
 import type { Evaluation, FunctionDefinition } from './definition.ts';
 import { argumentError, evaluationError } from './errors.ts';
 import { instanceOfKeyword } from './instance-resolution.ts';
@@ -107,20 +108,33 @@ function nodeOf(
   evaluation: Evaluation,
   path: string,
 ): string {
-  const instanceId = instanceOfKeyword(reference, context);
-  const nodeId =
-    instanceId !== undefined
-      ? evaluation.dataOf(context).instance(instanceId).nodeId
-      : reference === 'SELF'
-        ? context.nodeId
-        : reference === 'SOURCE'
-          ? context.sourceNodeId
-          : reference === 'TARGET'
-            ? context.targetNodeId
-            : reference;
+  const data = evaluation.dataOf(context);
+  const nodeId = nodeOfKeyword(reference, context, data) ?? (isKeyword(reference) ? undefined : reference);
   if (nodeId === undefined) {
     throw evaluationError(name, `${reference} is missing in request context in ${path}`);
   }
   // A node that does not exist is an error; one without instances is not.
-  return evaluation.dataOf(context).node(nodeId).id;
+  return data.node(nodeId).id;
+}
+
+function nodeOfKeyword(reference: string, context: EvaluationContext, data: EvaluationData): string | undefined {
+  const instanceId = instanceOfKeyword(reference, context);
+  // Contexts written for Cloudify may name the node itself where an instance is expected.
+  if (instanceId !== undefined) {
+    return data.findInstance(instanceId)?.nodeId ?? instanceId;
+  }
+  switch (reference) {
+    case 'SELF':
+      return context.nodeId;
+    case 'SOURCE':
+      return context.sourceNodeId;
+    case 'TARGET':
+      return context.targetNodeId;
+    default:
+      return undefined;
+  }
+}
+
+function isKeyword(reference: string): boolean {
+  return reference === 'SELF' || reference === 'SOURCE' || reference === 'TARGET';
 }

@@ -55,7 +55,10 @@ export interface EvaluationData {
   readonly isStatic: boolean;
   input(name: string): Json;
   node(id: string): EvaluationNode;
+  /** @throws DslError when there is none */
   instance(id: string): EvaluationNodeInstance;
+  /** Like {@link instance}, but undefined when there is none. */
+  findInstance(id: string): EvaluationNodeInstance | undefined;
   instancesOf(nodeId: string): readonly EvaluationNodeInstance[];
   secret(name: string): string;
   /** Another deployment, whose capabilities are evaluated against its own facts; undefined when there is none. */

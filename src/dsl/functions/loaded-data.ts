@@ -111,11 +111,15 @@ export class LoadedData implements EvaluationData {
   }
 
   instance(id: string): EvaluationNodeInstance {
-    const instance = this.#instances.get(id);
+    const instance = this.findInstance(id);
     if (instance === undefined) {
       throw missingReference(`Node instance not found: ${id}`);
     }
     return instance;
+  }
+
+  findInstance(id: string): EvaluationNodeInstance | undefined {
+    return this.#instances.get(id);
   }
 
   instancesOf(nodeId: string): readonly EvaluationNodeInstance[] {

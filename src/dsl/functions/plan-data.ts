@@ -39,6 +39,10 @@ export class PlanData implements EvaluationData {
     throw needsDeployment('get_attribute');
   }
 
+  findInstance(): never {
+    throw needsDeployment('get_attribute');
+  }
+
   instancesOf(): never {
     throw needsDeployment('get_attribute');
   }
