@@ -41,13 +41,29 @@ export class TasksGraph {
   readonly tasks = new Map<string, Task>();
   /** Called for every task that joins; the run uses it to notice replacements. */
   onAdded: ((task: Task) => void) | undefined;
+  /** States that set-state tasks have given to node instances since the run started. */
+  readonly instanceStates = new Map<string, string>();
+  readonly #policies = new Map<string, RetryPolicy>();
   readonly #taskPolicy: RetryPolicy;
   readonly #subgraphPolicy: RetryPolicy;
 
   constructor(settings: GraphSettings) {
     this.settings = settings;
-    this.#taskPolicy = { totalRetries: settings.taskRetries, retryInterval: settings.taskRetryInterval };
-    this.#subgraphPolicy = { totalRetries: settings.subgraphRetries, retryInterval: settings.taskRetryInterval };
+    this.#taskPolicy = this.policy(null, null);
+    this.#subgraphPolicy = this.policy(settings.subgraphRetries, null);
+  }
+
+  /** The retry settings of an operation; null stands for the default of the graph. */
+  policy(maxRetries: number | null, retryInterval: number | null): RetryPolicy {
+    const totalRetries = maxRetries ?? this.settings.taskRetries;
+    const interval = retryInterval ?? this.settings.taskRetryInterval;
+    const key = `${totalRetries}/${interval}`;
+    let policy = this.#policies.get(key);
+    if (!policy) {
+      policy = { totalRetries, retryInterval: interval };
+      this.#policies.set(key, policy);
+    }
+    return policy;
   }
 
   /** Makes a task that runs an operation; it is not part of the graph yet. */
