@@ -1,0 +1,147 @@
+import { Router } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
+import { GantryError } from '../domain/errors.ts';
+import type { AuthorizationService } from '../services/authorization.ts';
+import type { Caller, TenantCaller } from '../services/caller.ts';
+import { refuseWhileCancelling } from '../services/caller.ts';
+import { checkBody, readJson } from './body.ts';
+import { credentialsOf } from './credentials.ts';
+import { QueryValues } from './query.ts';
+import type { Answer, ApiCall, Method, Route } from './route.ts';
+
+/** Largest JSON body in bytes: plans and node instances of large deployments are sent this way. */
+const maxJsonBytes = 256 * 1024 * 1024;
+
+export interface MountDependencies {
+  readonly authorization: AuthorizationService;
+}
+
+class Call implements ApiCall {
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly query: QueryValues;
+  readonly request: Request;
+  readonly response: Response;
+  body: unknown;
+  knownCaller: Caller | undefined;
+  #abort: AbortController | undefined;
+
+  constructor(request: Request, response: Response) {
+    this.request = request;
+    this.response = response;
+    this.parameters = request.params as Record<string, string>;
+    const mark = request.originalUrl.indexOf('?');
+    this.query = new QueryValues(mark < 0 ? '' : request.originalUrl.slice(mark + 1));
+  }
+
+  get caller(): Caller {
+    if (!this.knownCaller) {
+      throw new Error('An open route has no caller');
+    }
+    return this.knownCaller;
+  }
+
+  get tenantCaller(): TenantCaller {
+    const { caller } = this;
+    if (!caller.tenant) {
+      throw new GantryError('forbidden_error', 'Authorization failed: tenant not provided');
+    }
+    return { ...caller, tenant: caller.tenant };
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#abort) {
+      const abort = new AbortController();
+      this.response.on('close', () => abort.abort());
+      this.#abort = abort;
+    }
+    return this.#abort.signal;
+  }
+}
+
+function send(response: Response, answer: Answer): void {
+  if (answer === 'sent') {
+    return;
+  }
+  response.status(answer.status);
+  if (answer.status === 204 || answer.status === 304) {
+    response.end();
+  } else {
+    response.json(answer.body ?? null);
+  }
+}
+
+function describeCaller(response: Response, caller: Caller): void {
+  response.set('X-Cloudify-Audit-Auth-Method', caller.method);
+  response.set('X-Cloudify-Audit-Username', encodeURIComponent(caller.user.username));
+  if (caller.tenant) {
+    response.set('X-Cloudify-Audit-Tenant', encodeURIComponent(caller.tenant.name));
+  }
+}
+
+function handlerOf(route: Route, { authorization }: MountDependencies): RequestHandler {
+  return async (request, response) => {
+    const call = new Call(request, response);
+    if (route.access !== 'open') {
+      const caller = await authorization.admit({
+        credentials: credentialsOf(request),
+        tenantName: request.get('tenant'),
+        access: {
+          ...route.access,
+          isAllTenants: route.access.hasAllTenants === true && call.query.flag('_all_tenants'),
+        },
+        maintenance: {
+          isAllowed: route.isMaintenance === true,
+          isBypassed: request.get('x-bypass-maintenance') !== undefined,
+        },
+      });
+      call.knownCaller = caller;
+      describeCaller(response, caller);
+      if (route.isRefusedWhileCancelling) {
+        refuseWhileCancelling(caller);
+      }
+    }
+    if (route.body) {
+      call.body = await readJson(request, maxJsonBytes);
+      if (call.body === undefined && route.isBodyOptional) {
+        call.body = {};
+      }
+      checkBody(route.body, call.body === undefined ? null : call.body);
+    }
+    send(response, await route.handle(call));
+  };
+}
+
+/** Static segments come before parameters, so that they are never taken for an id. */
+function specificity(path: string): string {
+  return path
+    .split('/')
+    .map((part) => (part.startsWith('*') ? '3' : part.startsWith(':') ? '2' : '1'))
+    .join('');
+}
+
+/** Makes the router of all routes; a known path with another method is answered with 405. */
+export function mountRoutes(routes: readonly Route[], dependencies: MountDependencies): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  const byPath = new Map<string, Route[]>();
+  for (const route of routes) {
+    byPath.set(route.path, [...(byPath.get(route.path) ?? []), route]);
+  }
+  const paths = [...byPath].sort(([left], [right]) => (specificity(left) < specificity(right) ? -1 : 1));
+  for (const [path, members] of paths) {
+    const place = router.route(path);
+    const methods = new Set<Method>();
+    for (const route of members) {
+      place[route.method](handlerOf(route, dependencies));
+      methods.add(route.method);
+    }
+    const allowed = [...methods].map((method) => method.toUpperCase()).join(', ');
+    place.options((_request, response) => {
+      response.set('Allow', `${allowed}, OPTIONS`).status(200).json(null);
+    });
+    place.all((request, response) => {
+      response.set('Allow', `${allowed}, OPTIONS`);
+      throw new GantryError('method_not_allowed_error', `The method ${request.method} is not allowed for this URL`);
+    });
+  }
+  return router;
+}

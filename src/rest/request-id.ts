@@ -1,0 +1,27 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestHandler, Response } from 'express';
+
+/** Gives every request an id, which is in the log and in the answer's header. */
+export const assignRequestId: RequestHandler = (request, response, next) => {
+  const given = request.get('x-request-id');
+  const id = given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+  response.set('X-Request-Id', id);
+  next();
+};
+
+/** The id of the request that `response` answers. */
+export function requestId(response: Response): string {
+  return response.get('X-Request-Id') ?? '';
+}
+
+/** Headers that keep browsers from doing more with an answer than showing it. */
+export const hardenAnswers: RequestHandler = (_request, response, next) => {
+  response.set({
+    'X-Content-Type-Options': 'nosniff',
+    'X-Frame-Options': 'DENY',
+    'Referrer-Policy': 'same-origin',
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+    'Cache-Control': 'no-store',
+  });
+  next();
+};

@@ -1,0 +1,45 @@
+import type { EventRow } from '../../domain/entities.ts';
+import type { Json } from '../../domain/plan.ts';
+
+/** Member of an event on the wire -> field of the entity, in order. */
+export const eventFields = [
+  ['_storage_id', 'storageId'],
+  ['timestamp', 'timestamp'],
+  ['reported_timestamp', 'reportedTimestamp'],
+  ['blueprint_id', 'blueprintId'],
+  ['deployment_id', 'deploymentId'],
+  ['deployment_display_name', 'deploymentDisplayName'],
+  ['execution_id', 'executionId'],
+  ['execution_group_id', 'executionGroupId'],
+  ['workflow_id', 'workflowId'],
+  ['message', 'message'],
+  ['error_causes', 'errorCauses'],
+  ['event_type', 'eventType'],
+  ['operation', 'operation'],
+  ['source_id', 'sourceId'],
+  ['target_id', 'targetId'],
+  ['manager_name', 'managerName'],
+  ['agent_name', 'agentName'],
+  ['node_instance_id', 'nodeInstanceId'],
+  ['node_name', 'nodeName'],
+  ['logger', 'logger'],
+  ['level', 'level'],
+  ['type', 'kind'],
+] as const satisfies readonly (readonly [string, keyof EventRow])[];
+
+const eventOnly = new Set(['event_type']);
+const logOnly = new Set(['logger', 'level']);
+
+/** An event or log line on the wire; names of `include` that do not exist are ignored. */
+export function shapeEvent(event: EventRow, include?: readonly string[]): Record<string, Json> {
+  const shaped: Record<string, Json> = {};
+  const skipped = event.kind === 'log' ? eventOnly : logOnly;
+  for (const [name, key] of eventFields) {
+    if (skipped.has(name) || (include && !include.includes(name))) {
+      continue;
+    }
+    const value = name === 'type' ? `cloudify_${event.kind}` : event[key];
+    shaped[name] = value instanceof Date ? value.toISOString() : ((value ?? null) as Json);
+  }
+  return shaped;
+}

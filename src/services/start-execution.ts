@@ -1,0 +1,246 @@
+import { systemWorkflowIds, workflowMessage } from '../amqp/workflow-message.ts';
+import type { Deployment, Execution } from '../domain/entities.ts';
+import { GantryError } from '../domain/errors.ts';
+import type { JsonObject, PlanWorkflow } from '../domain/plan.ts';
+import { activeExecutionStatuses, waitingExecutionStatuses } from '../domain/states.ts';
+import { findDependents } from '../store/dependents.ts';
+import { readDeploymentActivity } from '../store/deployment-activity.ts';
+import { getDeployment } from '../store/deployments.ts';
+import { createExecutions, findExecution, listExecutions } from '../store/executions.ts';
+import type { Scope } from '../store/scope.ts';
+import type { Session, Transaction } from '../store/session.ts';
+import { requirePermission, scopeOf } from './caller.ts';
+import type { TenantCaller } from './caller.ts';
+import { blockingDependents, describeDependents } from './dependents.ts';
+import { actorOf } from './dependencies.ts';
+import type { ServiceDependencies } from './dependencies.ts';
+import { newExecutionToken } from './execution-token.ts';
+import { sendAfterCommit } from './outbox.ts';
+import { isWorkflowAvailable } from './workflow-availability.ts';
+import { mergeWorkflowParameters } from './workflow-parameters.ts';
+
+export interface StartRequest {
+  readonly deploymentId: string;
+  readonly workflowId: string;
+  readonly parameters: JsonObject;
+  readonly allowCustomParameters: boolean;
+  /** Runs beside other executions and without regard to availability and dependents. */
+  readonly force: boolean;
+  readonly isDryRun: boolean;
+  /** Waits instead of being refused when another execution runs. */
+  readonly queue: boolean;
+  /** Seconds to go on with independent work after the first error. */
+  readonly waitAfterFail: number;
+}
+
+/** Workflows that take a deployment away from those who depend on it. */
+const disruptiveWorkflows = new Set(['stop', 'uninstall', 'update', 'csys_new_deployment_update', 'heal']);
+
+function lastLine(text: string | undefined): string {
+  return text?.trim().split('\n').at(-1) ?? '';
+}
+
+/** Refuses while the deployment is not there yet. @throws GantryError */
+export function requireCreatedDeployment(deployment: Deployment, creation: Execution | undefined): void {
+  if (!creation || creation.status === 'terminated') {
+    return;
+  }
+  switch (creation.status) {
+    case 'pending':
+      throw new GantryError(
+        'deployment_environment_creation_pending_error',
+        'Deployment environment creation is still pending, try again in a minute',
+      );
+    case 'started':
+      throw new GantryError(
+        'deployment_environment_creation_in_progress_error',
+        'Deployment environment creation is still in progress, try again in a minute',
+      );
+    case 'failed':
+      throw new GantryError(
+        'deployment_creation_error',
+        `Can't launch executions since environment creation for deployment ${deployment.id} has failed: ${lastLine(creation.error)}`,
+      );
+    case 'cancelled':
+    case 'cancelling':
+    case 'force_cancelling':
+    case 'kill_cancelling':
+      throw new GantryError(
+        'deployment_creation_error',
+        `Can't launch executions since the environment creation for deployment ${deployment.id} has been cancelled [status=${creation.status}]`,
+      );
+    default:
+      throw new GantryError(
+        'deployment_creation_error',
+        `Unexpected deployment status for deployment ${deployment.id} [status=${creation.status}]`,
+      );
+  }
+}
+
+function requireWorkflow(deployment: Deployment, workflowId: string): PlanWorkflow | undefined {
+  const workflow = deployment.workflows?.[workflowId];
+  if (!workflow && !systemWorkflowIds.has(workflowId)) {
+    throw new GantryError(
+      'nonexistent_workflow_error',
+      `Workflow ${workflowId} does not exist in the deployment ${deployment.id}`,
+    );
+  }
+  return workflow;
+}
+
+async function refuseDependents(session: Session, deployment: Deployment, request: StartRequest): Promise<void> {
+  if (request.force || !disruptiveWorkflows.has(request.workflowId)) {
+    return;
+  }
+  const isRecursive = request.parameters['recursive'] === true;
+  const dependents = await findDependents(session, deployment.storageId);
+  const blocking = blockingDependents(request.workflowId, isRecursive, dependents);
+  if (blocking.length > 0) {
+    throw new GantryError(
+      'dependent_exists_error',
+      `Can't execute workflow \`${request.workflowId}\` on deployment ${deployment.id} - existing installations depend on it:\n` +
+        describeDependents(deployment.id, blocking),
+    );
+  }
+}
+
+async function refuseUnavailable(
+  session: Session,
+  deployment: Deployment,
+  workflow: PlanWorkflow | undefined,
+  request: StartRequest,
+): Promise<void> {
+  if (request.force || !workflow?.availability_rules) {
+    return;
+  }
+  const activity = (await readDeploymentActivity(session, [deployment.storageId])).get(deployment.storageId);
+  const isAvailable = isWorkflowAvailable(workflow, {
+    instanceStates: activity?.instanceStates ?? [],
+    types: new Set(activity?.types ?? []),
+  });
+  if (!isAvailable) {
+    throw new GantryError('unavailable_workflow_error', `Workflow not available: ${request.workflowId}`);
+  }
+}
+
+const unfinished = [...activeExecutionStatuses, ...waitingExecutionStatuses];
+
+/** Whether a system-wide workflow runs or waits anywhere: then everything else waits. */
+export async function isSystemWorkflowUnfinished(session: Session): Promise<boolean> {
+  const everywhere: Scope = { tenantId: -1, tenants: 'all' };
+  const { total } = await listExecutions(session, everywhere, {
+    size: 1,
+    filters: { isSystemWorkflow: ['true'], status: unfinished },
+    fields: ['id'],
+  });
+  return total > 0;
+}
+
+/** Executions of a deployment that run or wait to run, oldest first. */
+export async function unfinishedExecutions(session: Session, deployment: Deployment): Promise<Execution[]> {
+  const { items } = await listExecutions(
+    session,
+    { tenantId: deployment.tenantId },
+    { all: true, filters: { deploymentId: [deployment.id], status: unfinished } },
+  );
+  return items.filter(({ deploymentStorageId }) => deploymentStorageId === deployment.storageId);
+}
+
+/**
+ * Whether the new execution must wait.
+ * @throws GantryError existing_running_execution_error when it would have to and may not
+ */
+async function mustWait(
+  session: Session,
+  deployment: Deployment,
+  request: Pick<StartRequest, 'force' | 'queue'>,
+): Promise<boolean> {
+  if (await isSystemWorkflowUnfinished(session)) {
+    return true;
+  }
+  if (request.force) {
+    return false;
+  }
+  const others = (await unfinishedExecutions(session, deployment)).filter(({ status }) => status !== 'scheduled');
+  if (others.length === 0) {
+    return false;
+  }
+  if (request.queue) {
+    return true;
+  }
+  const shown = others.map(({ id, workflowId, status }) => `${id} (${workflowId}, ${status})`).join(', ');
+  throw new GantryError(
+    'existing_running_execution_error',
+    `The following executions are currently running for this deployment: [${shown}]. To execute this workflow anyway, ` +
+      'pass "force=true" as a query parameter to this request',
+  );
+}
+
+async function startInTransaction(
+  dependencies: ServiceDependencies,
+  caller: TenantCaller,
+  request: StartRequest,
+  transaction: Transaction,
+): Promise<Execution> {
+  const fields = ['id', 'workflows', 'visibility', 'createExecutionId'];
+  const deployment = await getDeployment(transaction, scopeOf(caller), request.deploymentId, { fields, lock: true });
+  const creation =
+    deployment.createExecutionId === undefined
+      ? undefined
+      : await findExecution(transaction, deployment.createExecutionId);
+  requireCreatedDeployment(deployment, creation);
+  const workflow = requireWorkflow(deployment, request.workflowId);
+  const parameters = workflow
+    ? mergeWorkflowParameters(request.workflowId, workflow, request.parameters, {
+        allowCustom: request.allowCustomParameters,
+      })
+    : request.parameters;
+  if (deployment.tenantId !== caller.tenant.id) {
+    requirePermission(caller, 'execute_global_workflow');
+  }
+  await refuseDependents(transaction, deployment, request);
+  const isQueued = await mustWait(transaction, deployment, request);
+  await refuseUnavailable(transaction, deployment, workflow, request);
+  const { token, tokenHash } = newExecutionToken();
+  const [execution] = await createExecutions(transaction, [
+    {
+      id: dependencies.newId(),
+      tenantId: deployment.tenantId,
+      creatorId: caller.user.id,
+      visibility: deployment.visibility,
+      workflowId: request.workflowId,
+      status: isQueued ? 'queued' : 'pending',
+      parameters,
+      deploymentStorageId: deployment.storageId,
+      blueprintId: deployment.blueprintId,
+      isDryRun: request.isDryRun,
+      allowCustomParameters: request.allowCustomParameters,
+      waitAfterFail: request.waitAfterFail,
+      tokenHash,
+    },
+  ]);
+  if (!execution) {
+    throw new Error('The new execution was not stored');
+  }
+  if (!isQueued) {
+    const operation = workflow?.operation;
+    await sendAfterCommit(transaction, dependencies.outbox, [
+      workflowMessage(execution, { executionToken: token, ...(operation === undefined ? {} : { operation }) }),
+    ]);
+  }
+  return execution;
+}
+
+/**
+ * Starts a workflow on a deployment, or queues it behind others.
+ * @throws GantryError with the code of the first condition that does not hold
+ */
+export async function startExecution(
+  dependencies: ServiceDependencies,
+  caller: TenantCaller,
+  request: StartRequest,
+): Promise<Execution> {
+  return dependencies.database.transactionAs(actorOf(caller), (transaction) =>
+    startInTransaction(dependencies, caller, request, transaction),
+  );
+}
