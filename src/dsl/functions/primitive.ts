@@ -1,5 +1,5 @@
 import type { Json } from '../../domain/plan.ts';
-import { compilePattern } from '../constraints/pattern.ts';
+import { compilePattern } from '../constraints/python-pattern.ts';
 import { isMapping } from './recognise.ts';
 
 /** Types whose values name an entity of the manager, e.g. a deployment. */
