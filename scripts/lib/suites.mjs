@@ -1,0 +1,28 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The test suites in the order they run: what is fast and tells most comes first. */
+export const suites = [
+  { name: 'unit', folder: 'test/unit', needs: [] },
+  { name: 'db', folder: 'test/db', needs: [] },
+  { name: 'amqp', folder: 'test/amqp', needs: ['rabbitmq'] },
+  { name: 'rest', folder: 'test/rest', needs: [] },
+  { name: 'runtime', folder: 'test/runtime', needs: ['python'] },
+  { name: 'cli', folder: 'test/cli', needs: [] },
+  { name: 'console', folder: 'test/console', needs: [] },
+  { name: 'e2e', folder: 'test/e2e', needs: ['rabbitmq', 'nginx'] },
+  { name: 'agent', folder: 'test/agent', needs: ['rabbitmq'] },
+  { name: 'compat', folder: 'test/compat', needs: ['python', 'rabbitmq'] },
+  { name: 'chaos', folder: 'test/chaos', needs: ['rabbitmq'] },
+];
+
+/** Test files of a suite, relative to the repository. */
+export function filesOf(suite, root) {
+  const folder = join(root, suite.folder);
+  return existsSync(folder)
+    ? readdirSync(folder, { recursive: true })
+        .filter((name) => name.endsWith('.test.ts'))
+        .map((name) => join(suite.folder, name))
+        .sort()
+    : [];
+}
