@@ -64,6 +64,9 @@ export class GraphRun {
         this.#queue.push(task);
       }
     }
+    for (const task of this.#graph.unstored.splice(0)) {
+      this.#changes.push({ kind: 'task-added', task });
+    }
     this.#graph.onAdded = (task) => this.#changes.push({ kind: 'task-added', task });
     return this.#step(now);
   }

@@ -69,15 +69,17 @@ class Restoration {
     for (const task of this.#graph.tasks.values()) {
       this.#restoreDependencies(task);
     }
-    return { graph: this.#graph, outcomes: this.#outcomes };
+    const graph = this.#graph;
+    graph.onAdded = (task) => graph.unstored.push(task);
+    return { graph, outcomes: this.#outcomes };
   }
 
   /** Whether something is still to be done about a task. */
   #isLive(row: StoredTask): boolean {
-    return row.state !== 'succeeded' && !this.#retries.has(row.id) && !this.#isInDeadSubgraph(row);
+    return row.state !== 'succeeded' && !this.#retries.has(row.id) && !isTransient(row) && !this.#isInDeadSubgraph(row);
   }
 
-  /** Whether a subgraph around the task was replaced by another attempt. */
+  /** Whether a subgraph around the task was replaced by another attempt, or is made anew by every resume. */
   #isInDeadSubgraph(row: StoredTask): boolean {
     const containerId = textField(row.parameters, 'containing_subgraph');
     const container = containerId === undefined ? undefined : this.#rows.get(containerId);
@@ -86,7 +88,7 @@ class Restoration {
     }
     let isDead = this.#deadSubgraphs.get(container.id);
     if (isDead === undefined) {
-      isDead = this.#retries.has(container.id) || this.#isInDeadSubgraph(container);
+      isDead = this.#retries.has(container.id) || isTransient(container) || this.#isInDeadSubgraph(container);
       this.#deadSubgraphs.set(container.id, isDead);
     }
     return isDead;
@@ -155,6 +157,11 @@ class Restoration {
     }
     return last;
   }
+}
+
+/** Whether a subgraph is added again by whoever restores the graph. */
+function isTransient(row: StoredTask): boolean {
+  return objectField(row.parameters, 'info')['transient'] === true;
 }
 
 function isWithin(task: Task, subgraph: Task): boolean {

@@ -39,8 +39,10 @@ const builtInPolicy: RetryPolicy = { totalRetries: 0, retryInterval: 0 };
 export class TasksGraph {
   readonly settings: GraphSettings;
   readonly tasks = new Map<string, Task>();
-  /** Called for every task that joins; the run uses it to notice replacements. */
+  /** Called for every task that joins a graph that is already stored. */
   onAdded: ((task: Task) => void) | undefined;
+  /** Tasks that joined after the graph was restored and have no row yet. */
+  readonly unstored: Task[] = [];
   /** States that set-state tasks have given to node instances since the run started. */
   readonly instanceStates = new Map<string, string>();
   readonly #policies = new Map<string, RetryPolicy>();

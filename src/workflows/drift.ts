@@ -43,9 +43,10 @@ export function isTruthy(value: Json | undefined): boolean {
 }
 
 function relationshipRecords(instance: NodeInstance): JsonObject[] {
-  return relationshipFields.flatMap((field) =>
-    Object.values(asObject(instance.systemProperties[field]) ?? {}).flatMap((record) => asObject(record) ?? []),
-  );
+  return relationshipFields
+    .flatMap((field) => Object.values(asObject(instance.systemProperties[field]) ?? {}))
+    .map(asObject)
+    .filter((record) => record !== undefined);
 }
 
 function asObject(value: Json | undefined): JsonObject | undefined {

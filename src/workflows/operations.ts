@@ -149,11 +149,12 @@ const isOfType: Readonly<Record<string, (value: Json) => boolean>> = {
 function checkTypes(inputs: JsonObject, types: JsonObject | undefined): void {
   for (const [name, type] of Object.entries(types ?? {})) {
     const value = inputs[name];
-    const check = typeof type === 'string' ? isOfType[type] : undefined;
+    if (typeof type !== 'string') {
+      continue;
+    }
+    const check = isOfType[type];
     if (check && value !== undefined && value !== null && !isIntrinsicFunction(value) && !check(value)) {
-      throw new WorkflowRefused(
-        `Value ${JSON.stringify(value)} of '${name}' does not match the definition: ${String(type)}`,
-      );
+      throw new WorkflowRefused(`Value ${JSON.stringify(value)} of '${name}' does not match the definition: ${type}`);
     }
   }
 }

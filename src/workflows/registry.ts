@@ -1,4 +1,7 @@
 import type { WorkflowFunction } from './context.ts';
+import { install } from './install.ts';
+import { reinstall } from './reinstall.ts';
+import { uninstall } from './uninstall.ts';
 
 export interface Workflow {
   readonly run: WorkflowFunction;
@@ -6,7 +9,11 @@ export interface Workflow {
   readonly isResumable: boolean;
 }
 
-const workflows = new Map<string, Workflow>();
+const workflows = new Map<string, Workflow>([
+  ['cloudify.plugins.workflows.install', { run: install, isResumable: true }],
+  ['cloudify.plugins.workflows.uninstall', { run: uninstall, isResumable: true }],
+  ['cloudify.plugins.workflows.reinstall', { run: reinstall, isResumable: true }],
+]);
 
 /**
  * Finds a built-in workflow.
