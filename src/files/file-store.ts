@@ -29,6 +29,15 @@ export interface StoredArchive {
   readonly fileName: string;
 }
 
+/** An archive that arrived completely and has a known format; it is not anybody's yet. */
+export interface ReceivedArchive {
+  readonly path: string;
+  readonly format: ArchiveFormat;
+  readonly bytes: number;
+  /** Removes it, unless it was kept. */
+  discard(): Promise<void>;
+}
+
 /** A blueprint unpacked beside the published ones: parse it there, then `publish` or `discard` it. */
 export interface StagedBlueprint {
   /** The single top directory of the archive. */
@@ -101,8 +110,44 @@ export class FileStore {
   }
 
   /**
-   * Stores the archive of a blueprint as it arrives. Only a complete archive of a known format ever gets its final
-   * name.
+   * Takes in an archive as it arrives; nothing of it is visible before it is kept.
+   * @param what names it in messages, e.g. `Blueprint`
+   * @throws GantryError bad_parameters_error for an empty or unknown archive, request_too_large
+   */
+  async receiveArchive(source: Readable, maxBytes: number, what: string): Promise<ReceivedArchive> {
+    await mkdir(this.incomingDirectory, { recursive: true, mode: 0o700 });
+    const path = join(this.incomingDirectory, randomUUID());
+    const discard = (): Promise<void> => rm(path, { force: true });
+    try {
+      await pipeline(source, limitBytes(maxBytes, `The ${what.toLowerCase()} archive`), createWriteStream(path));
+      const { size } = await stat(path);
+      if (size === 0) {
+        throw new GantryError('bad_parameters_error', `The request has no ${what.toLowerCase()} archive`);
+      }
+      const format = await detectArchiveFormat(path);
+      if (!format) {
+        throw unrecognizedFormat(what);
+      }
+      return { path, format, bytes: size, discard };
+    } catch (error) {
+      await discard();
+      throw error;
+    }
+  }
+
+  /** Makes a received archive the uploaded archive of a blueprint, replacing what was there. */
+  async keepBlueprintArchive(tenant: string, blueprintId: string, received: ReceivedArchive): Promise<StoredArchive> {
+    const directory = this.uploadedBlueprintDirectory(tenant, blueprintId);
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(directory, { recursive: true });
+    const fileName = `${blueprintId}.${received.format}`;
+    const path = join(directory, fileName);
+    await rename(received.path, path);
+    return { path, format: received.format, bytes: received.bytes, fileName };
+  }
+
+  /**
+   * Stores the archive of a blueprint as it arrives, e.g. from a download.
    * @param maxBytes largest accepted archive
    * @throws GantryError bad_parameters_error for an empty or unknown archive, request_too_large
    */
@@ -112,32 +157,12 @@ export class FileStore {
     source: Readable,
     maxBytes: number,
   ): Promise<StoredArchive> {
-    const received = join(this.incomingDirectory, randomUUID());
+    const received = await this.receiveArchive(source, maxBytes, 'Blueprint');
     try {
-      await mkdir(this.incomingDirectory, { recursive: true, mode: 0o700 });
-      await pipeline(source, limitBytes(maxBytes, 'The blueprint archive'), createWriteStream(received));
-      return await this.#keepBlueprintArchive(tenant, blueprintId, received);
+      return await this.keepBlueprintArchive(tenant, blueprintId, received);
     } finally {
-      await rm(received, { force: true });
+      await received.discard();
     }
-  }
-
-  async #keepBlueprintArchive(tenant: string, blueprintId: string, received: string): Promise<StoredArchive> {
-    const { size } = await stat(received);
-    if (size === 0) {
-      throw new GantryError('bad_parameters_error', 'The request has no blueprint archive');
-    }
-    const format = await detectArchiveFormat(received);
-    if (!format) {
-      throw unrecognizedFormat('Blueprint');
-    }
-    const directory = this.uploadedBlueprintDirectory(tenant, blueprintId);
-    await rm(directory, { recursive: true, force: true });
-    await mkdir(directory, { recursive: true });
-    const fileName = `${blueprintId}.${format}`;
-    const path = join(directory, fileName);
-    await rename(received, path);
-    return { path, format, bytes: size, fileName };
   }
 
   /** The stored archive of a blueprint, if there is one. */
@@ -190,13 +215,12 @@ export class FileStore {
   /** Replaces the uploaded archive of a blueprint by one packed from its published directory (after an icon change). */
   async repackBlueprint(tenant: string, blueprintId: string): Promise<void> {
     const directory = this.blueprintDirectory(tenant, blueprintId);
-    const received = join(this.incomingDirectory, randomUUID());
-    try {
-      await pipeline(packDirectory(directory, blueprintId), createWriteStream(received));
-      await this.#keepBlueprintArchive(tenant, blueprintId, received);
-    } finally {
-      await rm(received, { force: true });
-    }
+    await this.saveBlueprintArchive(
+      tenant,
+      blueprintId,
+      packDirectory(directory, blueprintId),
+      Number.MAX_SAFE_INTEGER,
+    );
   }
 
   /** Removes the uploaded archive only; what a failed upload leaves behind. */

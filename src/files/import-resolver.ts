@@ -116,8 +116,9 @@ export class ManagerImportResolver implements ImportResolver {
     return { kind: 'file', text: await text };
   }
 
-  async exists(path: string): Promise<boolean> {
-    return (await this.#localFile(path)) !== undefined;
+  async locateFile(path: string): Promise<string | undefined> {
+    const found = await this.#localFile(path);
+    return found === undefined ? undefined : pathToFileURL(found).href;
   }
 
   async resourceExists(url: string): Promise<boolean> {

@@ -1,0 +1,268 @@
+import { workflowMessage } from '../amqp/workflow-message.ts';
+import type { Blueprint, Execution } from '../domain/entities.ts';
+import { GantryError } from '../domain/errors.ts';
+import type { JsonObject } from '../domain/plan.ts';
+import { failedBlueprintStates } from '../domain/states.ts';
+import type { BlueprintState, Visibility } from '../domain/states.ts';
+import type { ReceivedArchive, StoredArchive } from '../files/file-store.ts';
+import {
+  createBlueprint,
+  deleteBlueprint,
+  getBlueprint,
+  listBlueprints,
+  updateBlueprint,
+} from '../store/blueprints.ts';
+import { listDeployments } from '../store/deployments.ts';
+import { createExecutions, findExecution } from '../store/executions.ts';
+import type { ListQuery, Page } from '../store/scope.ts';
+import type { Session, Transaction } from '../store/session.ts';
+import { findImporters } from '../store/blueprint-imports.ts';
+import { loadExecutions } from '../store/execution-lookup.ts';
+import { listScopeOf, scopeOf } from './caller.ts';
+import type { Caller, TenantCaller } from './caller.ts';
+import { actorOf } from './dependencies.ts';
+import type { ServiceDependencies } from './dependencies.ts';
+import { newExecutionToken } from './execution-token.ts';
+import { checkIdentifier, requireOwnTenant, widerVisibility } from './identifiers.ts';
+import type { NewLabel } from './labels.ts';
+import { sendAfterCommit } from './outbox.ts';
+import { isSystemWorkflowUnfinished } from './start-execution.ts';
+
+/** A blueprint with the execution that uploaded it. */
+export interface BlueprintWithUpload extends Blueprint {
+  readonly uploadExecution: Execution | undefined;
+}
+
+export interface BlueprintUpload {
+  readonly id: string;
+  readonly mainFileName: string | undefined;
+  readonly visibility: Visibility;
+  readonly labels: readonly NewLabel[] | undefined;
+  /** The archive, or where the upload execution finds it. */
+  readonly archive: ReceivedArchive | { readonly url: string };
+  /** Only parses it; nothing stays. */
+  readonly isValidation: boolean;
+}
+
+export interface BlueprintService {
+  list(caller: Caller, query: ListQuery, isAllTenants: boolean): Promise<Page<BlueprintWithUpload>>;
+  get(caller: TenantCaller, id: string, fields?: readonly string[]): Promise<BlueprintWithUpload>;
+  /** Refuses early what would be refused later, before a large archive is read. @throws GantryError conflict_error */
+  requireFreeId(caller: TenantCaller, id: string): Promise<void>;
+  /** Stores the upload and starts its execution. @throws GantryError conflict_error */
+  upload(caller: TenantCaller, upload: BlueprintUpload): Promise<BlueprintWithUpload>;
+  /** Waits for the upload to end. @throws GantryError invalid_blueprint_error when the blueprint was refused */
+  waitForUpload(
+    caller: TenantCaller,
+    blueprint: BlueprintWithUpload,
+    signal: AbortSignal,
+  ): Promise<BlueprintWithUpload>;
+  /** @throws GantryError invalid_blueprint_error, blueprint_in_use, dependent_exists_error, illegal_action_error */
+  remove(caller: TenantCaller, id: string, isForced: boolean): Promise<void>;
+  setVisibility(caller: TenantCaller, id: string, visibility: unknown): Promise<BlueprintWithUpload>;
+  /** @throws GantryError not_found_error */
+  archive(caller: TenantCaller, id: string): Promise<StoredArchive>;
+}
+
+/** Milliseconds a synchronous upload may take. */
+const uploadTimeout = 120_000;
+
+function isFailed(state: BlueprintState): boolean {
+  return failedBlueprintStates.includes(state);
+}
+
+function alreadyExists(caller: TenantCaller, id: string): GantryError {
+  return new GantryError(
+    'conflict_error',
+    `blueprint with id=${id} already exists on tenant ${caller.tenant.name} or with global visibility`,
+  );
+}
+
+/** The blueprint of that id if there is one that a new upload may not replace, or the failed one that it may. */
+async function findSameId(session: Session, caller: TenantCaller, id: string): Promise<Blueprint | undefined> {
+  try {
+    // without a viewer: private blueprints of others take an id too
+    return await getBlueprint(session, { tenantId: caller.tenant.id }, id, { fields: ['id', 'state'] });
+  } catch (error) {
+    if (error instanceof GantryError && error.code === 'not_found_error') {
+      return undefined;
+    }
+    throw error instanceof GantryError && error.code === 'ambiguous_name' ? alreadyExists(caller, id) : error;
+  }
+}
+
+async function removeFailed(transaction: Transaction, caller: TenantCaller, id: string): Promise<void> {
+  const present = await findSameId(transaction, caller, id);
+  if (!present) {
+    return;
+  }
+  if (!isFailed(present.state) || present.tenantId !== caller.tenant.id) {
+    throw alreadyExists(caller, id);
+  }
+  await deleteBlueprint(transaction, present.storageId);
+}
+
+async function storeUpload(
+  dependencies: ServiceDependencies,
+  caller: TenantCaller,
+  upload: BlueprintUpload,
+  transaction: Transaction,
+): Promise<Blueprint> {
+  await removeFailed(transaction, caller, upload.id);
+  const { archive } = upload;
+  const url = 'url' in archive ? archive.url : undefined;
+  const blueprint = await createBlueprint(transaction, {
+    id: upload.id,
+    tenantId: caller.tenant.id,
+    creatorId: caller.user.id,
+    visibility: upload.visibility,
+    state: upload.isValidation ? 'validating' : url === undefined ? 'uploading' : 'pending',
+    mainFileName: upload.mainFileName,
+  });
+  const isQueued = await isSystemWorkflowUnfinished(transaction);
+  const { token, tokenHash } = newExecutionToken();
+  const parameters: JsonObject = {
+    blueprint_id: upload.id,
+    app_file_name: upload.mainFileName ?? null,
+    url: url ?? null,
+    validate_only: upload.isValidation,
+    labels: upload.labels ? upload.labels.map(({ key, value }) => ({ key, value })) : null,
+  };
+  const [execution] = await createExecutions(transaction, [
+    {
+      id: dependencies.newId(),
+      tenantId: caller.tenant.id,
+      creatorId: caller.user.id,
+      visibility: upload.visibility,
+      workflowId: 'upload_blueprint',
+      status: isQueued ? 'queued' : 'pending',
+      parameters,
+      blueprintId: upload.id,
+      tokenHash,
+    },
+  ]);
+  if (!execution) {
+    throw new Error('The new execution was not stored');
+  }
+  const stored = await updateBlueprint(transaction, blueprint.storageId, {
+    uploadExecutionStorageId: execution.storageId,
+  });
+  if (!('url' in archive)) {
+    await dependencies.files.keepBlueprintArchive(caller.tenant.name, upload.id, archive);
+  }
+  if (!isQueued) {
+    await sendAfterCommit(transaction, dependencies.outbox, [workflowMessage(execution, { executionToken: token })]);
+  }
+  return stored;
+}
+
+async function requireRemovable(transaction: Transaction, blueprint: Blueprint, isForced: boolean): Promise<void> {
+  if (blueprint.state !== 'uploaded' && !isForced) {
+    throw new GantryError('invalid_blueprint_error', `Blueprint \`${blueprint.id}\` is still ${blueprint.state}.`);
+  }
+  if (!isForced) {
+    const importers = await findImporters(transaction, blueprint);
+    if (importers.length > 0) {
+      throw new GantryError(
+        'blueprint_in_use',
+        `Blueprint ${blueprint.id} is currently in use. You can "force" blueprint removal. It is imported by: ${importers.join(', ')}`,
+      );
+    }
+  }
+  const { items, total } = await listDeployments(
+    transaction,
+    { tenantId: blueprint.tenantId, tenants: 'all' },
+    { size: 20, filters: { blueprintStorageId: [String(blueprint.storageId)] }, fields: ['id'] },
+  );
+  if (total > 0) {
+    throw new GantryError(
+      'dependent_exists_error',
+      `Can't delete blueprint ${blueprint.id} - There exist deployments for this blueprint; Deployments ids: ` +
+        items.map(({ id }) => id).join(', '),
+    );
+  }
+}
+
+/** Makes the use cases of blueprints. */
+export function createBlueprintService(dependencies: ServiceDependencies): BlueprintService {
+  const { database, files, waiter } = dependencies;
+
+  const withUpload = async (session: Session, blueprint: Blueprint): Promise<BlueprintWithUpload> => ({
+    ...blueprint,
+    uploadExecution:
+      blueprint.uploadExecutionId === undefined ? undefined : await findExecution(session, blueprint.uploadExecutionId),
+  });
+  const get: BlueprintService['get'] = async (caller, id, fields) =>
+    withUpload(database, await getBlueprint(database, scopeOf(caller), id, fields ? { fields } : {}));
+
+  return {
+    async list(caller, query, isAllTenants) {
+      const page = await listBlueprints(database, listScopeOf(caller, isAllTenants, 'blueprint_list'), query);
+      const ids = page.items.flatMap(({ uploadExecutionId }) => uploadExecutionId ?? []);
+      const uploads = await loadExecutions(database, ids);
+      const items = page.items.map((item) => ({ ...item, uploadExecution: uploads.get(item.uploadExecutionId ?? '') }));
+      return { ...page, items };
+    },
+
+    get,
+
+    async requireFreeId(caller, id) {
+      checkIdentifier('blueprint_id', id);
+      const present = await findSameId(database, caller, id);
+      if (present && (!isFailed(present.state) || present.tenantId !== caller.tenant.id)) {
+        throw alreadyExists(caller, id);
+      }
+    },
+
+    async upload(caller, upload) {
+      const stored = await database.transactionAs(actorOf(caller), (transaction) =>
+        storeUpload(dependencies, caller, upload, transaction),
+      );
+      return withUpload(database, stored);
+    },
+
+    async waitForUpload(caller, blueprint, signal) {
+      if (blueprint.uploadExecutionId !== undefined) {
+        await waiter.waitUntilEnded(blueprint.uploadExecutionId, uploadTimeout, signal);
+      }
+      const now = await get(caller, blueprint.id);
+      if (isFailed(now.state)) {
+        const verb = now.state === 'invalid' ? 'is invalid' : `has ${now.state.replaceAll('_', ' ')}`;
+        throw new GantryError('invalid_blueprint_error', `Blueprint \`${now.id}\` ${verb}. Error: ${now.error ?? ''}`);
+      }
+      return now;
+    },
+
+    async remove(caller, id, isForced) {
+      const removed = await database.transactionAs(actorOf(caller), async (transaction) => {
+        const blueprint = await getBlueprint(transaction, scopeOf(caller), id, { fields: ['id', 'state'], lock: true });
+        requireOwnTenant(caller, blueprint);
+        if (!isFailed(blueprint.state)) {
+          await requireRemovable(transaction, blueprint, isForced);
+        }
+        await deleteBlueprint(transaction, blueprint.storageId);
+        return blueprint;
+      });
+      await files.removeBlueprint(removed.tenantName, removed.id);
+    },
+
+    async setVisibility(caller, id, wanted) {
+      const stored = await database.transactionAs(actorOf(caller), async (transaction) => {
+        const blueprint = await getBlueprint(transaction, scopeOf(caller), id, { fields: ['id'], lock: true });
+        requireOwnTenant(caller, blueprint);
+        const visibility = widerVisibility(caller, blueprint, wanted);
+        return updateBlueprint(transaction, blueprint.storageId, { visibility });
+      });
+      return withUpload(database, stored);
+    },
+
+    async archive(caller, id) {
+      const blueprint = await getBlueprint(database, scopeOf(caller), id, { fields: ['id'] });
+      const archive = await files.blueprintArchive(blueprint.tenantName, blueprint.id);
+      if (!archive) {
+        throw new GantryError('not_found_error', `The archive of blueprint \`${id}\` was not found`);
+      }
+      return archive;
+    },
+  };
+}
