@@ -20,6 +20,8 @@ export interface RemoteRequest {
   /** Milliseconds until the answer starts, per host asked. */
   readonly timeout: number;
   readonly signal?: AbortSignal;
+  /** Certificate authority of the host in PEM, instead of the public ones. */
+  readonly ca?: string;
 }
 
 export interface RemoteAnswer {
@@ -127,6 +129,7 @@ function ask(url: URL, addresses: readonly LookupAddress[], request: RemoteReque
         }
       },
       ...(request.signal ? { signal: request.signal } : {}),
+      ...(request.ca === undefined ? {} : { ca: request.ca }),
     });
     outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${request.timeout} ms`)));
     outgoing.on('error', reject);
