@@ -19,6 +19,7 @@ export interface Resource {
   id: string;
   tenantId: number;
   tenantName: string;
+  creatorId: number;
   createdBy: string;
   visibility: Visibility;
 }
@@ -110,6 +111,9 @@ export interface Deployment extends Resource {
   latestExecutionWorkflowId: string | undefined;
   latestExecutionTotalOperations: number;
   latestExecutionFinishedOperations: number;
+  /** Value of the label csys-env-type, or ''. */
+  environmentType: string;
+  hasSubDeployments: boolean;
   deploymentGroups: readonly string[];
   labels: readonly Label[];
 }
@@ -135,7 +139,6 @@ export interface Execution extends Resource {
   deploymentId: string | undefined;
   deploymentStorageId: number | undefined;
   deploymentDisplayName: string | undefined;
-  creatorId: number;
   /** Name of the process that drives it; undefined while none does. */
   executor: string | undefined;
 }

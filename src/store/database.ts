@@ -130,7 +130,7 @@ export class Database extends Statements implements Session {
   }
 
   protected override runner(): Runner {
-    return this.#pool as unknown as Runner;
+    return this.#pool;
   }
 
   async transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {

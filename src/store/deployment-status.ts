@@ -1,0 +1,100 @@
+import type { Session } from './session.ts';
+
+/** The order of deployment statuses is not that of the alphabet. */
+const rank = (status: string): string =>
+  `case ${status} when 'requires_attention' then 2 when 'in_progress' then 1 when 'good' then 0 end`;
+const named = (ranked: string): string =>
+  `case ${ranked} when 2 then 'requires_attention' when 1 then 'in_progress' when 0 then 'good' end`;
+
+/**
+ * Recomputes installation and deployment status of deployments from their node instances, their latest execution and
+ * what is known about their sub-deployments.
+ *
+ * Compatibility: Cloudify 7 status rules; a cancelled execution alone needs no attention.
+ */
+export async function refreshDeploymentStatuses(session: Session, storageIds: readonly number[]): Promise<void> {
+  await session.prepared(
+    `with current as (
+      select deployments.storage_id,
+        exists (
+          select from node_instances where deployment_id = deployments.storage_id and state <> 'started'
+        ) as is_inactive,
+        executions.status
+      from deployments left join executions on executions.storage_id = deployments.latest_execution_id
+      where deployments.storage_id = any($1)
+    )
+    update deployments set
+      installation_status = case when is_inactive then 'inactive' else 'active' end,
+      deployment_status = ${named(`greatest(
+        case
+          when status in ('pending', 'started', 'cancelling', 'force_cancelling', 'kill_cancelling', 'queued') then 1
+          when status = 'failed' or is_inactive then 2
+          else 0
+        end,
+        ${rank('sub_services_status')}, ${rank('sub_environments_status')})`)}
+    from current where current.storage_id = deployments.storage_id`,
+    [storageIds],
+  );
+  await refreshAncestors(session, storageIds);
+}
+
+const deepestHierarchy = 64;
+
+/**
+ * Recomputes what the ancestors of deployments know about their sub-deployments, level by level upwards; ends where
+ * nothing changes any more.
+ */
+export async function refreshAncestors(session: Session, storageIds: readonly number[]): Promise<void> {
+  let children = storageIds;
+  for (let depth = 0; depth < deepestHierarchy && children.length > 0; depth += 1) {
+    const rows = await session.prepared<{ storage_id: number }>(parentsStatement, [children]);
+    children = rows.map((row) => row.storage_id);
+  }
+}
+
+const parentsStatement = `
+  with parents as (
+    select distinct target_deployment_id as id from deployment_labels_dependencies where source_deployment_id = any($1)
+  ), children as (
+    select parents.id as parent_id, child.*,
+      exists (
+        select from deployments_labels
+        where resource_id = child.storage_id and key = 'csys-obj-type' and value = 'environment'
+      ) as is_environment
+    from parents
+    join deployment_labels_dependencies on target_deployment_id = parents.id
+    join deployments child on child.storage_id = source_deployment_id
+  ), totals as (
+    select parent_id,
+      count(*) filter (where not is_environment) + sum(sub_services_count) as services,
+      count(*) filter (where is_environment) + sum(sub_environments_count) as environments,
+      greatest(max(${rank('deployment_status')}) filter (where not is_environment),
+        max(${rank('sub_services_status')})) as services_rank,
+      greatest(max(${rank('deployment_status')}) filter (where is_environment),
+        max(${rank('sub_environments_status')})) as environments_rank
+    from children group by parent_id
+  ), changed as (
+    select deployments.storage_id, totals.*, executions.status as latest
+    from totals
+    join deployments on deployments.storage_id = totals.parent_id
+    left join executions on executions.storage_id = deployments.latest_execution_id
+  )
+  update deployments set
+    sub_services_count = changed.services,
+    sub_environments_count = changed.environments,
+    sub_services_status = ${named('changed.services_rank')},
+    sub_environments_status = ${named('changed.environments_rank')},
+    deployment_status = ${named(`greatest(
+      case
+        when changed.latest in
+          ('pending', 'started', 'cancelling', 'force_cancelling', 'kill_cancelling', 'queued') then 1
+        when changed.latest = 'failed' or deployments.installation_status = 'inactive' then 2
+        else 0
+      end,
+      changed.services_rank, changed.environments_rank)`)}
+  from changed
+  where changed.storage_id = deployments.storage_id
+    and (deployments.sub_services_count, deployments.sub_environments_count,
+      ${rank('deployments.sub_services_status')}, ${rank('deployments.sub_environments_status')})
+      is distinct from (changed.services, changed.environments, changed.services_rank, changed.environments_rank)
+  returning deployments.storage_id`;

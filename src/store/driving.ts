@@ -1,0 +1,89 @@
+import type { Json, JsonObject } from '../domain/plan.ts';
+import type { Session } from './session.ts';
+
+/**
+ * Of the given executions, those that `executor` drives; they stay locked until the transaction ends, so that nobody
+ * takes them over while their progress is stored.
+ */
+export async function lockDrivenExecutions(
+  session: Session,
+  executor: string,
+  ids: readonly string[],
+): Promise<string[]> {
+  const rows = await session.prepared<{ id: string }>(
+    'select id from executions where id = any($1) and executor = $2 order by storage_id for no key update',
+    [ids, executor],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** A change of system properties; `update` makes the new ones of the stored ones. */
+export interface SystemPropertiesChange {
+  instanceId: string;
+  update: (properties: JsonObject) => JsonObject;
+}
+
+/**
+ * Read-modify-write of the system properties of many node instances of one deployment, all in one transaction; what
+ * they say about status and drift follows. Instances that are gone are left out.
+ */
+export async function changeSystemProperties(
+  session: Session,
+  deploymentStorageId: number,
+  changes: readonly SystemPropertiesChange[],
+): Promise<void> {
+  await session.transaction(async (transaction) => {
+    const rows = await transaction.prepared<{ id: string; system_properties: JsonObject }>(
+      `select id, system_properties from node_instances where deployment_id = $1 and id = any($2)
+        order by storage_id for no key update`,
+      [deploymentStorageId, changes.map((change) => change.instanceId)],
+    );
+    const properties = new Map(rows.map((row) => [row.id, row.system_properties]));
+    for (const { instanceId, update } of changes) {
+      const current = properties.get(instanceId);
+      if (current) {
+        properties.set(instanceId, update(current));
+      }
+    }
+    const ids = [...properties.keys()];
+    const values = [...properties.values()];
+    await transaction.prepared(
+      `update node_instances set system_properties = change.properties::jsonb, version = version + 1,
+          is_status_check_ok = change.is_ok, has_configuration_drift = change.has_drift
+        from unnest($1::text[], $2::text[], $3::boolean[], $4::boolean[]) as change (id, properties, is_ok, has_drift)
+        where node_instances.id = change.id and node_instances.deployment_id = $5`,
+      [
+        ids,
+        values.map((value) => JSON.stringify(value)),
+        values.map(isStatusOk),
+        values.map(hasDrift),
+        deploymentStorageId,
+      ],
+    );
+  });
+}
+
+function member(value: Json | undefined, name: string): Json | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value[name] : undefined;
+}
+
+function isStatusOk(properties: JsonObject): boolean {
+  return member(properties['status'], 'ok') === true;
+}
+
+/** A check that failed or that found something; `null` is what a check without differences leaves. */
+function hasDrift(properties: JsonObject): boolean {
+  const relationships = ['source_relationships_configuration_drift', 'target_relationships_configuration_drift'];
+  const records = [
+    properties['configuration_drift'],
+    ...relationships.flatMap((name) => Object.values(asObject(properties[name]))),
+  ];
+  return records.some((record) => {
+    const result = member(record, 'result');
+    return member(record, 'ok') === false || (result !== undefined && result !== null);
+  });
+}
+
+function asObject(value: Json | undefined): JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+}

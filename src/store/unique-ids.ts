@@ -1,0 +1,75 @@
+import { GantryError } from '../domain/errors.ts';
+import type { Visibility } from '../domain/states.ts';
+import { isUniqueViolation } from './database-errors.ts';
+import type { Session } from './session.ts';
+import { Parameters, onlyRow } from './values.ts';
+
+/** The refusal of an id that is taken. */
+export function duplicateId(kind: string, id: string, tenantName: string, cause?: unknown): GantryError {
+  return new GantryError(
+    'conflict_error',
+    `${kind} with id=${id} already exists on tenant ${tenantName} or with global visibility`,
+    cause === undefined ? {} : { cause },
+  );
+}
+
+async function tenantName(session: Session, tenantId: number): Promise<string> {
+  const [tenant] = await session.prepared<{ name: string }>('select name from tenants where id = $1', [tenantId]);
+  return tenant?.name ?? String(tenantId);
+}
+
+/**
+ * Whether `id` may not be used for a row of `tenantId`: an own row or a global one has it; a new global row needs it
+ * free everywhere.
+ */
+export async function isIdTaken(
+  session: Session,
+  table: string,
+  row: { id: string; tenantId: number; visibility: Visibility },
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<boolean> {
+  const parameters = new Parameters();
+  const id = parameters.add(row.id);
+  const tenant = parameters.add(row.tenantId);
+  const isGlobal = parameters.add(row.visibility === 'global');
+  const conditions = Object.entries(more).map(([column, value]) => `and ${column} = ${parameters.add(value)}`);
+  const rows = await session.prepared(
+    `select from ${table} where id = ${id} and (tenant_id = ${tenant} or visibility = 'global' or ${isGlobal}::boolean) ${conditions.join(' ')} limit 1`,
+    parameters.values,
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Inserts a tenant-scoped row whose id is unique in its tenant and among global ones; undefined columns take their
+ * defaults.
+ * @param label name of the thing at the start of the refusal, e.g. `blueprint`
+ * @returns its storage id
+ * @throws GantryError conflict_error when the id is taken
+ */
+export async function insertUnique(
+  session: Session,
+  table: string,
+  label: string,
+  row: { id: string; tenantId: number; visibility: Visibility },
+  columns: Readonly<Record<string, unknown>>,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<number> {
+  if (await isIdTaken(session, table, row, more)) {
+    throw duplicateId(label, row.id, await tenantName(session, row.tenantId));
+  }
+  const parameters = new Parameters();
+  const given = Object.entries({ ...columns, ...more }).filter(([, value]) => value !== undefined);
+  const names = given.map(([column]) => column).join(', ');
+  const places = given.map(([, value]) => parameters.add(value)).join(', ');
+  try {
+    const rows = await session.query<{ storageId: number }>(
+      `insert into ${table} (${names}) values (${places}) returning storage_id as "storageId"`,
+      parameters.values,
+    );
+    return onlyRow(rows).storageId;
+  } catch (error) {
+    // the transaction is over, so the tenant's name cannot be read any more
+    throw isUniqueViolation(error) ? duplicateId(label, row.id, String(row.tenantId), error) : error;
+  }
+}
