@@ -106,6 +106,11 @@ export interface NodeInstanceChange {
   version: number;
   /** Replaces all runtime properties. */
   runtimeProperties: JsonObject;
+  /**
+   * The top-level properties that differ from what was read. A host that can save only these should: evaluated
+   * secrets in the others then stay functions in the store.
+   */
+  changedKeys: readonly string[];
   /** State as it was read. */
   state?: string;
   /** Save whatever the stored version is. */
