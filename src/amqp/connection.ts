@@ -59,6 +59,11 @@ export class BrokerConnection {
     return this.#address.kind === 'memory';
   }
 
+  /** The vhost this connection is for. */
+  get vhost(): string {
+    return this.#address.vhost;
+  }
+
   /**
    * Waits for the (next) moment of being connected.
    * @throws Error when the connection is closed meanwhile
@@ -125,6 +130,26 @@ export class BrokerConnection {
     } finally {
       await closeQuietly(channel);
     }
+  }
+
+  /**
+   * How many messages wait in a queue and how many consumers it has; undefined when there is no such queue.
+   */
+  async inspectQueue(name: string): Promise<{ messages: number; consumers: number } | undefined> {
+    try {
+      const { messageCount, consumerCount } = await this.withChannel((channel) => channel.checkQueue(name));
+      return { messages: messageCount, consumers: consumerCount };
+    } catch (thrown) {
+      if (coerceError(thrown).message.includes('404')) {
+        return undefined;
+      }
+      throw thrown;
+    }
+  }
+
+  /** Deletes a queue with what is in it, as soon as the broker can be reached; one that is not there is fine. */
+  async deleteQueue(name: string): Promise<void> {
+    await this.withChannel((channel) => channel.deleteQueue(name));
   }
 
   /** The connection to another vhost of the same broker with the same user; closed together with this one. */

@@ -87,3 +87,31 @@ function hasDrift(properties: JsonObject): boolean {
 function asObject(value: Json | undefined): JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
 }
+
+/** Where the agent of a host listens. */
+export interface AgentAddress {
+  hostId: string;
+  /** Its exchange. */
+  queue: string;
+  name: string;
+  /** How it reaches the manager. */
+  restHost: Json | undefined;
+}
+
+/**
+ * The agents of host instances, from the runtime property `cloudify_agent`; hosts without one (or with an incomplete
+ * one) are left out.
+ */
+export async function findAgents(session: Session, hostIds: readonly string[]): Promise<AgentAddress[]> {
+  const rows = await session.prepared<{ id: string; agent: Json }>(
+    `select id, runtime_properties -> 'cloudify_agent' as agent from node_instances where id = any($1)`,
+    [hostIds],
+  );
+  return rows.flatMap(({ id, agent }) => {
+    const queue = member(agent, 'queue');
+    const name = member(agent, 'name');
+    return typeof queue === 'string' && queue !== '' && typeof name === 'string' && name !== ''
+      ? [{ hostId: id, queue, name, restHost: member(agent, 'rest_host') }]
+      : [];
+  });
+}

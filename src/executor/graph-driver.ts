@@ -1,0 +1,238 @@
+import type { Delivery } from '../amqp/consumer.ts';
+import type { Clock } from '../domain/clock.ts';
+import { coerceError } from '../domain/errors.ts';
+import { operationError } from '../domain/operation-error.ts';
+import type { OperationReply } from '../domain/operation-error.ts';
+import type { GraphBatch, GraphEnd } from '../graph/batch.ts';
+import type { Completion, GraphRun } from '../graph/graph-run.ts';
+import type { TaskOutcome } from '../graph/handlers.ts';
+import type { Task } from '../graph/task.ts';
+import { addChange, addSending, emptyPart } from './changes.ts';
+import type { ChangeTarget } from './changes.ts';
+import type { ProgressPart } from './progress-writer.ts';
+
+/** Sends operations to their workers; a task that cannot be sent gets its outcome here. */
+export interface OperationDispatcher {
+  /** @returns outcomes of tasks that failed to be sent; the others are answered by a reply */
+  send(tasks: readonly Task[]): Promise<readonly Completion[]>;
+  /** Makes sure that restored tasks, sent by somebody before, will be answered. */
+  resend(tasks: readonly Task[]): Promise<readonly Completion[]>;
+}
+
+/** Runs tasks that are functions of the engine itself. */
+export type LocalTaskRunner = (task: Task) => Promise<TaskOutcome>;
+
+export interface GraphDriverOptions {
+  readonly run: GraphRun;
+  readonly target: ChangeTarget;
+  readonly clock: Clock;
+  readonly write: (part: ProgressPart) => Promise<void>;
+  readonly dispatcher: OperationDispatcher;
+  readonly runLocal: LocalTaskRunner;
+}
+
+const mostPerPart = 500;
+const longestTimer = 2 ** 31 - 1;
+
+/**
+ * Drives one tasks graph: stores what the run decides, then acts on it (sends operations, waits out retries), and
+ * feeds what comes back into the run.
+ */
+export class GraphDriver {
+  readonly #options: GraphDriverOptions;
+  readonly #ended: Promise<GraphEnd>;
+  #resolve: (end: GraphEnd) => void = () => undefined;
+  #reject: (error: Error) => void = () => undefined;
+  #completions: { completion: Completion; delivery: Delivery<OperationReply> | undefined }[] = [];
+  #isCollecting = false;
+  #isOver = false;
+  #hasDeadline = false;
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  constructor(options: GraphDriverOptions) {
+    this.#options = options;
+    this.#ended = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // the run may fail before anybody waits for its end
+    this.#ended.catch(() => undefined);
+  }
+
+  /** Runs the graph to its end. @throws what storing its progress fails with */
+  async drive(): Promise<GraphEnd> {
+    const { run, clock } = this.#options;
+    this.#step(() => run.start(clock.now()));
+    return this.#ended;
+  }
+
+  /** Ends the run; work in flight is left alone. */
+  cancel(): void {
+    this.#step(() => this.#options.run.cancel(this.#options.clock.now()));
+  }
+
+  /** Lets go of the run without an end: somebody else goes on with it. */
+  abandon(reason: Error): void {
+    this.#finish();
+    this.#reject(reason);
+  }
+
+  /**
+   * Takes in a reply. @returns false when it answers no task of this graph; the reply is not settled then
+   */
+  reply(taskId: string, outcome: TaskOutcome, delivery: Delivery<OperationReply> | undefined): boolean {
+    if (this.#isOver || !this.#options.run.find(taskId)) {
+      return false;
+    }
+    this.#completions.push({ completion: { taskId, outcome }, delivery });
+    if (!this.#isCollecting) {
+      this.#isCollecting = true;
+      // replies that arrive together are stored together
+      setImmediate(() => this.#takeIn());
+    }
+    return true;
+  }
+
+  #takeIn(): void {
+    this.#isCollecting = false;
+    const collected = this.#completions;
+    this.#completions = [];
+    if (this.#isOver) {
+      collected.forEach((entry) => entry.delivery?.requeue());
+      return;
+    }
+    this.#step(
+      () =>
+        this.#options.run.complete(
+          collected.map((entry) => entry.completion),
+          this.#options.clock.now(),
+        ),
+      () => collected.forEach((entry) => entry.delivery?.ack()),
+    );
+  }
+
+  #complete(completions: readonly Completion[]): void {
+    if (completions.length > 0) {
+      this.#step(() => this.#options.run.complete(completions, this.#options.clock.now()));
+    }
+  }
+
+  /** Advances the run; what it decided is stored and done in the background. */
+  #step(advance: () => GraphBatch, afterStored: () => void = () => undefined): void {
+    if (this.#isOver) {
+      return;
+    }
+    try {
+      const batch = advance();
+      this.#setTimers(batch);
+      if (batch.ended) {
+        this.#finish();
+      }
+      this.#carryOut(batch, afterStored).catch((thrown: unknown) => this.abandon(coerceError(thrown)));
+    } catch (thrown) {
+      this.abandon(coerceError(thrown));
+    }
+  }
+
+  async #carryOut(batch: GraphBatch, afterStored: () => void): Promise<void> {
+    const { target, clock } = this.#options;
+    const now = clock.now();
+    const changes = emptyPart(target.execution);
+    batch.changes.forEach((change) => addChange(changes, change, target, now));
+    const remote = batch.ready.filter((task) => task.action.kind === 'remote');
+    const local = batch.ready.filter((task) => task.action.kind === 'local');
+    const chunks = chunked(remote, mostPerPart);
+    chunks[0]?.forEach((task) => addSending(changes, task, target, now));
+    const sending: Promise<void>[] = [this.#storeAndSend(changes, chunks[0] ?? [], afterStored)];
+    for (const chunk of chunks.slice(1)) {
+      const part = emptyPart(target.execution);
+      chunk.forEach((task) => addSending(part, task, target, now));
+      sending.push(this.#storeAndSend(part, chunk));
+    }
+    local.forEach((task) => void this.#callLocal(task));
+    if (batch.awaiting.length > 0) {
+      sending.push(this.#options.dispatcher.resend(batch.awaiting).then((failed) => this.#complete(failed)));
+    }
+    await Promise.all(sending);
+    if (batch.ended) {
+      this.#resolve(batch.ended);
+    }
+  }
+
+  async #storeAndSend(part: ProgressPart, tasks: readonly Task[], afterStored?: () => void): Promise<void> {
+    if (!isEmpty(part)) {
+      await this.#options.write(part);
+    }
+    afterStored?.();
+    if (tasks.length > 0 && !this.#isOver) {
+      this.#complete(await this.#options.dispatcher.send(tasks));
+    }
+  }
+
+  async #callLocal(task: Task): Promise<void> {
+    let outcome: TaskOutcome;
+    try {
+      outcome = await this.#options.runLocal(task);
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      const failure = { kind: 'RecoverableError', message: error.message, type: error.name } as const;
+      outcome = { isSuccess: false, error: operationError(failure) };
+    }
+    this.#complete([{ taskId: task.id, outcome }]);
+  }
+
+  #setTimers(batch: GraphBatch): void {
+    const { run, clock } = this.#options;
+    const byTime = new Map<number, string[]>();
+    for (const { task, dueAt } of batch.delayed) {
+      const ids = byTime.get(dueAt) ?? [];
+      ids.push(task.id);
+      byTime.set(dueAt, ids);
+    }
+    for (const [dueAt, ids] of byTime) {
+      this.#at(dueAt, () => this.#step(() => run.release(ids, clock.now())));
+    }
+    if (batch.deadline !== undefined && !this.#hasDeadline) {
+      this.#hasDeadline = true;
+      this.#at(batch.deadline, () => this.#step(() => run.deadlineReached(clock.now())));
+    }
+  }
+
+  #at(dueAt: number, action: () => void): void {
+    const delay = Math.min(Math.max(0, dueAt - this.#options.clock.now()), longestTimer);
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      // timers may fire a little early, and cannot be set for more than 24 days
+      if (this.#options.clock.now() < dueAt) {
+        this.#at(dueAt, action);
+      } else {
+        action();
+      }
+    }, delay);
+    this.#timers.add(timer);
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.#timers.forEach((timer) => clearTimeout(timer));
+    this.#timers.clear();
+  }
+}
+
+function isEmpty(part: ProgressPart): boolean {
+  return (
+    part.operations.length === 0 &&
+    part.newOperations.length === 0 &&
+    part.instances.length === 0 &&
+    part.properties.length === 0 &&
+    part.events.length === 0
+  );
+}
+
+function chunked<Item>(items: readonly Item[], size: number): Item[][] {
+  const chunks: Item[][] = [];
+  for (let start = 0; start < items.length; start += size) {
+    chunks.push(items.slice(start, start + size));
+  }
+  return chunks;
+}
