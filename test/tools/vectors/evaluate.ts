@@ -129,7 +129,10 @@ function storageOf(recorded: RecordedStorage): EvaluationStorage {
     deployments: (ids) =>
       Promise.resolve(
         new Map(
-          [...pick(recorded.capabilities, ids)].map(([id, values]) => [id, { capabilities: declared(values), storage }]),
+          [...pick(recorded.capabilities, ids)].map(([id, values]) => [
+            id,
+            { capabilities: declared(values), storage },
+          ]),
         ),
       ),
     groupMembers: (ids) =>
