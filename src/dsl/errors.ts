@@ -3,6 +3,9 @@
  * mistake, because clients and tests look at those, and the place in the source where the mistake is written.
  */
 
+/** Where a value stands in a tree of mappings and lists. */
+export type Path = readonly (string | number)[];
+
 /** Class names under which clients know the errors of the language. */
 export type DslErrorClass =
   | 'DSLParsingException'
@@ -48,6 +51,8 @@ export interface SourceLocation {
 
 export interface DslErrorOptions {
   readonly code?: number | undefined;
+  /** Path in the merged blueprint, or dotted path in the plan; the parser turns it into a location. */
+  readonly path?: Path | string | undefined;
   readonly location?: SourceLocation | undefined;
   /** What to do about it, one sentence; usually the nearest known name. */
   readonly remedy?: string | undefined;
@@ -59,6 +64,7 @@ export class DslError extends Error {
   override readonly name = 'DslError';
   readonly className: DslErrorClass;
   readonly code: number | undefined;
+  path: Path | string | undefined;
   location: SourceLocation | undefined;
   remedy: string | undefined;
   /** Further, independent mistakes found in the same run; this error is the first of them. */
@@ -68,6 +74,7 @@ export class DslError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.className = className;
     this.code = options.code;
+    this.path = options.path;
     this.location = options.location;
     this.remedy = options.remedy;
   }

@@ -35,8 +35,11 @@ export interface ImportResolver {
    *   `InvalidBlueprintImport` for a plugin or blueprint that is not there.
    */
   fetch(location: string): Promise<ImportedSource>;
-  /** Whether a local file exists; asked for paths relative to the working directory and to the resources base. */
-  exists(path: string): Promise<boolean>;
+  /**
+   * Gives the location (`file:` URL) of a local file, undefined when there is none. Asked for import names as they are
+   * written, and for names below the resources base. A resolver decides which directories it opens at all.
+   */
+  locateFile(path: string): Promise<string | undefined>;
   /** Whether a script can be opened; asked with `<base>/<implementation>` as URL or path. Directories do not count. */
   resourceExists(url: string): Promise<boolean>;
 }

@@ -69,6 +69,9 @@ class RecordedResolver implements ImportResolver {
   }
 }
 
+/** The day on which times without a date were recorded. */
+const recordedAt = Date.UTC(2026, 10, 21, 12);
+
 /** Parses a recorded blueprint with its recorded imports. */
 export async function parseVector(input: ParseInput): Promise<Plan> {
   return parseBlueprint({
@@ -80,5 +83,6 @@ export async function parseVector(input: ParseInput): Promise<Plan> {
     validateVersion: input.validate_version,
     validateFunctions: input.validate_intrinsic_function,
     validateInputDefaults: input.validate_input_defaults,
+    localTime: { now: () => recordedAt },
   });
 }

@@ -1,0 +1,47 @@
+/**
+ * The known name nearest to a mistyped one, when it is near enough to be meant.
+ *
+ * @returns a hint such as `Did you mean 'cloudify.nodes.Compute'?`, or undefined
+ */
+export function nearestName(wanted: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(Math.min(wanted.length, 24) / 3)) + 1;
+  let looked = 0;
+  for (const name of known) {
+    // A hint is not worth an unbounded search in a hostile file.
+    if (++looked > 5000) {
+      break;
+    }
+    if (Math.abs(name.length - wanted.length) < bestDistance) {
+      const distance = editDistance(wanted.toLowerCase(), name.toLowerCase(), bestDistance);
+      if (distance < bestDistance) {
+        best = name;
+        bestDistance = distance;
+      }
+    }
+  }
+  return best === undefined ? undefined : `Did you mean '${best}'?`;
+}
+
+/** Insertions, deletions and replacements between two texts; stops counting at `limit`. */
+function editDistance(a: string, b: string, limit: number): number {
+  if (a.length > 200 || b.length > 200) {
+    return limit;
+  }
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    let rowBest = i;
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const value = Math.min(replaced, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1);
+      current.push(value);
+      rowBest = Math.min(rowBest, value);
+    }
+    if (rowBest >= limit) {
+      return limit;
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? limit;
+}
