@@ -3,7 +3,7 @@
  * Bundles the program into dist/ with esbuild: packages stay outside (they come from node_modules), everything of
  * ours is joined into a few files so that a command starts without resolving hundreds of modules.
  */
-import { rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -21,7 +21,6 @@ export async function buildProgram() {
   const present = Object.fromEntries(
     Object.entries(entryPoints).filter(([, source]) => existsSync(join(root, source))),
   );
-  await rm(join(root, 'dist'), { recursive: true, force: true });
   await build({
     absWorkingDir: root,
     entryPoints: present,
@@ -37,7 +36,20 @@ export async function buildProgram() {
     sourcesContent: false,
     logLevel: 'warning',
   });
+  await removeStaleChunks();
   return Math.round(performance.now() - started);
+}
+
+/** Removes what earlier builds left; not at once, since a process that runs may still have to load its chunks. */
+async function removeStaleChunks() {
+  const folder = join(root, 'dist', 'chunks');
+  const hour = 3600 * 1000;
+  for (const name of await readdir(folder).catch(() => [])) {
+    const { mtimeMs } = await stat(join(folder, name));
+    if (Date.now() - mtimeMs > hour) {
+      await rm(join(folder, name), { force: true });
+    }
+  }
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
