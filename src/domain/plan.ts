@@ -162,9 +162,19 @@ export interface PlanNodeInstance {
   relationships: PlanNodeInstanceRelationship[];
 }
 
+/** A function of a plan by which its deployment depends on another one. */
+export interface InterDeploymentFunction {
+  /** Where the function stands, e.g. `nodes.app.properties.url.get_capability`. */
+  function_identifier: string;
+  /** The id of the other deployment, null when only a function can tell, and the argument as written. */
+  target_deployment: [Json, Json];
+  /** Node instance ids for `self`, `source` and `target`; empty outside nodes. */
+  context: { [keyword: string]: string };
+}
+
 /** A plan with inputs applied and node instances expanded: what a deployment is created from. */
 export interface DeploymentPlan extends Omit<Plan, 'inputs'> {
   inputs: JsonObject;
   node_instances: PlanNodeInstance[];
-  inter_deployment_functions: Json;
+  inter_deployment_functions: InterDeploymentFunction[];
 }

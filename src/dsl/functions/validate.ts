@@ -1,7 +1,7 @@
 import type { Json, Plan } from '../../domain/plan.ts';
 import { recursionError } from './errors.ts';
 import { MAXIMUM_DEPTH } from './evaluator.ts';
-import type { FunctionPlace } from './place.ts';
+import type { FunctionPlace, ScannedPlan } from './place.ts';
 import { readPlan } from './plan-reader.ts';
 import type { IntrinsicFunction } from './recognise.ts';
 import { isMapping, parseFunction } from './recognise.ts';
@@ -40,7 +40,10 @@ export function planRequirements(plan: Plan): Plan['requirements'] {
 }
 
 /** Visits every function of a plan, those in the arguments of others included; the outer ones come first. */
-export function visitFunctions(plan: Plan, visit: (call: IntrinsicFunction, place: FunctionPlace) => void): void {
+export function visitFunctions(
+  plan: ScannedPlan,
+  visit: (call: IntrinsicFunction, place: FunctionPlace) => void,
+): void {
   scanPlan(plan, ({ values, place }) => {
     for (const key of Object.keys(values)) {
       visitValue(values[key] as Json, { ...place, path: `${place.path}.${key}` }, 1, visit);
