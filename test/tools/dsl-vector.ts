@@ -2,8 +2,12 @@ import { createInterface } from 'node:readline';
 import { DslError } from '../../src/dsl/errors.ts';
 import { evaluateVector } from './vectors/evaluate.ts';
 import type { EvaluateInput } from './vectors/evaluate.ts';
+import { modifyVector } from './vectors/modify.ts';
+import type { ModifyInput } from './vectors/modify.ts';
 import { parseVector } from './vectors/parse.ts';
 import type { ParseInput } from './vectors/parse.ts';
+import { prepareVector } from './vectors/prepare.ts';
+import type { PrepareInput } from './vectors/prepare.ts';
 
 interface Vector {
   id: string;
@@ -18,8 +22,12 @@ async function answer({ id, kind, input }: Vector): Promise<object> {
         return { id, plan: await parseVector(input as ParseInput) };
       case 'evaluate':
         return { id, value: await evaluateVector(input as EvaluateInput) };
-      default:
-        throw new Error(`There is nothing to answer ${kind} yet`);
+      case 'prepare': {
+        const { parse, ...prepare } = input as PrepareInput & { parse: ParseInput };
+        return { id, plan: await prepareVector(await parseVector(parse), prepare) };
+      }
+      case 'modify':
+        return { id, value: modifyVector(input as ModifyInput) };
     }
   } catch (error) {
     if (error instanceof DslError) {

@@ -1,4 +1,4 @@
-import type { DeploymentPlan, JsonObject, Plan } from '../../domain/plan.ts';
+import type { DeploymentPlan, JsonObject, Plan, PlanInterfaces, PlanOperations } from '../../domain/plan.ts';
 import type { EvaluationContext } from './context.ts';
 import { Evaluator } from './evaluator.ts';
 import type { FunctionPlace, ScannedPlan } from './place.ts';
@@ -25,6 +25,29 @@ export function evaluatePlan(plan: ScannedPlan, inputs: JsonObject, options: { i
       place.operation.has_intrinsic_functions = true;
     }
   });
+  for (const node of plan.nodes) {
+    node.interfaces = withInputsOf(node.operations, node.interfaces);
+    for (const relationship of node.relationships) {
+      relationship.source_interfaces = withInputsOf(relationship.source_operations, relationship.source_interfaces);
+      relationship.target_interfaces = withInputsOf(relationship.target_operations, relationship.target_interfaces);
+    }
+  }
+}
+
+/** The interfaces with the inputs their operations have now; the same object when nothing differs. */
+function withInputsOf(operations: PlanOperations, interfaces: PlanInterfaces): PlanInterfaces {
+  let copy: PlanInterfaces | undefined;
+  for (const [interfaceName, members] of Object.entries(interfaces)) {
+    for (const [operationName, definition] of Object.entries(members)) {
+      const inputs = operations[`${interfaceName}.${operationName}`]?.inputs;
+      // Operations that run a script have inputs of their own beside those of the interface.
+      if (inputs !== undefined && inputs !== definition.inputs && hasSameKeys(inputs, definition.inputs)) {
+        copy ??= { ...interfaces };
+        copy[interfaceName] = { ...copy[interfaceName], [operationName]: { ...definition, inputs } };
+      }
+    }
+  }
+  return copy ?? interfaces;
 }
 
 /** A copy of a plan in which every part that {@link evaluatePlan} changes is its own; values are shared. */
@@ -50,6 +73,14 @@ export function copyScannedParts<P extends Plan | DeploymentPlan>(plan: P): P {
     policies: copyOperations(plan.policies),
     scaling_groups: copyOperations(plan.scaling_groups),
   };
+}
+
+function hasSameKeys(left: JsonObject, right: unknown): boolean {
+  return (
+    isMapping(right) &&
+    Object.keys(left).length === Object.keys(right).length &&
+    Object.keys(left).every((key) => Object.hasOwn(right, key))
+  );
 }
 
 function contextOfPlace(place: FunctionPlace): EvaluationContext {
