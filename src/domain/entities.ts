@@ -145,6 +145,7 @@ export interface Execution extends Resource {
 
 export interface NodeRow extends Resource {
   deploymentId: string;
+  deploymentStorageId: number;
   blueprintId: string;
   deploymentDisplayName: string;
   type: string;
@@ -167,6 +168,7 @@ export interface NodeRow extends Resource {
 
 export interface NodeInstanceRow extends Resource {
   deploymentId: string;
+  deploymentStorageId: number;
   nodeId: string;
   index: number;
   hostId: string | undefined;
@@ -197,8 +199,14 @@ export interface OperationRow extends Resource {
   managerName: string | undefined;
   agentName: string | undefined;
   tasksGraphId: string;
+  executionId: string;
   result: Json | undefined;
   error: Json | undefined;
+  /** How often a worker took it up. */
+  attempt: number;
+  /** Name of the process that runs it. */
+  worker: string | undefined;
+  sentAt: Date | undefined;
   startedAt: Date | undefined;
   endedAt: Date | undefined;
 }

@@ -39,6 +39,7 @@ export interface NewBlueprint extends BlueprintUpdate {
 
 export const blueprintResource: Resource<Blueprint> = {
   kind: 'Blueprint',
+  table: 'blueprints',
   alias: 'blueprint',
   from: `blueprints blueprint ${resourceJoins('blueprint')} left join executions upload on upload.storage_id = blueprint.upload_execution_id`,
   scope: scopeOf('blueprint'),

@@ -87,6 +87,7 @@ const environmentType = `coalesce((select label.value from deployments_labels la
 
 export const deploymentResource: Resource<Deployment> = {
   kind: 'Deployment',
+  table: 'deployments',
   alias: 'deployment',
   from: `deployments deployment ${resourceJoins('deployment')}
     left join blueprints blueprint on blueprint.storage_id = deployment.blueprint_id

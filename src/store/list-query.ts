@@ -266,6 +266,26 @@ export async function findResources<Entity extends object>(
   return toEntities(session, resource, rows, wants);
 }
 
+/**
+ * Entities of the rows that a statement inserted or changed, in the same statement.
+ * @param statement an insert or update of the table of the resource, without `returning`
+ * @param returning what it returns: `*`, or `alias.*` when it has a `from`
+ */
+export async function returnResources<Entity extends object>(
+  session: Session,
+  resource: Resource<Entity>,
+  statement: string,
+  parameters: Parameters,
+  returning = '*',
+): Promise<Entity[]> {
+  const from = resource.from.replace(`${resource.table} ${resource.alias}`, `changed ${resource.alias}`);
+  const rows = await session.prepared(
+    `with changed as (${statement} returning ${returning}) select ${selection(resource, () => true)} from ${from} order by ${resource.defaultOrder}`,
+    parameters.values,
+  );
+  return toEntities(session, resource, rows, () => true);
+}
+
 export interface SummaryRow {
   value: unknown;
   subValue: unknown;

@@ -1,25 +1,16 @@
 import type { OperationRow } from '../domain/entities.ts';
+import { GantryError } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
 import type { OperationState } from '../domain/states.ts';
+import { isUniqueViolation } from './database-errors.ts';
+import { findResources, getResource, listResources } from './list-query.ts';
+import type { Resource } from './resource.ts';
+import { heavy, integer, json, resourceJoins, scopeFields, scopeOf, text, timestamp } from './resource.ts';
+import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
-
-/** What became of the wish to run an operation. */
-export type OperationClaim =
-  /** The caller runs it now. */
-  | { id: string; outcome: 'claimed'; attempt: number }
-  /** It was answered already; publish this answer again. */
-  | { id: string; outcome: 'answered'; ok: boolean; result: Json; error: Json }
-  /** A live process runs it: it will answer. */
-  | { id: string; outcome: 'running'; worker: string }
-  /** Its workflow has taken the outcome, or it is unknown: drop the message. */
-  | { id: string; outcome: 'over' };
-
-export interface OperationAnswer {
-  id: string;
-  ok: boolean;
-  result?: Json;
-  error?: Json;
-}
+import type { NewOperation } from './tasks-graphs.ts';
+import { uncountedType } from './tasks-graphs.ts';
+import { toJson } from './values.ts';
 
 /** One change of a stored operation by the engine; absent members stay. */
 export interface OperationChange {
@@ -33,52 +24,181 @@ export interface OperationChange {
   parameters?: JsonObject;
 }
 
-const missing = (): never => {
-  throw new Error('not there yet');
+const operationResource: Resource<OperationRow> = {
+  kind: 'Operation',
+  table: 'operations',
+  alias: 'operation',
+  from: `operations operation join tasks_graphs graph on graph.storage_id = operation.tasks_graph_id
+    join executions execution on execution.storage_id = graph.execution_id ${resourceJoins('execution')}`,
+  scope: scopeOf('execution'),
+  fields: {
+    storageId: integer('operation.storage_id'),
+    id: text('operation.id'),
+    ...scopeFields('execution'),
+    createdAt: timestamp('operation.created_at'),
+    name: text('operation.name'),
+    state: text('operation.state'),
+    type: text('operation.type'),
+    dependencies: json('operation.dependencies'),
+    parameters: heavy(json('operation.parameters')),
+    managerName: text('operation.manager_name'),
+    agentName: text('operation.agent_name'),
+    tasksGraphId: text('graph.id'),
+    executionId: text('execution.id'),
+    result: heavy(json('operation.result')),
+    error: heavy(json('operation.error')),
+    attempt: integer('operation.attempt'),
+    worker: text('operation.worker'),
+    sentAt: timestamp('operation.sent_at'),
+    startedAt: timestamp('operation.started_at'),
+    endedAt: timestamp('operation.ended_at'),
+  },
+  defaultOrder: 'operation.storage_id',
+  defaults: { parameters: {} },
 };
 
 /** All operations of a graph, in the order they were stored. */
-export async function loadOperations(_session: Session, _tasksGraphId: string): Promise<OperationRow[]> {
-  return missing();
+export async function loadOperations(session: Session, tasksGraphId: string): Promise<OperationRow[]> {
+  return findResources(session, operationResource, (parameters) => `graph.id = ${parameters.add(tasksGraphId)}`);
+}
+
+/** @throws GantryError not_found_error */
+export async function getOperation(session: Session, scope: Scope, id: string): Promise<OperationRow> {
+  return getResource(session, operationResource, scope, { id });
+}
+
+/** Operations of a graph or of all graphs of an execution. */
+export async function listOperations(
+  session: Session,
+  scope: Scope,
+  of: { tasksGraphId: string } | { executionId: string },
+  query: ListQuery,
+): Promise<Page<OperationRow>> {
+  return listResources(session, operationResource, scope, query, [
+    (parameters) =>
+      'tasksGraphId' in of
+        ? `graph.id = ${parameters.add(of.tasksGraphId)}`
+        : `execution.id = ${parameters.add(of.executionId)}`,
+  ]);
 }
 
 /** pending or sending -> sent for all `ids` in one statement. @returns the ids that were changed */
-export async function markOperationsSent(_session: Session, _ids: readonly string[]): Promise<string[]> {
-  return missing();
+export async function markOperationsSent(session: Session, ids: readonly string[]): Promise<string[]> {
+  const rows = await session.prepared<{ id: string }>(
+    `update operations set state = 'sent', sent_at = now() where id = any($1) and state in ('pending', 'sending') returning id`,
+    [[...ids]],
+  );
+  return rows.map(({ id }) => id);
 }
 
-/**
- * Claims operations for the worker process in one statement, compare-and-set on the state: one that is answered gives
- * its stored answer, one that a live process runs is left alone, one whose worker is dead is taken over.
- * @param host manager or agent name shown to people
- * @param staleAfter seconds without heartbeat after which a process counts as dead
- */
-export async function claimOperations(
-  _session: Session,
-  _ids: readonly string[],
-  _worker: { name: string; host: string; staleAfter: number },
-): Promise<OperationClaim[]> {
-  return missing();
+const addStatement = `
+  with added as (
+    insert into operations (id, tasks_graph_id, name, type, state, dependencies, parameters, created_at, manager_name, agent_name)
+    select operation.id, graph.storage_id, operation.name, operation.type, coalesce(operation.state, 'pending'),
+      coalesce(operation.dependencies, '{}'), operation.parameters, coalesce(operation."createdAt", now()),
+      operation."managerName", operation."agentName"
+    from json_to_recordset($1::json) as operation (id text, "tasksGraphId" text, name text, type text, state text,
+      dependencies text[], parameters jsonb, "createdAt" timestamptz, "managerName" text, "agentName" text)
+    join tasks_graphs graph on graph.id = operation."tasksGraphId"
+    on conflict (id) do nothing
+    returning tasks_graph_id, type
+  ), counts as (
+    select graph.execution_id, count(*) as count from added join tasks_graphs graph on graph.storage_id = added.tasks_graph_id
+    where added.type <> '${uncountedType}' group by graph.execution_id
+  )
+  update executions execution set total_operations = coalesce(execution.total_operations, 0) + counts.count,
+    finished_operations = coalesce(execution.finished_operations, 0)
+  from counts where execution.storage_id = counts.execution_id`;
+
+/** Adds operations to stored graphs in one statement; those that are there already stay as they are. */
+export async function addOperations(
+  session: Session,
+  operations: readonly { tasksGraphId: string; operation: NewOperation }[],
+): Promise<void> {
+  if (operations.length > 0) {
+    await session.prepared(addStatement, [
+      toJson(operations.map(({ tasksGraphId, operation }) => ({ ...operation, tasksGraphId }))),
+    ]);
+  }
 }
 
-/** Stores answers (response-sent) of operations that `worker` runs; those it lost meanwhile are not touched. @returns stored ids */
-export async function storeAnswers(
-  _session: Session,
-  _worker: string,
-  _answers: readonly OperationAnswer[],
-): Promise<string[]> {
-  return missing();
+/** Adds one operation for a client. @throws GantryError conflict_error for a known id */
+export async function createOperation(session: Session, tasksGraphId: string, operation: NewOperation): Promise<void> {
+  const [known] = await session.prepared('select from operations where id = $1', [operation.id]);
+  if (known) {
+    throw new GantryError('conflict_error', `Operation ${operation.id} already exists`);
+  }
+  try {
+    await addOperations(session, [{ tasksGraphId, operation }]);
+  } catch (error) {
+    throw isUniqueViolation(error)
+      ? new GantryError('conflict_error', `Operation ${operation.id} already exists`, { cause: error })
+      : error;
+  }
 }
 
-/** The answers that stand in the store for operations the engine still waits for (after a restart). */
-export async function findAnswers(_session: Session, _executionId: string): Promise<OperationAnswer[]> {
-  return missing();
+/** Removes an operation and takes it out of the counters of its execution. @returns whether it was there */
+export async function deleteOperation(session: Session, id: string): Promise<boolean> {
+  const rows = await session.prepared(
+    `with gone as (delete from operations where id = $1 returning tasks_graph_id, type, state),
+     counted as (
+       update executions execution set total_operations = execution.total_operations - 1,
+         finished_operations = execution.finished_operations
+           - (gone.state in ('succeeded', 'failed', 'rescheduled'))::integer
+       from gone join tasks_graphs graph on graph.storage_id = gone.tasks_graph_id
+       where execution.storage_id = graph.execution_id and gone.type <> '${uncountedType}'
+     )
+     select from gone`,
+    [id],
+  );
+  return rows.length > 0;
 }
+
+/** Replaces the parameters of stored operations, in one statement. */
+export async function replaceOperationParameters(
+  session: Session,
+  changes: readonly { id: string; parameters: JsonObject }[],
+): Promise<void> {
+  await session.prepared(
+    `update operations operation set parameters = change.parameters::jsonb
+     from unnest($1::text[], $2::text[]) as change (id, parameters) where operation.id = change.id`,
+    [changes.map(({ id }) => id), changes.map(({ parameters }) => toJson(parameters))],
+  );
+}
+
+const resetStatement = `
+  with graphs as (
+    select graph.storage_id, graph.execution_id from tasks_graphs graph
+    join executions execution on execution.storage_id = graph.execution_id where execution.id = $1
+  ), retried as (
+    select operation.parameters ->> 'retried_task' as id from operations operation
+    where operation.tasks_graph_id in (select storage_id from graphs)
+      and operation.parameters ->> 'retried_task' is not null
+  ), chosen as (
+    select operation.storage_id, operation.type, operation.state from operations operation
+    where operation.tasks_graph_id in (select storage_id from graphs) and operation.state = any($2)
+      and not exists (select from retried where retried.id = operation.id)
+  ), reset as (
+    update operations operation set state = 'pending', parameters = operation.parameters || '{"current_retries": 0}',
+      worker = null, result = null, error = null, sent_at = null, started_at = null, ended_at = null
+    from chosen where operation.storage_id = chosen.storage_id
+    returning chosen.type, chosen.state
+  ), counted as (
+    update executions execution set finished_operations = greatest(0, execution.finished_operations - (
+      select count(*) from reset where reset.type <> '${uncountedType}' and reset.state in ('failed', 'rescheduled')))
+    where execution.id = $1
+  )
+  select count(*) as count from reset`;
 
 /**
  * Puts operations back to pending with current_retries 0 for a resume: failed and rescheduled ones that no other
  * operation retries; with `force` also sending, sent and started ones. @returns how many
  */
-export async function resetOperations(_session: Session, _executionId: string, _force: boolean): Promise<number> {
-  return missing();
+export async function resetOperations(session: Session, executionId: string, force: boolean): Promise<number> {
+  const states = ['failed', 'rescheduled', ...(force ? ['sending', 'sent', 'started'] : [])];
+  const [row] = await session.prepared<{ count: number }>(resetStatement, [executionId, states]);
+  return row?.count ?? 0;
 }
+
+export { claimOperations, findAnswers, storeAnswers } from './operation-claims.ts';
+export type { OperationAnswer, OperationClaim } from './operation-claims.ts';

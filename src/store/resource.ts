@@ -17,9 +17,11 @@ export interface Field {
 export interface ResourceShape {
   /** Name in messages, e.g. `Deployment`. */
   kind: string;
-  /** Tables with their joins; names are left joins, which cost nothing where they are not used. */
+  /** Table of the rows themselves. */
+  table: string;
+  /** Tables with their joins, the first as `table alias`; names are left joins, which cost nothing where they are not used. */
   from: string;
-  /** Table (alias) a row lock is taken on, and whose storage_id tells rows apart. */
+  /** Name of the table in the statement: a row lock is taken on it, and its storage_id tells rows apart. */
   alias: string;
   /** Columns with the tenant, creator and visibility of a row. */
   scope: { tenant: string; creator: string; visibility: string };

@@ -1,0 +1,160 @@
+/** What decides whether an execution may run now, and which of the waiting ones is next. */
+import type { Execution } from '../domain/entities.ts';
+import { activeExecutionStatuses, endedExecutionStatuses } from '../domain/states.ts';
+import { findResources } from './list-query.ts';
+import { executionResource } from './executions.ts';
+import type { Session } from './session.ts';
+
+/** Any number nobody else uses. */
+const queueLock = 7_163_002;
+
+/**
+ * Serialises decisions about what runs: of two transactions that call this, the second waits until the first has
+ * ended and then sees what it decided.
+ */
+export async function lockQueue(session: Session): Promise<void> {
+  await session.prepared('select pg_advisory_xact_lock($1)', [queueLock]);
+}
+
+/** How many executions are active in the whole system. */
+export async function countActiveExecutions(session: Session): Promise<number> {
+  const [row] = await session.prepared<{ count: number }>(
+    'select count(*) as count from executions where status = any($1)',
+    [[...activeExecutionStatuses]],
+  );
+  return row?.count ?? 0;
+}
+
+/** Active executions of any tenant, oldest first, of the kinds asked for. */
+export async function findBlockingExecutions(
+  session: Session,
+  which: { isSystemWorkflow?: boolean; deploymentStorageId?: number; withQueued?: boolean; exceptId?: string },
+): Promise<Execution[]> {
+  return findResources(
+    session,
+    executionResource,
+    (parameters) => {
+      const statuses = [...activeExecutionStatuses, ...(which.withQueued ? (['queued'] as const) : [])];
+      const conditions = [`execution.status = any(${parameters.add(statuses)})`];
+      if (which.isSystemWorkflow !== undefined) {
+        conditions.push(`execution.is_system_workflow = ${parameters.add(which.isSystemWorkflow)}`);
+      }
+      if (which.deploymentStorageId !== undefined) {
+        conditions.push(`execution.deployment_id = ${parameters.add(which.deploymentStorageId)}`);
+      }
+      if (which.exceptId !== undefined) {
+        conditions.push(`execution.id <> ${parameters.add(which.exceptId)}`);
+      }
+      return conditions.join(' and ');
+    },
+    { fields: [], limit: 1000 },
+  );
+}
+
+/** The oldest queued system workflow, locked; it runs alone. */
+export async function takeQueuedSystemWorkflow(session: Session): Promise<Execution | undefined> {
+  const [execution] = await findResources(
+    session,
+    executionResource,
+    () => `execution.status = 'queued' and execution.is_system_workflow`,
+    { limit: 1, lock: true },
+  );
+  return execution;
+}
+
+/**
+ * Queued executions that may run now, oldest first, at most one per deployment: their deployment has no active
+ * execution and no environment waiting to be created (unless that is the execution itself), and their execution
+ * groups are below their concurrency, counting what is taken here.
+ */
+export async function findRunnableExecutions(session: Session, limit: number): Promise<Execution[]> {
+  const rows = await session.prepared<{ id: string }>(
+    `with busy as (
+       select deployment_id from executions where status = any($1) and deployment_id is not null
+     ), waiting as (
+       select distinct on (coalesce(execution.deployment_id, -execution.storage_id)) execution.storage_id, execution.id,
+         execution.created_at
+       from executions execution
+       where execution.status = 'queued' and not execution.is_system_workflow
+         and (execution.deployment_id is null or execution.workflow_id = 'create_deployment_environment'
+           or not exists (select from busy where busy.deployment_id = execution.deployment_id)
+             and not exists (select from executions creation where creation.deployment_id = execution.deployment_id
+               and creation.status = 'queued' and creation.workflow_id = 'create_deployment_environment'))
+       order by coalesce(execution.deployment_id, -execution.storage_id), execution.created_at, execution.storage_id
+     ), grouped as (
+       select waiting.*, execution_group.concurrency,
+         (select count(*) from execution_groups_executions other
+           join executions running on running.storage_id = other.execution_id
+           where other.execution_group_id = execution_group.storage_id and running.status = any($1)) as running,
+         row_number() over (partition by execution_group.storage_id order by waiting.created_at, waiting.storage_id) as place
+       from waiting
+       left join execution_groups_executions member on member.execution_id = waiting.storage_id
+       left join execution_groups execution_group on execution_group.storage_id = member.execution_group_id
+     )
+     select id from grouped group by id, created_at, storage_id
+     having bool_and(concurrency is null or running + place <= concurrency)
+     order by created_at, storage_id limit $2`,
+    [[...activeExecutionStatuses], limit],
+  );
+  return findResources(session, executionResource, (parameters) => {
+    const ids = parameters.add(rows.map(({ id }) => id));
+    return `execution.id = any(${ids}) and execution.status = 'queued'`;
+  });
+}
+
+/** Scheduled executions whose time has come, oldest first, locked; others skip them. */
+export async function takeDueExecutions(session: Session, limit: number): Promise<Execution[]> {
+  const rows = await session.prepared<{ id: string }>(
+    `select id from executions where status = 'scheduled' and scheduled_for <= now()
+     order by scheduled_for limit $1 for update skip locked`,
+    [limit],
+  );
+  return findResources(
+    session,
+    executionResource,
+    (parameters) => `execution.id = any(${parameters.add(rows.map(({ id }) => id))})`,
+  );
+}
+
+/** The time the next scheduled execution is due; undefined when none is. */
+export async function nextScheduledTime(session: Session): Promise<Date | undefined> {
+  const [row] = await session.prepared<{ next: Date | null }>(
+    `select min(scheduled_for) as next from executions where status = 'scheduled'`,
+  );
+  return row?.next ?? undefined;
+}
+
+/** What `deleteEndedExecutions` removes. */
+export interface EndedExecutionsFilter {
+  /** Storage ids of executions that may be removed at all (a list drawn in the caller's scope). */
+  among: readonly number[];
+  /** Keep the newest so many of them. */
+  keepLast?: number | undefined;
+  /** Only those created before. */
+  before?: Date | undefined;
+}
+
+/**
+ * Removes ended executions, oldest first; never the last terminated creation of a deployment's environment.
+ * @returns how many
+ */
+export async function deleteEndedExecutions(session: Session, filter: EndedExecutionsFilter): Promise<number> {
+  const rows = await session.prepared(
+    `with candidates as (
+       select execution.storage_id, row_number() over (order by execution.created_at desc, execution.storage_id desc) as place
+       from executions execution
+       where execution.storage_id = any($1) and execution.status = any($2)
+         and ($3::timestamptz is null or execution.created_at < $3)
+         and execution.storage_id not in (
+           select max(creation.storage_id) from executions creation
+           where creation.workflow_id = 'create_deployment_environment' and creation.status = 'terminated'
+             and creation.deployment_id is not null
+           group by creation.deployment_id)
+     )
+     delete from executions using candidates
+     where executions.storage_id = candidates.storage_id and candidates.place > coalesce($4::integer, 0)
+     returning executions.storage_id`,
+    [[...filter.among], [...endedExecutionStatuses], filter.before ?? null, filter.keepLast ?? null],
+  );
+  return rows.length;
+}

@@ -1,0 +1,126 @@
+/** How a worker takes operations and gives their outcome back, so that each runs once however often it is delivered. */
+import type { Json } from '../domain/plan.ts';
+import type { Session } from './session.ts';
+import { toJson } from './values.ts';
+
+/** What became of the wish to run an operation. */
+export type OperationClaim =
+  /** The caller runs it now. */
+  | { id: string; outcome: 'claimed'; attempt: number }
+  /** It was answered already; publish this answer again. */
+  | { id: string; outcome: 'answered'; ok: boolean; result: Json; error: Json }
+  /** A live process runs it: it will answer. */
+  | { id: string; outcome: 'running'; worker: string }
+  /** Its workflow has taken the outcome, or it is unknown: drop the message. */
+  | { id: string; outcome: 'over' };
+
+export interface OperationAnswer {
+  id: string;
+  ok: boolean;
+  result?: Json;
+  error?: Json;
+}
+
+interface ClaimRow {
+  id: string;
+  state: string;
+  result: Json;
+  error: Json;
+  worker: string | null;
+  isAlive: boolean;
+  attempt: number | null;
+}
+
+/** Rows are locked before anything is decided about them: two workers may be given the same operation. */
+const claimStatement = `
+  with target as (
+    select storage_id, id, state, result, error, worker from operations
+    where id = any($1) order by storage_id for update
+  ), judged as (
+    select target.*, exists (select from processes process where process.name = target.worker
+      and process.last_seen > now() - make_interval(secs => $4)) as is_alive
+    from target
+  ), claimed as (
+    update operations operation set state = 'started', worker = $2, manager_name = $3, started_at = now(),
+      attempt = operation.attempt + 1
+    from judged
+    where operation.storage_id = judged.storage_id
+      and (judged.state in ('pending', 'sending', 'sent') or judged.state = 'started' and not judged.is_alive)
+    returning operation.id, operation.attempt
+  )
+  select judged.id, judged.state, judged.result, judged.error, judged.worker, judged.is_alive as "isAlive", claimed.attempt
+  from judged left join claimed on claimed.id = judged.id`;
+
+function toClaim(row: ClaimRow): OperationClaim {
+  if (row.attempt !== null) {
+    return { id: row.id, outcome: 'claimed', attempt: row.attempt };
+  }
+  if (row.state === 'response-sent') {
+    return { id: row.id, outcome: 'answered', ok: row.error === null, result: row.result, error: row.error };
+  }
+  return row.state === 'started' && row.worker !== null
+    ? { id: row.id, outcome: 'running', worker: row.worker }
+    : { id: row.id, outcome: 'over' };
+}
+
+/**
+ * Claims operations for the worker process in one statement, compare-and-set on the state: one that is answered gives
+ * its stored answer, one that a live process runs is left alone, one whose worker is dead is taken over.
+ * @param worker its process name, the manager or agent name shown to people (`host`), and the seconds without
+ *   heartbeat after which a process counts as dead
+ * @returns one claim per id, in the given order
+ */
+export async function claimOperations(
+  session: Session,
+  ids: readonly string[],
+  worker: { name: string; host: string; staleAfter: number },
+): Promise<OperationClaim[]> {
+  const rows = await session.prepared<ClaimRow>(claimStatement, [
+    [...ids],
+    worker.name,
+    worker.host,
+    worker.staleAfter,
+  ]);
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((id) => {
+    const row = byId.get(id);
+    return row ? toClaim(row) : { id, outcome: 'over' };
+  });
+}
+
+/**
+ * Stores answers (response-sent) of operations that `worker` runs; those it lost meanwhile are not touched.
+ * @returns stored ids
+ */
+export async function storeAnswers(
+  session: Session,
+  worker: string,
+  answers: readonly OperationAnswer[],
+): Promise<string[]> {
+  const rows = await session.prepared<{ id: string }>(
+    `update operations operation set state = 'response-sent', result = answer.result::jsonb, error = answer.error::jsonb
+     from unnest($2::text[], $3::text[], $4::text[]) as answer (id, result, error)
+     where operation.id = answer.id and operation.worker = $1 and operation.state = 'started'
+     returning operation.id`,
+    [
+      worker,
+      answers.map(({ id }) => id),
+      answers.map(({ ok, result }) => (ok ? toJson(result ?? null) : null)),
+      // an answer without an error object would read as a success
+      answers.map(({ ok, error }) => (ok ? null : toJson(error ?? {}))),
+    ],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** The answers that stand in the store for operations the engine still waits for (after a restart). */
+export async function findAnswers(session: Session, executionId: string): Promise<OperationAnswer[]> {
+  const rows = await session.prepared<{ id: string; result: Json; error: Json }>(
+    `select operation.id, operation.result, operation.error from operations operation
+     join tasks_graphs graph on graph.storage_id = operation.tasks_graph_id
+     join executions execution on execution.storage_id = graph.execution_id
+     where execution.id = $1 and operation.state = 'response-sent' order by operation.storage_id`,
+    [executionId],
+  );
+  return rows.map(({ id, result, error }) => (error === null ? { id, ok: true, result } : { id, ok: false, error }));
+}
