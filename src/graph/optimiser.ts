@@ -1,4 +1,5 @@
 import { Task } from './task.ts';
+import { append } from './tasks-graph.ts';
 import type { TasksGraph } from './tasks-graph.ts';
 import { runnableOrder } from './traversal.ts';
 
@@ -104,7 +105,7 @@ class Removal {
     }
     for (const task of this.#graph.tasks.values()) {
       for (const dependency of task.dependencies ?? []) {
-        (dependency.dependents ??= []).push(task);
+        dependency.dependents = append(dependency.dependents, task);
         task.waitingFor += 1;
       }
     }

@@ -1,5 +1,6 @@
 import type { Json } from '../domain/plan.ts';
 import type { OperationState } from '../domain/states.ts';
+import { pythonText } from './python-text.ts';
 
 export interface TaskEventInput {
   readonly name: string;
@@ -45,7 +46,7 @@ export function taskEvent(input: TaskEventInput): TaskEvent | undefined {
 
 function outcomeText(input: TaskEventInput): string {
   if (input.state === 'succeeded' && input.result !== undefined && input.result !== null) {
-    return ` - ${typeof input.result === 'string' ? input.result : JSON.stringify(input.result)}`;
+    return ` - ${pythonText(input.result)}`;
   }
   const hasError = (input.state === 'failed' || input.state === 'rescheduled') && input.error !== undefined;
   return hasError && input.error !== '' ? ` -> ${input.error}` : '';

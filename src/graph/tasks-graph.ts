@@ -149,8 +149,8 @@ export class TasksGraph {
         throw new Error(`Task '${end.name}' (${end.id}) is not in the graph: add it before its dependencies`);
       }
     }
-    (task.dependencies ??= []).push(dependency);
-    (dependency.dependents ??= []).push(task);
+    task.dependencies = append(task.dependencies, dependency);
+    dependency.dependents = append(dependency.dependents, task);
     task.waitingFor += 1;
   }
 
@@ -190,4 +190,19 @@ export class TasksGraph {
       task.waitingFor += 1;
     }
   }
+}
+
+/**
+ * Adds to a list that mostly stays tiny. A list that grows by `push` reserves room for more than a dozen entries, which
+ * for hundreds of thousands of tasks is most of the memory of a graph.
+ */
+export function append(list: Task[] | undefined, task: Task): Task[] {
+  if (!list) {
+    return [task];
+  }
+  if (list.length < 4) {
+    return list.concat(task);
+  }
+  list.push(task);
+  return list;
 }

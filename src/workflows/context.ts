@@ -86,6 +86,8 @@ export interface WorkflowContext {
    * Throws `WorkflowFailed` when a task failed for good and `ExecutionCancelled` when the execution is being cancelled.
    */
   runGraph(name: string, build: (graph: TasksGraph) => void, options?: GraphOptions): Promise<void>;
+  /** Whether this execution has stored a graph of this name before. */
+  hasStoredGraph(name: string): Promise<boolean>;
   /** Writes to the log of the execution. */
   log(level: LogLevel, message: string): void;
   /** Emits an event of the execution, e.g. of type `workflow_stage`. */
