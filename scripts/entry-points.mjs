@@ -4,4 +4,6 @@
  */
 export const entryPoints = {
   gantry: 'src/main.ts',
+  'plugin-process': 'src/runtime/node/child.ts',
+  'plugin-process': 'src/runtime/node/child.ts',
 };

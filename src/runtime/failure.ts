@@ -1,9 +1,25 @@
+import { basename, dirname, join } from 'node:path';
 import { inspect } from 'node:util';
+import { packageRoot } from '../config/package-root.ts';
 import { coerceError } from '../domain/errors.ts';
 import { operationError } from '../domain/operation-error.ts';
 import type { KnownExceptionType, OperationErrorObject } from '../domain/operation-error.ts';
 import { OperationRetry } from './sdk.ts';
 import type { SecretFilter } from './session/secret-filter.ts';
+
+/** A failure that was described elsewhere, in a process of a plugin. */
+export class ReportedFailure extends Error {
+  override readonly name = 'ReportedFailure';
+  readonly report: OperationErrorObject;
+
+  constructor(report: OperationErrorObject) {
+    super(report.message);
+    this.report = report;
+  }
+}
+
+/** Where this program's own code is: src/ in development, dist/ once bundled. */
+const ownFolder = join(packageRoot(), basename(dirname(import.meta.dirname)) === 'src' ? 'src' : 'dist');
 
 /** Longest message of an error on the wire, in characters. */
 const longestMessage = 20_000;
@@ -16,17 +32,19 @@ const knownNames: readonly KnownExceptionType[] = ['NonRecoverableError', 'Opera
  * Compatibility: Cloudify 7 error mapping of plugin exceptions.
  */
 export function failureOf(thrown: unknown, secrets: SecretFilter): OperationErrorObject {
+  if (thrown instanceof ReportedFailure) {
+    return thrown.report;
+  }
   const error = coerceError(thrown);
   const kind = kindOf(error);
   const message = shorten(secrets.apply(error.message === '' ? error.name : error.message));
   const retryAfter = retryAfterOf(error);
+  const trace = traceOf(error);
   return operationError({
     kind,
     message,
     type: error.name === 'Error' ? error.constructor.name : error.name,
-    ...(kind === 'OperationRetry' || error.stack === undefined
-      ? {}
-      : { traceback: shorten(secrets.apply(traceOf(error))) }),
+    ...(kind === 'OperationRetry' || trace === undefined ? {} : { traceback: shorten(secrets.apply(trace)) }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
   });
 }
@@ -56,9 +74,20 @@ function retryAfterOf(error: Error): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
 }
 
-function traceOf(error: Error): string {
-  const cause = error.cause === undefined ? '' : `\nCaused by: ${inspect(error.cause, { depth: 1 })}`;
-  return `${error.stack ?? error.message}${cause}`;
+/** Where an error comes from, without the frames of this program; undefined when nothing else is left. */
+function traceOf(error: Error): string | undefined {
+  const { stack } = error;
+  if (stack === undefined || stack === '') {
+    return undefined;
+  }
+  const lines = stack.split('\n');
+  const frames = lines.filter((line) => /^\s+at /.test(line));
+  const outside = frames.filter((line) => !line.includes(ownFolder) && !line.includes('node:internal'));
+  if (frames.length > 0 && outside.length === 0 && error.cause === undefined) {
+    return undefined;
+  }
+  const trace = lines.filter((line) => !frames.includes(line) || outside.includes(line)).join('\n');
+  return error.cause === undefined ? trace : `${trace}\nCaused by: ${inspect(error.cause, { depth: 1 })}`;
 }
 
 function shorten(text: string): string {

@@ -182,13 +182,21 @@ export interface InstalledPlugin {
   readonly entry: string | undefined;
 }
 
+/**
+ * Runs one operation of a Python plugin.
+ * @throws ReportedFailure with the error object that Python's side wrote, or any other error
+ */
+export type PythonRunner = (
+  context: OperationContext,
+  inputs: JsonObject,
+  plugin: InstalledPlugin,
+  signal: AbortSignal,
+) => Promise<Json>;
+
 /** Finds (and installs, where needed) the plugin that an operation asks for. */
 export interface PluginFinder {
   find(context: OperationContext, signal: AbortSignal): Promise<InstalledPlugin | undefined>;
 }
-
-/** What an operation does in the end, as far as the operation itself can say. */
-export type OperationFailureKind = 'NonRecoverableError' | 'RecoverableError' | 'OperationRetry';
 
 /** Options of the runtime of one process. */
 export interface RuntimeOptions {
@@ -199,6 +207,10 @@ export interface RuntimeOptions {
   /** Functions that run inside this process, by plugin name and then by task name. */
   builtins: BuiltinPlugins;
   finder?: PluginFinder;
+  /** Runs operations of Python plugins; without it they fail with an explanation. */
+  pythonRunner?: PythonRunner;
+  /** Hosts that scripts may be fetched from by URL, as in `RemotePolicy`. */
+  allowedScriptHosts?: readonly string[];
   /** Base of the working directories of plugins (`ctx plugin workdir`). */
   workDirectory?: string;
   /** Most child processes kept for one external plugin. */

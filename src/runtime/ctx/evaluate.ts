@@ -19,11 +19,14 @@ export async function evaluateCtx(root: CtxObject, args: readonly Json[], caller
       continue;
     }
     const rest = args.slice(position);
-    if (current instanceof CtxMapping || isJsonObject(current)) {
-      return accessMapping(current instanceof CtxMapping ? current : new ReadOnlyMapping(current), rest);
-    }
     if (current instanceof CtxFunction) {
       return plain(await callFunction(current, rest, caller));
+    }
+    if (current instanceof CtxMapping) {
+      return accessMapping(current, rest);
+    }
+    if (isJsonObject(current) && !(current instanceof CtxObject)) {
+      return accessMapping(new ReadOnlyMapping(current), rest);
     }
     throw new CtxError(`${pythonText(arg)} cannot be processed in ${pythonRepr(args)}`);
   }

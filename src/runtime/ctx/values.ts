@@ -1,5 +1,6 @@
 /** The things that the arguments of a `ctx` call walk over: an attribute of an attribute, a path, a function call. */
 import type { Json, JsonObject } from '../../domain/plan.ts';
+import { pythonText } from '../../dsl/functions/python-text.ts';
 import { isJsonObject, readByPath } from '../session/paths.ts';
 import type { LiveProperties } from '../session/live-properties.ts';
 
@@ -66,11 +67,11 @@ export abstract class CtxMapping {
           const value = this.#member(key);
           if (value === undefined) {
             if (fallback === undefined) {
-              throw new CtxError(`'${String(key)}'`, 'KeyError');
+              throw new CtxError(`'${pythonText(key)}'`, 'KeyError');
             }
             return fallback;
           }
-          this.remove(String(key));
+          this.remove(pythonText(key));
           return value;
         });
       case 'copy':
@@ -93,7 +94,7 @@ export abstract class CtxMapping {
         return new CtxFunction(([key, value]) => {
           const present = this.#member(key);
           if (present === undefined) {
-            this.writeKey(String(key), value ?? null);
+            this.writeKey(pythonText(key), value ?? null);
           }
           return present ?? value ?? null;
         });
@@ -139,7 +140,7 @@ export class RuntimePropertiesMapping extends CtxMapping {
       return new CtxFunction(() => this.#properties.isDirty);
     }
     if (name === 'delete') {
-      return new CtxFunction(([path]) => this.#properties.delete(String(path)));
+      return new CtxFunction(([path]) => this.#properties.delete(pythonText(path)));
     }
     return super.method(name);
   }

@@ -155,11 +155,7 @@ export async function renderResource(
 }
 
 /** Where a downloaded resource goes: the given path, or a file of the same name in a new temporary directory. */
-export async function targetFile(
-  session: OperationSession,
-  path: string,
-  target: string | undefined,
-): Promise<string> {
+export async function targetFile(session: OperationSession, path: string, target: string | undefined): Promise<string> {
   const file =
     target === undefined || target === ''
       ? join(await session.folder(), randomUUID().slice(0, 8), basename(path.replaceAll('\\', '/')) || 'resource')

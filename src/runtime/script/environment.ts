@@ -9,6 +9,18 @@ const passedOn = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 
 
 const fallbackPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** The part of this process's environment that other programs get. */
+export function baseEnvironment(): Record<string, string> {
+  const environment: Record<string, string> = { LANG: 'C.UTF-8', PATH: fallbackPath };
+  for (const name of passedOn) {
+    const value = process.env[name];
+    if (value !== undefined) {
+      environment[name] = value;
+    }
+  }
+  return environment;
+}
+
 export interface ScriptEnvironment {
   /** The operation's inputs that are for the script. */
   readonly inputs: JsonObject;
@@ -27,14 +39,11 @@ export interface ScriptEnvironment {
  * @throws NonRecoverableError for names and values that no environment can hold
  */
 export function scriptEnvironment(options: ScriptEnvironment): Record<string, string> {
-  const environment: Record<string, string> = { LANG: 'C.UTF-8', TMPDIR: options.temporaryDirectory };
-  for (const name of passedOn) {
-    const value = process.env[name];
-    if (value !== undefined) {
-      environment[name] = value;
-    }
-  }
-  Object.assign(environment, options.executionEnvironment);
+  const environment: Record<string, string> = {
+    TMPDIR: options.temporaryDirectory,
+    ...baseEnvironment(),
+    ...options.executionEnvironment,
+  };
   for (const [name, value] of Object.entries({ ...options.inputs, ...options.extra })) {
     environment[checkedName(name)] = checkedValue(name, value);
   }

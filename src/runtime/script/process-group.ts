@@ -41,7 +41,9 @@ export async function runProcess(specification: ProcessSpecification): Promise<n
     });
   });
   const streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
-  const pumps = streams.map((stream) => specification.readOutput(stream, stream === child.stdout ? 'stdout' : 'stderr'));
+  const pumps = streams.map((stream) =>
+    specification.readOutput(stream, stream === child.stdout ? 'stdout' : 'stderr'),
+  );
   specification.onStart(child.pid as number);
 
   let killed: Promise<void> | undefined;
@@ -100,7 +102,9 @@ function describeStartFailure(failure: NodeJS.ErrnoException, specification: Pro
     return new NonRecoverableError(`The working directory ${cwd} does not exist`);
   }
   if (failure.code === 'E2BIG') {
-    const [name, value] = Object.entries(env).reduce((left, right) => (right[1].length > left[1].length ? right : left));
+    const [name, value] = Object.entries(env).reduce((left, right) =>
+      right[1].length > left[1].length ? right : left,
+    );
     return new NonRecoverableError(
       `The environment of the script is too large for the system; its largest variable is ${name} with ` +
         `${value.length} characters. Read large inputs from node properties or a file instead`,

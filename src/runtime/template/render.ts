@@ -86,7 +86,7 @@ function sliceOf(subject: string | Json[], from: unknown, to: unknown, step: unk
   const entries = typeof part === 'string' ? [...part] : part;
   const ordered = step < 0 ? entries.toReversed() : entries;
   const chosen = ordered.filter((_entry, position) => position % Math.max(1, Math.abs(step)) === 0);
-  return typeof part === 'string' ? chosen.join('') : chosen;
+  return typeof part === 'string' ? chosen.map(pythonText).join('') : chosen;
 }
 
 /** How a value is printed: as Python would, and nothing for what does not exist. */

@@ -49,11 +49,7 @@ function plainValue(value: Json): Json {
 }
 
 async function endpointContext(endpoint: Endpoint): Promise<JsonObject> {
-  const [node, instance, properties] = await Promise.all([
-    endpoint.node(),
-    endpoint.instance(),
-    endpoint.properties(),
-  ]);
+  const [node, instance, properties] = await Promise.all([endpoint.node(), endpoint.instance(), endpoint.properties()]);
   const runtimeProperties = properties.toJSON();
   return {
     node: {
