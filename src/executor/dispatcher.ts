@@ -141,9 +141,7 @@ export class MessageDispatcher implements OperationDispatcher {
   }
 
   async #resendToAgents(tasks: readonly Task[]): Promise<Completion[]> {
-    const calls = tasks.flatMap((task) =>
-      task.action.kind === 'remote' ? [[task, task.action.call] as const] : [],
-    );
+    const calls = tasks.flatMap((task) => (task.action.kind === 'remote' ? [[task, task.action.call] as const] : []));
     const hostIds = [...new Set(calls.flatMap(([, call]) => call.hostId ?? []))];
     const agents = hostIds.length > 0 ? await findAgents(this.#options.session, hostIds) : [];
     const { inbox, executionId } = this.#options;

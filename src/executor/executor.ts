@@ -1,8 +1,21 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BrokerConnection } from '../amqp/connection.ts';
+import type { Consumer, Delivery } from '../amqp/consumer.ts';
+import { readServiceTask, readWorkflowTask } from '../amqp/envelopes.ts';
+import type { ServiceTask, WorkflowContextMessage, WorkflowTask } from '../amqp/envelopes.ts';
+import { managementExchange, routingKeys, serviceExchange, serviceQueue, workflowQueue } from '../amqp/names.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock, IdGenerator } from '../domain/clock.ts';
+import type { Execution } from '../domain/entities.ts';
+import { activeExecutionStatuses } from '../domain/states.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
+import { findStatuses } from '../store/driving.ts';
+import { claimExecution, findExecution, releaseExecutions } from '../store/executions.ts';
+import { ExecutionRun } from './execution-run.ts';
+import { whileDatabaseAway } from './patience.ts';
+import { ProgressWriter, WriterStoppedError } from './progress-writer.ts';
+import type { SystemWorkflows } from './system-workflow.ts';
 
 export interface ExecutorDependencies {
   config: Config;
@@ -12,6 +25,21 @@ export interface ExecutorDependencies {
   broker: BrokerConnection;
   clock: Clock;
   newId: IdGenerator;
+  /** Name of this run of the program, as its heartbeat has it. */
+  processName: string;
+  /** Workflows the product brings for itself, by id; see `makeSystemWorkflows`. */
+  systemWorkflows: SystemWorkflows;
+}
+
+/** What one execution works with. */
+export interface RunDependencies extends ExecutorDependencies {
+  /** Name under which executions are claimed. */
+  executorName: string;
+  /** Name people know this manager by. */
+  managerName: string;
+  writer: ProgressWriter;
+  /** Aborted when the process stops. */
+  stopping: AbortSignal;
 }
 
 export interface Executor {
@@ -21,7 +49,254 @@ export interface Executor {
   stop(): Promise<void>;
 }
 
+/** Milliseconds beyond the stale limit after which a claim that was refused is tried again. */
+const takeoverMargin = 1000;
+const servicePrefetch = 50;
+const retryDelay = 5000;
+
 /** Starts driving executions: consumes workflow messages and runs their graphs. */
-export async function startExecutor(_dependencies: ExecutorDependencies): Promise<Executor> {
-  throw new Error('not there yet');
+export async function startExecutor(dependencies: ExecutorDependencies): Promise<Executor> {
+  const executor = new ExecutionDriver(dependencies);
+  await executor.start();
+  return executor;
+}
+
+interface Driven {
+  readonly run: ExecutionRun;
+  readonly ended: Promise<void>;
+}
+
+class ExecutionDriver implements Executor {
+  readonly #dependencies: RunDependencies;
+  readonly #stopping = new AbortController();
+  readonly #driven = new Map<string, Driven>();
+  /** Executions that another process seems to drive still, with the timer that looks again. */
+  readonly #refused = new Map<string, { timer: NodeJS.Timeout; delivery: Delivery<WorkflowTask> }>();
+  readonly #claiming = new Set<Promise<void>>();
+  readonly #changed = new Set<string>();
+  #consumers: Consumer[] = [];
+  #unlisten: (() => Promise<void>) | undefined;
+
+  constructor(dependencies: ExecutorDependencies) {
+    const { database, processName, log, config } = dependencies;
+    this.#dependencies = {
+      ...dependencies,
+      executorName: processName,
+      managerName: config.instanceName,
+      writer: new ProgressWriter(database, processName, log),
+      stopping: this.#stopping.signal,
+    };
+  }
+
+  running(): readonly string[] {
+    return [...this.#driven.keys()];
+  }
+
+  async start(): Promise<void> {
+    const { broker, config, database } = this.#dependencies;
+    this.#unlisten = await database.listen('gantry_executions', (id) => this.#statusChanged(id));
+    this.#consumers = [
+      broker.consume({
+        queue: workflowQueue,
+        bindings: [{ exchange: managementExchange, routingKey: routingKeys.workflow }],
+        prefetch: config.executor.maxExecutions,
+        read: readWorkflowTask,
+        handle: (delivery) => this.#track(this.#take(delivery)),
+      }),
+      broker.consume({
+        queue: serviceQueue(`${config.instanceName}-executor`),
+        bindings: [{ exchange: serviceExchange, routingKey: routingKeys.service }],
+        prefetch: servicePrefetch,
+        read: readServiceTask,
+        handle: (delivery) => {
+          delivery.ack();
+          return this.#track(this.#serve(delivery.body));
+        },
+      }),
+    ];
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(this.#consumers.map((consumer) => consumer.stop()));
+    for (const { timer, delivery } of this.#refused.values()) {
+      clearTimeout(timer);
+      delivery.requeue();
+    }
+    this.#refused.clear();
+    await Promise.all(this.#claiming);
+    const reason = new WriterStoppedError('This process stops');
+    const driven = [...this.#driven.values()];
+    driven.forEach(({ run }) => run.release(reason));
+    await Promise.all(driven.map(({ ended }) => ended));
+    const { writer, database, executorName, log } = this.#dependencies;
+    await writer.stop();
+    await releaseExecutions(database, executorName).catch((error: unknown) =>
+      log.warn('Executions not given back; others take over when the heartbeat is missed', { error }),
+    );
+    await this.#unlisten?.();
+    await Promise.all(this.#consumers.map((consumer) => consumer.close()));
+  }
+
+  #track(work: Promise<void>): Promise<void> {
+    const tracked = work.finally(() => this.#claiming.delete(tracked));
+    this.#claiming.add(tracked);
+    return tracked;
+  }
+
+  async #take(delivery: Delivery<WorkflowTask>): Promise<void> {
+    const { id, context } = delivery.body;
+    const present = this.#driven.get(id);
+    if (present && !present.run.isOver) {
+      // the broker gave it out again after a lost connection; this process still works on it
+      delivery.ack();
+      return;
+    }
+    await present?.ended;
+    const execution = await this.#claim(id, delivery);
+    if (execution) {
+      this.#drive(execution, context, delivery);
+    }
+  }
+
+  /** @returns the execution when this process drives it from now on; otherwise the message is dealt with */
+  async #claim(id: string, delivery: Delivery<WorkflowTask>): Promise<Execution | undefined> {
+    const { database, executorName, config, log } = this.#dependencies;
+    try {
+      const claimed = await whileDatabaseAway(
+        () => claimExecution(database, id, executorName, config.executor.staleAfterSeconds),
+        log,
+        this.#stopping.signal,
+      );
+      if (claimed && this.#stopping.signal.aborted) {
+        await releaseExecutions(database, executorName, [id]);
+        delivery.requeue();
+        return undefined;
+      }
+      if (!claimed) {
+        await this.#refuse(id, delivery);
+      }
+      return claimed;
+    } catch (thrown) {
+      if (thrown instanceof WriterStoppedError) {
+        delivery.requeue();
+        return undefined;
+      }
+      throw thrown;
+    }
+  }
+
+  /**
+   * Another process drives it. That process may be dead already without anybody knowing: its last heartbeat decides, a
+   * little later. If it lives, it does not need this message.
+   */
+  async #refuse(id: string, delivery: Delivery<WorkflowTask>): Promise<void> {
+    const { database, config } = this.#dependencies;
+    const execution = await findExecution(database, id);
+    const isDriven = execution?.executor !== undefined && activeExecutionStatuses.includes(execution.status);
+    const earlier = this.#refused.get(id);
+    if (!isDriven || earlier || this.#stopping.signal.aborted) {
+      delivery.ack();
+      return;
+    }
+    const timer = setTimeout(
+      () => {
+        const { context } = delivery.body;
+        void this.#track(
+          this.#claimAgain(id, context, delivery).finally(() => {
+            this.#refused.delete(id);
+          }),
+        );
+      },
+      config.executor.staleAfterSeconds * 1000 + takeoverMargin,
+    );
+    this.#refused.set(id, { timer, delivery });
+  }
+
+  async #claimAgain(id: string, context: WorkflowContextMessage, delivery: Delivery<WorkflowTask>): Promise<void> {
+    const execution = await this.#claim(id, delivery);
+    if (execution) {
+      this.#drive(execution, context, delivery);
+    }
+  }
+
+  #drive(
+    execution: Execution,
+    context: WorkflowContextMessage | undefined,
+    delivery: Delivery<WorkflowTask> | undefined,
+  ): void {
+    const run = new ExecutionRun(this.#dependencies, execution, context);
+    const ended = run.run().then(async (end) => {
+      this.#driven.delete(execution.id);
+      if (end === 'ended' || end === 'lost') {
+        delivery?.ack();
+      } else if (end === 'failed') {
+        await this.#giveBack(execution.id, delivery);
+      }
+      // a released one is given back by whoever asked for it, first in the store and then on the broker
+    });
+    this.#driven.set(execution.id, { run, ended });
+  }
+
+  /** A defect met the execution: somebody, maybe this process, tries again after a pause. */
+  async #giveBack(id: string, delivery: Delivery<WorkflowTask> | undefined): Promise<void> {
+    const { database, executorName, log } = this.#dependencies;
+    await delay(retryDelay, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    await releaseExecutions(database, executorName, [id]).catch((error: unknown) =>
+      log.warn('Execution not given back', { execution: id, error }),
+    );
+    delivery?.requeue();
+  }
+
+  /** Looks at the status of executions of this process that somebody may have changed. */
+  #statusChanged(id: string | undefined): void {
+    const ids = id === undefined ? this.running() : this.#driven.has(id) ? [id] : [];
+    if (ids.length > 0 && this.#changed.size === 0) {
+      setImmediate(() => {
+        const changed = [...this.#changed];
+        this.#changed.clear();
+        void this.#track(this.#look(changed));
+      });
+    }
+    ids.forEach((changed) => this.#changed.add(changed));
+  }
+
+  async #look(ids: readonly string[]): Promise<void> {
+    const { database, log } = this.#dependencies;
+    try {
+      for (const [id, status] of await findStatuses(database, ids)) {
+        this.#driven.get(id)?.run.statusChanged(status);
+      }
+    } catch (error) {
+      log.warn('The status of executions could not be read', { error });
+    }
+  }
+
+  /** Service tasks that concern executions; the others are for the task broker. */
+  async #serve(task: ServiceTask): Promise<void> {
+    const executions = task.kwargs['executions'];
+    if (task.name !== 'cancel-workflow' || !Array.isArray(executions)) {
+      return;
+    }
+    for (const entry of executions) {
+      const id = typeof entry === 'object' && entry !== null && 'id' in entry ? entry['id'] : undefined;
+      if (typeof id !== 'string') {
+        continue;
+      }
+      if (this.#driven.has(id)) {
+        await this.#look([id]);
+      } else {
+        await this.#cancelUndriven(id);
+      }
+    }
+  }
+
+  /** An execution that nobody drives yet, or no longer, has to be ended by somebody. */
+  async #cancelUndriven(id: string): Promise<void> {
+    const { database, executorName, config } = this.#dependencies;
+    const execution = await claimExecution(database, id, executorName, config.executor.staleAfterSeconds);
+    if (execution) {
+      this.#drive(execution, undefined, undefined);
+    }
+  }
 }

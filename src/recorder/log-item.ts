@@ -40,7 +40,7 @@ export function executionIdOf(item: LogItem): string | undefined {
 export function toEventInput(item: LogItem, executionId: string, owner: LineOwner, now: number): EventInput {
   const { context } = item;
   const message = item.message.text.replaceAll('\0', '<NUL>').slice(0, longestMessage);
-  const causes = context['task_error_causes'] as Json | undefined;
+  const causes = context['task_error_causes'];
   const common = {
     timestamp: timeOf(item, now),
     executionId,

@@ -1,4 +1,6 @@
 import type { Json, JsonObject } from '../domain/plan.ts';
+import type { ExecutionStatus } from '../domain/states.ts';
+import { hasDrift, isStatusOk } from './instance-status.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -67,27 +69,6 @@ function member(value: Json | undefined, name: string): Json | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value[name] : undefined;
 }
 
-function isStatusOk(properties: JsonObject): boolean {
-  return member(properties['status'], 'ok') === true;
-}
-
-/** A check that failed or that found something; `null` is what a check without differences leaves. */
-function hasDrift(properties: JsonObject): boolean {
-  const relationships = ['source_relationships_configuration_drift', 'target_relationships_configuration_drift'];
-  const records = [
-    properties['configuration_drift'],
-    ...relationships.flatMap((name) => Object.values(asObject(properties[name]))),
-  ];
-  return records.some((record) => {
-    const result = member(record, 'result');
-    return member(record, 'ok') === false || (result !== undefined && result !== null);
-  });
-}
-
-function asObject(value: Json | undefined): JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
-}
-
 /** Where the agent of a host listens. */
 export interface AgentAddress {
   hostId: string;
@@ -114,4 +95,16 @@ export async function findAgents(session: Session, hostIds: readonly string[]): 
       ? [{ hostId: id, queue, name, restHost: member(agent, 'rest_host') }]
       : [];
   });
+}
+
+/** Status of executions by id; unknown ids are left out. */
+export async function findStatuses(
+  session: Session,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, ExecutionStatus>> {
+  const rows = await session.prepared<{ id: string; status: ExecutionStatus }>(
+    'select id, status from executions where id = any($1)',
+    [ids],
+  );
+  return new Map(rows.map((row) => [row.id, row.status]));
 }

@@ -11,8 +11,10 @@ export type OperationClaim =
   | { id: string; outcome: 'answered'; ok: boolean; result: Json; error: Json }
   /** A live process runs it: it will answer. */
   | { id: string; outcome: 'running'; worker: string }
-  /** Its workflow has taken the outcome, or it is unknown: drop the message. */
-  | { id: string; outcome: 'over' };
+  /** Its workflow has taken the outcome, or its execution was cancelled: drop the message. */
+  | { id: string; outcome: 'over' }
+  /** The graph it belongs to is not stored: nobody keeps its state. */
+  | { id: string; outcome: 'unknown' };
 
 export interface OperationAnswer {
   id: string;
@@ -27,15 +29,18 @@ interface ClaimRow {
   result: Json;
   error: Json;
   worker: string | null;
-  isAlive: boolean;
+  isCancelled: boolean;
   attempt: number | null;
 }
 
 /** Rows are locked before anything is decided about them: two workers may be given the same operation. */
 const claimStatement = `
   with target as (
-    select storage_id, id, state, result, error, worker from operations
-    where id = any($1) order by storage_id for update
+    select operation.storage_id, operation.id, operation.state, operation.result, operation.error, operation.worker,
+      execution.status in ('cancelled', 'kill_cancelling') as is_cancelled
+    from operations operation join tasks_graphs graph on graph.storage_id = operation.tasks_graph_id
+    join executions execution on execution.storage_id = graph.execution_id
+    where operation.id = any($1) order by operation.storage_id for update of operation
   ), judged as (
     select target.*, exists (select from processes process where process.name = target.worker
       and process.last_seen > now() - make_interval(secs => $4)) as is_alive
@@ -45,10 +50,12 @@ const claimStatement = `
       attempt = operation.attempt + 1
     from judged
     where operation.storage_id = judged.storage_id
+      and not judged.is_cancelled
       and (judged.state in ('pending', 'sending', 'sent') or judged.state = 'started' and not judged.is_alive)
     returning operation.id, operation.attempt
   )
-  select judged.id, judged.state, judged.result, judged.error, judged.worker, judged.is_alive as "isAlive", claimed.attempt
+  select judged.id, judged.state, judged.result, judged.error, judged.worker, judged.is_cancelled as "isCancelled",
+    claimed.attempt
   from judged left join claimed on claimed.id = judged.id`;
 
 function toClaim(row: ClaimRow): OperationClaim {
@@ -58,7 +65,7 @@ function toClaim(row: ClaimRow): OperationClaim {
   if (row.state === 'response-sent') {
     return { id: row.id, outcome: 'answered', ok: row.error === null, result: row.result, error: row.error };
   }
-  return row.state === 'started' && row.worker !== null
+  return row.state === 'started' && row.worker !== null && !row.isCancelled
     ? { id: row.id, outcome: 'running', worker: row.worker }
     : { id: row.id, outcome: 'over' };
 }
@@ -84,7 +91,7 @@ export async function claimOperations(
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.map((id) => {
     const row = byId.get(id);
-    return row ? toClaim(row) : { id, outcome: 'over' };
+    return row ? toClaim(row) : { id, outcome: 'unknown' };
   });
 }
 

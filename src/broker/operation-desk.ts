@@ -1,0 +1,292 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
+import type { Delivery } from '../amqp/consumer.ts';
+import type { OperationTask } from '../amqp/envelopes.ts';
+import { managementExchange } from '../amqp/names.ts';
+import { coerceError } from '../domain/errors.ts';
+import { operationError } from '../domain/operation-error.ts';
+import type { OperationErrorObject, OperationReply } from '../domain/operation-error.ts';
+import type { Json } from '../domain/plan.ts';
+import { GroupCommit } from '../recorder/group-commit.ts';
+import { isConnectionError } from '../store/database-errors.ts';
+import { claimOperations, storeAnswers } from '../store/operations.ts';
+import type { OperationAnswer, OperationClaim } from '../store/operations.ts';
+import type { OperationRequest } from '../runtime/types.ts';
+import type { BrokerDependencies } from './broker.ts';
+
+type OperationDelivery = Delivery<OperationTask>;
+
+/** An operation that runs here, with everybody who waits for its reply. */
+interface Running {
+  readonly task: OperationTask;
+  readonly controller: AbortController;
+  readonly deliveries: OperationDelivery[];
+  /** Whether the store knows the operation; of others only the reply tells. */
+  readonly isStored: boolean;
+  isKilled: boolean;
+}
+
+const batchSize = 500;
+/** Milliseconds beyond the stale limit after which an operation of another worker is looked at again. */
+const takeoverMargin = 1000;
+/** Executions that were killed; messages of theirs that still come are dropped. */
+const killedExecutions = 10_000;
+const longestPause = 5000;
+
+/**
+ * Takes operations from the queue, runs them and answers. Each step is stored before the next one that others can
+ * see: claimed before it runs, its answer before the reply, the reply before the message is acknowledged.
+ */
+export class OperationDesk {
+  readonly #dependencies: BrokerDependencies;
+  readonly #running = new Map<string, Running>();
+  readonly #killed = new LRUCache<string, true>({ max: killedExecutions });
+  readonly #waiting = new Map<NodeJS.Timeout, OperationDelivery>();
+  readonly #claims: GroupCommit<OperationDelivery, OperationClaim | undefined>;
+  readonly #answers: GroupCommit<OperationAnswer, boolean>;
+  readonly #busy = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
+
+  constructor(dependencies: BrokerDependencies) {
+    this.#dependencies = dependencies;
+    this.#claims = new GroupCommit({ maxItems: batchSize, parallel: 2, commit: (items) => this.#claim(items) });
+    this.#answers = new GroupCommit({ maxItems: batchSize, parallel: 2, commit: (items) => this.#store(items) });
+  }
+
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
+  /** Takes charge of a delivered operation; the delivery is settled when that is right. */
+  take(delivery: OperationDelivery): void {
+    const work = this.#handle(delivery)
+      .catch((error: unknown) => {
+        this.#dependencies.log.error('An operation could not be handled; it is delivered again', { error });
+        delivery.requeue();
+      })
+      .finally(() => this.#busy.delete(work));
+    this.#busy.add(work);
+  }
+
+  /** Tells the sender of an unreadable task why nothing comes of it. */
+  answerMalformed(raw: { replyTo: string | undefined; correlationId: string | undefined }, reason: string): void {
+    const { replyTo, correlationId } = raw;
+    if (replyTo !== undefined && correlationId !== undefined) {
+      const error = operationError({ kind: 'NonRecoverableError', message: `The task cannot be read: ${reason}` });
+      this.#reply(replyTo, correlationId, { ok: false, error }).catch((problem: unknown) =>
+        this.#dependencies.log.warn('An unreadable task was not answered', { error: problem }),
+      );
+    }
+  }
+
+  /** Ends all operations of an execution; they are not answered, for nobody waits for them any more. */
+  kill(executionId: string): void {
+    this.#killed.set(executionId, true);
+    for (const running of this.#running.values()) {
+      if (running.task.context.execution_id === executionId) {
+        running.isKilled = true;
+        running.controller.abort();
+      }
+    }
+  }
+
+  /** Waits for running operations for `grace` milliseconds; the others are delivered again, to others. */
+  async stop(grace: number): Promise<void> {
+    this.#stopping.abort();
+    for (const [timer, delivery] of this.#waiting) {
+      clearTimeout(timer);
+      delivery.requeue();
+    }
+    this.#waiting.clear();
+    const idle = this.#idle();
+    const cancel = new AbortController();
+    await Promise.race([idle, delay(grace, undefined, { signal: cancel.signal }).catch(() => undefined)]);
+    cancel.abort();
+    for (const running of this.#running.values()) {
+      running.isKilled = true;
+      running.controller.abort();
+    }
+    await idle;
+  }
+
+  async #idle(): Promise<void> {
+    while (this.#busy.size > 0) {
+      await Promise.all(this.#busy);
+    }
+  }
+
+  async #handle(delivery: OperationDelivery): Promise<void> {
+    const { id, context } = delivery.body;
+    if (this.#killed.has(context.execution_id)) {
+      delivery.ack();
+      return;
+    }
+    const running = this.#running.get(id);
+    if (running) {
+      running.deliveries.push(delivery);
+      return;
+    }
+    const claim = await this.#claims.add(delivery);
+    if (this.#stopping.signal.aborted && claim?.outcome !== 'answered') {
+      delivery.requeue();
+      return;
+    }
+    await this.#act(delivery, claim);
+  }
+
+  async #act(delivery: OperationDelivery, claim: OperationClaim | undefined): Promise<void> {
+    switch (claim?.outcome) {
+      case undefined:
+        delivery.requeue();
+        return;
+      case 'claimed':
+        await this.#run(delivery, true, claim.attempt > 1);
+        return;
+      case 'unknown':
+        await this.#run(delivery, false, delivery.isRedelivered);
+        return;
+      case 'answered': {
+        const error = claim.error as unknown as OperationErrorObject;
+        await this.#replyAll([delivery], claim.ok ? { ok: true, result: claim.result } : { ok: false, error });
+        return;
+      }
+      case 'running':
+        if (claim.worker === this.#dependencies.processName && !this.#running.has(claim.id)) {
+          // claimed by this process, which never heard of it: the connection was lost at the commit
+          await this.#run(delivery, true, false);
+        } else {
+          this.#lookLater(delivery, claim.worker);
+        }
+        return;
+      case 'over':
+        delivery.ack();
+        return;
+    }
+  }
+
+  /** Somebody else runs it. If that worker is dead, the operation is free once its heartbeat is missed. */
+  #lookLater(delivery: OperationDelivery, worker: string): void {
+    const running = this.#running.get(delivery.body.id);
+    if (running) {
+      running.deliveries.push(delivery);
+      return;
+    }
+    const { config, log } = this.#dependencies;
+    log.debug('An operation is with another worker', { operation: delivery.body.id, worker });
+    const timer = setTimeout(
+      () => {
+        this.#waiting.delete(timer);
+        this.take(delivery);
+      },
+      config.executor.staleAfterSeconds * 1000 + takeoverMargin,
+    );
+    this.#waiting.set(timer, delivery);
+  }
+
+  async #run(delivery: OperationDelivery, isStored: boolean, isAgain: boolean): Promise<void> {
+    const task = delivery.body;
+    const running: Running = {
+      task,
+      controller: new AbortController(),
+      deliveries: [delivery],
+      isStored,
+      isKilled: false,
+    };
+    this.#running.set(task.id, running);
+    try {
+      const { runtime, host } = this.#dependencies;
+      const context = isAgain ? { ...task.context, resume: true } : task.context;
+      // both types describe the same object of the message, each with what its layer reads
+      const request = { context, inputs: task.kwargs } as unknown as OperationRequest;
+      const reply = await runtime.run(request, host, running.controller.signal);
+      await this.#finish(running, reply);
+    } finally {
+      this.#running.delete(task.id);
+    }
+  }
+
+  async #finish(running: Running, reply: OperationReply): Promise<void> {
+    if (running.isKilled) {
+      // killed for good: gone; killed because this process stops: somebody else runs it again
+      const isGone = this.#killed.has(running.task.context.execution_id);
+      running.deliveries.forEach((delivery) => (isGone ? delivery.ack() : delivery.requeue()));
+      return;
+    }
+    if (running.isStored && !(await this.#answers.add(toAnswer(running.task.id, reply)))) {
+      this.#dependencies.log.warn('An operation was taken over meanwhile; its outcome is dropped', {
+        operation: running.task.id,
+      });
+      running.deliveries.forEach((delivery) => delivery.ack());
+      return;
+    }
+    await this.#replyAll(running.deliveries, reply);
+  }
+
+  async #replyAll(deliveries: readonly OperationDelivery[], reply: OperationReply): Promise<void> {
+    const addresses = new Set(deliveries.flatMap(({ replyTo }) => replyTo ?? []));
+    const id = deliveries[0]?.body.id ?? '';
+    await Promise.all([...addresses].map((replyTo) => this.#reply(replyTo, id, reply)));
+    deliveries.forEach((delivery) => delivery.ack());
+  }
+
+  async #reply(replyTo: string, correlationId: string, reply: OperationReply): Promise<void> {
+    await this.#dependencies.broker.publish({
+      exchange: managementExchange,
+      routingKey: replyTo,
+      correlationId,
+      body: reply,
+    });
+  }
+
+  async #claim(deliveries: readonly OperationDelivery[]): Promise<readonly (OperationClaim | undefined)[]> {
+    const { database, processName, config } = this.#dependencies;
+    const worker = {
+      name: processName,
+      host: config.instanceName,
+      staleAfter: config.executor.staleAfterSeconds,
+    };
+    const claims = await this.#whileAway(() =>
+      claimOperations(database, [...new Set(deliveries.map((delivery) => delivery.body.id))], worker),
+    );
+    const byId = new Map(claims?.map((claim) => [claim.id, claim]));
+    const seen = new Set<string>();
+    return deliveries.map(({ body: { id } }) => {
+      const claim = byId.get(id);
+      if (claim?.outcome === 'claimed' && seen.has(id)) {
+        // two copies in one batch: the first one runs it
+        return { id, outcome: 'running', worker: processName };
+      }
+      seen.add(id);
+      return claim;
+    });
+  }
+
+  async #store(answers: readonly OperationAnswer[]): Promise<readonly boolean[]> {
+    const { database, processName } = this.#dependencies;
+    const stored = await this.#whileAway(() => storeAnswers(database, processName, answers));
+    const ids = new Set(stored);
+    return answers.map((answer) => ids.has(answer.id));
+  }
+
+  /** @returns undefined when the database stayed away and this process stops */
+  async #whileAway<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+    for (let pause = 50; ; pause = Math.min(pause * 2, longestPause)) {
+      try {
+        return await work();
+      } catch (thrown) {
+        if (!isConnectionError(thrown)) {
+          throw thrown;
+        }
+        if (this.#stopping.signal.aborted) {
+          return undefined;
+        }
+        this.#dependencies.log.warn('Operations wait for the database', { reason: coerceError(thrown).message });
+        await delay(pause, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      }
+    }
+  }
+}
+
+function toAnswer(id: string, reply: OperationReply): OperationAnswer {
+  return reply.ok ? { id, ok: true, result: reply.result } : { id, ok: false, error: reply.error as unknown as Json };
+}

@@ -1,0 +1,210 @@
+import type { Clock, IdGenerator } from '../domain/clock.ts';
+import type { Deployment, Execution } from '../domain/entities.ts';
+import type { JsonObject } from '../domain/plan.ts';
+import type { Topology } from '../domain/topology.ts';
+import { buildGraph } from '../graph/build.ts';
+import { GraphRun } from '../graph/graph-run.ts';
+import type { HandlerRegistry, TaskOutcome } from '../graph/handlers.ts';
+import { restoreGraph } from '../graph/restore.ts';
+import { graphRows } from '../graph/rows.ts';
+import type { GraphSettings, TasksGraph } from '../graph/tasks-graph.ts';
+import type { Session } from '../store/session.ts';
+import { loadOperations } from '../store/operations.ts';
+import { findTasksGraphs, storeTasksGraph } from '../store/tasks-graphs.ts';
+import type {
+  ExecutionInfo,
+  GraphOptions,
+  LogLevel,
+  Modifications,
+  SystemPropertiesUpdate,
+  WorkflowConfig,
+  WorkflowContext,
+} from '../workflows/context.ts';
+import { ExecutionCancelled, WorkflowFailed } from '../workflows/errors.ts';
+import { createHandlers } from '../workflows/handlers.ts';
+import { emptyPart, executionEvent, executionLog } from './changes.ts';
+import { GraphDriver } from './graph-driver.ts';
+import type { LocalTaskRunner, OperationDispatcher } from './graph-driver.ts';
+import type { ExecutionEnvironments } from './message-environment.ts';
+import type { ProgressPart } from './progress-writer.ts';
+import type { ReplyInbox } from './reply-inbox.ts';
+
+export interface EngineContextOptions {
+  readonly execution: Execution;
+  readonly deployment: Deployment;
+  readonly isResume: boolean;
+  readonly config: WorkflowConfig;
+  readonly topology: Topology;
+  readonly readTopology: () => Promise<Topology>;
+  readonly signal: AbortSignal;
+  readonly session: Session;
+  readonly clock: Clock;
+  readonly newId: IdGenerator;
+  readonly managerName: string;
+  readonly environments: ExecutionEnvironments;
+  readonly write: (part: ProgressPart) => Promise<void>;
+  readonly inbox: ReplyInbox;
+  readonly dispatcher: OperationDispatcher;
+  readonly runLocal: LocalTaskRunner;
+  readonly modifications: Modifications;
+  readonly runOnServices: (workflowId: string, parameters: JsonObject) => Promise<void>;
+}
+
+/** What a workflow function works with: implements its context on store and broker. */
+export class EngineContext implements WorkflowContext {
+  readonly execution: ExecutionInfo;
+  readonly parameters: JsonObject;
+  readonly config: WorkflowConfig;
+  readonly signal: AbortSignal;
+  readonly modifications: Modifications;
+  readonly #options: EngineContextOptions;
+  readonly #handlers: HandlerRegistry;
+  #topology: Topology;
+  #driver: GraphDriver | undefined;
+  /** Set when this process lets go of the execution. */
+  #abandoned: Error | undefined;
+
+  constructor(options: EngineContextOptions) {
+    const { execution, deployment } = options;
+    this.#options = options;
+    this.#topology = options.topology;
+    this.execution = {
+      id: execution.id,
+      workflowId: execution.workflowId,
+      deploymentId: deployment.id,
+      isDryRun: execution.isDryRun,
+      isResume: options.isResume,
+    };
+    this.parameters = execution.parameters;
+    this.config = options.config;
+    this.signal = options.signal;
+    this.modifications = options.modifications;
+    this.#handlers = createHandlers(this);
+    this.signal.addEventListener('abort', () => this.#driver?.cancel());
+  }
+
+  get topology(): Topology {
+    return this.#topology;
+  }
+
+  now(): number {
+    return this.#options.clock.now();
+  }
+
+  async refresh(): Promise<void> {
+    this.#topology = await this.#options.readTopology();
+  }
+
+  /** Ends whatever graph runs, and refuses to run more: another process goes on. */
+  abandon(reason: Error): void {
+    this.#abandoned = reason;
+    this.#driver?.abandon(reason);
+  }
+
+  async hasStoredGraph(name: string): Promise<boolean> {
+    const graphs = await findTasksGraphs(this.#options.session, this.#options.execution.id, name);
+    return graphs.length > 0;
+  }
+
+  async runGraph(name: string, build: (graph: TasksGraph) => void, options: GraphOptions = {}): Promise<void> {
+    this.#throwIfOver();
+    const { run, tasksGraphId } = await this.#prepare(name, build, options);
+    this.#throwIfOver();
+    const { execution, managerName, environments, clock, write, dispatcher, runLocal, inbox } = this.#options;
+    const target = { execution, managerName, tasksGraphId, storedEnvironment: environments.stored };
+    const driver = new GraphDriver({ run, target, clock, write, dispatcher, runLocal });
+    this.#driver = driver;
+    try {
+      const ending = driver.drive();
+      inbox.attach(driver);
+      const end = await ending;
+      if (end.status === 'failed') {
+        throw new WorkflowFailed(end.message);
+      }
+      if (end.status === 'cancelled') {
+        throw new ExecutionCancelled();
+      }
+    } finally {
+      this.#driver = undefined;
+      inbox.detach();
+    }
+  }
+
+  log(level: LogLevel, message: string): void {
+    const { execution, managerName } = this.#options;
+    const part = emptyPart(execution);
+    part.events.push(executionLog(execution, managerName, this.now(), level, message));
+    this.#writeAside(part);
+  }
+
+  sendEvent(eventType: string, message: string): void {
+    const { execution, managerName } = this.#options;
+    const part = emptyPart(execution);
+    part.events.push(executionEvent(execution, managerName, this.now(), { eventType, message }));
+    this.#writeAside(part);
+  }
+
+  async updateSystemProperties(updates: readonly SystemPropertiesUpdate[]): Promise<void> {
+    if (updates.length > 0 && !this.execution.isDryRun) {
+      const part = emptyPart(this.#options.execution);
+      part.properties.push(...updates);
+      await this.#options.write(part);
+    }
+  }
+
+  async runOnServices(workflowId: string, parameters: JsonObject): Promise<void> {
+    this.#throwIfOver();
+    await this.#options.runOnServices(workflowId, parameters);
+  }
+
+  #throwIfOver(): void {
+    if (this.#abandoned) {
+      throw this.#abandoned;
+    }
+    if (this.signal.aborted) {
+      throw new ExecutionCancelled();
+    }
+  }
+
+  /** What is written aside of a graph must not fail the workflow; losing the execution shows elsewhere too. */
+  #writeAside(part: ProgressPart): void {
+    this.#options.write(part).catch(() => undefined);
+  }
+
+  async #prepare(
+    name: string,
+    build: (graph: TasksGraph) => void,
+    options: GraphOptions,
+  ): Promise<{ run: GraphRun; tasksGraphId: string | undefined }> {
+    const { session, execution, newId, environments } = this.#options;
+    const settings: GraphSettings = {
+      newId,
+      taskRetries: options.taskRetries ?? this.config.taskRetries,
+      taskRetryInterval: this.config.taskRetryInterval,
+      subgraphRetries: this.config.subgraphRetries,
+      isDryRun: execution.isDryRun,
+    };
+    const isStored = options.isStored !== false && !execution.isDryRun;
+    const [known] = isStored ? await findTasksGraphs(session, execution.id, name) : [];
+    if (known) {
+      const { graph, outcomes } = restoreGraph(settings, await loadOperations(session, known.id));
+      options.onRestored?.(graph);
+      return { run: this.#run(graph, outcomes), tasksGraphId: known.id };
+    }
+    const graph = buildGraph(settings, build);
+    if (!isStored || graph.tasks.size === 0) {
+      return { run: this.#run(graph), tasksGraphId: undefined };
+    }
+    const operations = [...graphRows(graph, environments.stored)];
+    const stored = await storeTasksGraph(session, execution.id, { id: newId(), name, operations });
+    return { run: this.#run(graph), tasksGraphId: stored.id };
+  }
+
+  #run(graph: TasksGraph, outcomes?: ReadonlyMap<string, TaskOutcome>): GraphRun {
+    return new GraphRun(graph, {
+      handlers: this.#handlers,
+      waitAfterFail: this.#options.execution.waitAfterFail,
+      ...(outcomes ? { outcomes } : {}),
+    });
+  }
+}

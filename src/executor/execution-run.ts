@@ -1,0 +1,330 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { WorkflowContextMessage } from '../amqp/envelopes.ts';
+import { writeServiceTask } from '../amqp/envelopes.ts';
+import { routingKeys, serviceExchange } from '../amqp/names.ts';
+import { coerceError, GantryError } from '../domain/errors.ts';
+import type { Execution } from '../domain/entities.ts';
+import { cancellingExecutionStatuses, isExecutionEnded } from '../domain/states.ts';
+import type { ExecutionStatus } from '../domain/states.ts';
+import type { Logger } from '../log/logger.ts';
+import { lockDrivenExecutions } from '../store/driving.ts';
+import { insertEvents } from '../store/events.ts';
+import { applyExecutionStatus } from '../store/execution-effects.ts';
+import { changeExecutionStatus, setExecutionToken } from '../store/executions.ts';
+import type { Transaction } from '../store/session.ts';
+import { ExecutionCancelled, WorkflowFailed, WorkflowRefused } from '../workflows/errors.ts';
+import { emptyPart, executionEvent, executionLog } from './changes.ts';
+import type { RunDependencies } from './executor.ts';
+import { whileDatabaseAway } from './patience.ts';
+import { ExecutionTakenOverError, WriterStoppedError } from './progress-writer.ts';
+import { ReplyInbox } from './reply-inbox.ts';
+import { leavingWorkflows } from './system-workflow.ts';
+import type { SystemWorkflowResult } from './system-workflow.ts';
+import { WorkflowRun } from './workflow-run.ts';
+
+type Outcome =
+  | { status: 'succeeded'; result: SystemWorkflowResult | undefined }
+  | { status: 'failed'; message: string }
+  | { status: 'cancelled' };
+
+/**
+ * How the run ended: with the execution, because another process has it or ended it, because this process was asked to
+ * let go of it, or because of a defect, after which another attempt is due.
+ */
+export type RunEnd = 'ended' | 'lost' | 'released' | 'failed';
+
+/** The life of one execution in this process: begin, run the workflow, end; or let go of it at any moment. */
+export class ExecutionRun {
+  readonly #dependencies: RunDependencies;
+  readonly #message: WorkflowContextMessage | undefined;
+  readonly #log: Logger;
+  readonly #inbox: ReplyInbox;
+  readonly #cancelling = new AbortController();
+  /** Resolves when the workflow is not waited for any more. */
+  readonly #leaving: Promise<Outcome>;
+  #leave: (outcome: Outcome) => void = () => undefined;
+  #letGo: (reason: Error) => void = () => undefined;
+  #workflow: WorkflowRun | undefined;
+  #execution: Execution;
+  #isReleased = false;
+  #isStored = false;
+
+  constructor(dependencies: RunDependencies, execution: Execution, message: WorkflowContextMessage | undefined) {
+    this.#dependencies = dependencies;
+    this.#execution = execution;
+    this.#message = message;
+    this.#log = dependencies.log.child({ execution: execution.id, workflow: execution.workflowId });
+    this.#inbox = new ReplyInbox(this.#log);
+    this.#leaving = new Promise((resolve, reject) => {
+      this.#leave = resolve;
+      this.#letGo = reject;
+    });
+    this.#leaving.catch(() => undefined);
+  }
+
+  get id(): string {
+    return this.#execution.id;
+  }
+
+  /** Runs the execution; never throws. */
+  async run(): Promise<RunEnd> {
+    try {
+      const outcome = await this.#outcome();
+      await this.#end(outcome);
+      this.#isStored = true;
+      await this.#inbox.close(outcome.status !== 'cancelled');
+      return 'ended';
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      this.release(error);
+      this.#isStored = true;
+      await this.#inbox.close(false);
+      return this.#interrupted(error);
+    }
+  }
+
+  /** Whether nothing more comes of this run but the closing of its queues. */
+  get isOver(): boolean {
+    return this.#isStored;
+  }
+
+  #interrupted(error: Error): RunEnd {
+    if (error instanceof ExecutionTakenOverError) {
+      this.#log.warn('This process lets go of the execution', { reason: error.message });
+      return 'lost';
+    }
+    if (error instanceof WriterStoppedError) {
+      return 'released';
+    }
+    this.#log.error('The execution could not be ended; another attempt follows', { error });
+    return 'failed';
+  }
+
+  /** Reacts to a status that somebody else gave the execution. */
+  statusChanged(status: ExecutionStatus): void {
+    if (isExecutionEnded(status)) {
+      this.release(new ExecutionTakenOverError('The execution was ended from outside'));
+      return;
+    }
+    if (!cancellingExecutionStatuses.includes(status)) {
+      return;
+    }
+    this.#execution = { ...this.#execution, status };
+    this.#cancelling.abort();
+    if (status === 'kill_cancelling') {
+      this.#killOperations();
+    }
+    if (status !== 'cancelling') {
+      // a forced cancel does not wait for what the workflow does about it
+      this.#leave({ status: 'cancelled' });
+    }
+  }
+
+  /** Lets go of the execution as it is: what is stored is what the next driver goes on with. */
+  release(reason: Error): void {
+    if (!this.#isReleased) {
+      this.#isReleased = true;
+      this.#workflow?.abandon(reason);
+      this.#letGo(reason);
+      this.#cancelling.abort();
+    }
+  }
+
+  async #outcome(): Promise<Outcome> {
+    const { status } = this.#execution;
+    if (cancellingExecutionStatuses.includes(status)) {
+      if (status === 'kill_cancelling') {
+        this.#killOperations();
+      }
+      return { status: 'cancelled' };
+    }
+    const isResume = this.#execution.resume || status === 'started';
+    if (!(await this.#begin(isResume))) {
+      return { status: 'cancelled' };
+    }
+    const working = this.#work(isResume);
+    working.catch(() => undefined);
+    return Promise.race([working, this.#leaving]);
+  }
+
+  /** @returns whether the execution is started; it may have been cancelled a moment ago */
+  async #begin(isResume: boolean): Promise<boolean> {
+    const { managerName, clock } = this.#dependencies;
+    return this.#store(async (transaction) => {
+      const started = await changeExecutionStatus(transaction, this.id, { event: 'start' });
+      if (!started) {
+        return false;
+      }
+      const verb = isResume ? 'Resuming' : 'Starting';
+      const message = `${verb} '${started.workflowId}' workflow execution${dryRunSuffix(started)}`;
+      const event = executionEvent(started, managerName, clock.now(), { eventType: 'workflow_started', message });
+      await applyExecutionStatus(transaction, started);
+      await insertEvents(transaction, [event]);
+      this.#execution = started;
+      return true;
+    });
+  }
+
+  async #work(isResume: boolean): Promise<Outcome> {
+    try {
+      return { status: 'succeeded', result: await this.#runWorkflow(isResume) };
+    } catch (thrown) {
+      if (thrown instanceof ExecutionTakenOverError || thrown instanceof WriterStoppedError) {
+        throw thrown;
+      }
+      if (this.#isReleased) {
+        // whatever it says, it says because it was interrupted
+        throw new WriterStoppedError('The execution was given back');
+      }
+      if (thrown instanceof ExecutionCancelled || this.#isCancelError(thrown)) {
+        return { status: 'cancelled' };
+      }
+      const error = coerceError(thrown);
+      if (!isExpected(error)) {
+        this.#log.error('The workflow failed unexpectedly', { error });
+      }
+      return { status: 'failed', message: error.message };
+    }
+  }
+
+  #isCancelError(thrown: unknown): boolean {
+    return this.#cancelling.signal.aborted && thrown instanceof Error && thrown.name === 'AbortError';
+  }
+
+  async #runWorkflow(isResume: boolean): Promise<SystemWorkflowResult | undefined> {
+    const system = this.#dependencies.systemWorkflows.get(this.#execution.workflowId);
+    if (system) {
+      const { database, clock, newId } = this.#dependencies;
+      return system({
+        execution: this.#execution,
+        isResume,
+        database,
+        clock,
+        newId,
+        logger: this.#log,
+        signal: this.#cancelling.signal,
+        log: (level, message) => this.#writeLog(level, message),
+      });
+    }
+    this.#workflow = await WorkflowRun.prepare({
+      dependencies: this.#dependencies,
+      execution: this.#execution,
+      isResume,
+      message: this.#message,
+      token: await this.#token(),
+      signal: this.#cancelling.signal,
+      inbox: this.#inbox,
+      log: this.#log,
+    });
+    if (this.#isReleased) {
+      throw new WriterStoppedError('The execution was given back');
+    }
+    await this.#workflow.run();
+    return undefined;
+  }
+
+  /** The execution's token in clear; a sender who sent none leaves it to the executor to issue one. */
+  async #token(): Promise<string> {
+    const given = this.#message?.execution_token;
+    if (given !== undefined) {
+      return given;
+    }
+    const token = randomUUID().replaceAll('-', '');
+    const hash = createHash('sha256').update(token).digest('hex');
+    await this.#store((transaction) => setExecutionToken(transaction, this.id, hash));
+    return token;
+  }
+
+  #writeLog(level: string, message: string): void {
+    const { clock, managerName, writer } = this.#dependencies;
+    const part = emptyPart(this.#execution);
+    part.events.push(executionLog(this.#execution, managerName, clock.now(), level, message));
+    writer.write(part).catch(() => undefined);
+  }
+
+  async #end(outcome: Outcome): Promise<void> {
+    const isLeaving = leavingWorkflows.has(this.#execution.workflowId);
+    await this.#store(async (transaction) => {
+      const ended = await this.#changeToEnd(transaction, outcome);
+      await insertEvents(transaction, [this.#endEvent(ended)]);
+      await applyExecutionStatus(transaction, ended, { isDeploymentLeaving: isLeaving });
+      if (outcome.status === 'succeeded' && ended.status === 'terminated') {
+        await outcome.result?.atEnd?.(transaction);
+      }
+      this.#execution = ended;
+    });
+    if (outcome.status === 'succeeded' && this.#execution.status === 'terminated') {
+      await outcome.result?.afterEnd?.().catch((error: unknown) => {
+        this.#log.warn('Cleaning up after the execution failed', { error });
+      });
+    }
+    this.#log.info('Execution ended', { status: this.#execution.status });
+  }
+
+  async #changeToEnd(transaction: Transaction, outcome: Outcome): Promise<Execution> {
+    const attempts =
+      outcome.status === 'succeeded'
+        ? [
+            { event: 'succeed', error: '' },
+            { event: 'stopped', error: '' },
+          ]
+        : outcome.status === 'failed'
+          ? [{ event: 'fail', error: outcome.message }]
+          : [{ event: 'stopped', error: '' }];
+    for (const change of attempts) {
+      const ended = await changeExecutionStatus(transaction, this.id, change);
+      if (ended) {
+        return ended;
+      }
+    }
+    throw new ExecutionTakenOverError('The execution was ended from outside');
+  }
+
+  #endEvent(ended: Execution): ReturnType<typeof executionEvent> {
+    const { managerName, clock } = this.#dependencies;
+    const name = `'${ended.workflowId}' workflow execution`;
+    const event =
+      ended.status === 'terminated'
+        ? { eventType: 'workflow_succeeded', message: `${name} succeeded${dryRunSuffix(ended)}` }
+        : ended.status === 'failed'
+          ? { eventType: 'workflow_failed', message: `${name} failed: ${ended.error ?? ''}` }
+          : { eventType: 'workflow_cancelled', message: `${name} cancelled` };
+    return executionEvent(ended, managerName, clock.now(), event);
+  }
+
+  /** Runs a transaction that only the driver of the execution may commit. */
+  async #store<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
+    const { database, executorName, stopping } = this.#dependencies;
+    return whileDatabaseAway(
+      () =>
+        database.transaction(async (transaction) => {
+          const driven = await lockDrivenExecutions(transaction, executorName, [this.id]);
+          if (driven.length === 0) {
+            throw new ExecutionTakenOverError(`Execution ${this.id} is driven by another process`);
+          }
+          return work(transaction);
+        }),
+      this.#log,
+      stopping,
+    );
+  }
+
+  /** Tells the manager's workers to end its operations at once; agents are told by the workflow run. */
+  #killOperations(): void {
+    const { broker } = this.#dependencies;
+    const body = writeServiceTask({ name: 'cancel-operation', kwargs: { execution_id: this.id } });
+    broker.publish({ exchange: serviceExchange, routingKey: routingKeys.service, body }).catch((error: unknown) => {
+      this.#log.warn('Workers were not told to end the operations', { error });
+    });
+    this.#workflow?.killOnAgents();
+  }
+}
+
+function dryRunSuffix(execution: Execution): string {
+  return execution.isDryRun ? ' (dry run)' : '';
+}
+
+/** Failures whose text is meant for people; anything else is a defect that belongs into the log as well. */
+function isExpected(error: Error): boolean {
+  return error instanceof WorkflowFailed || error instanceof WorkflowRefused || error instanceof GantryError;
+}

@@ -1,0 +1,40 @@
+import type { Clock, IdGenerator } from '../domain/clock.ts';
+import type { Execution } from '../domain/entities.ts';
+import type { Logger } from '../log/logger.ts';
+import type { Database } from '../store/database.ts';
+import type { Transaction } from '../store/session.ts';
+import type { LogLevel } from '../workflows/context.ts';
+
+/** What the product's own workflows work with. */
+export interface SystemWorkflowContext {
+  readonly execution: Execution;
+  /** Whether another process began it, or it is resumed: what it did may be done already. */
+  readonly isResume: boolean;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly newId: IdGenerator;
+  readonly logger: Logger;
+  /** Aborted when the execution is being cancelled, and when this process lets go of it. */
+  readonly signal: AbortSignal;
+  /** Writes to the log of the execution. */
+  log(level: LogLevel, message: string): void;
+}
+
+export interface SystemWorkflowResult {
+  /** Done in the transaction that ends the execution as terminated. */
+  readonly atEnd?: (transaction: Transaction) => Promise<void>;
+  /** Done after that transaction, at best once. */
+  readonly afterEnd?: () => Promise<void>;
+}
+
+/**
+ * A workflow the product brings for itself. It may be started again after a crash at any moment, so every step must
+ * be one that can be repeated.
+ */
+export type SystemWorkflow = (context: SystemWorkflowContext) => Promise<SystemWorkflowResult | undefined>;
+
+/** By workflow id. */
+export type SystemWorkflows = ReadonlyMap<string, SystemWorkflow>;
+
+/** Workflows that end the deployment they run on, so that its status is of no interest any more. */
+export const leavingWorkflows: ReadonlySet<string> = new Set(['delete_deployment_environment']);
