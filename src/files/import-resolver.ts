@@ -51,7 +51,9 @@ const maxImportBytes = 8 * 1024 * 1024;
 const remoteTimeout = 10_000;
 /** Addresses under which the type definitions were once published; they are part of the product. */
 const publishedTypes =
-  /^https?:\/\/(?:www\.getcloudify\.org|cloudify\.co)\/spec\/cloudify\/[^/]+\/(types[\w.]*\.yaml)$/;
+  /^https?:\/\/(?:www\.getcloudify\.org|cloudify\.co)\/spec\/cloudify\/(?<major>\d+)[^/]*\/(?<file>types[\w.]*\.yaml)$/;
+/** The first release whose types are of a later language version than 1.3. */
+const firstCurrentRelease = 7;
 
 function cannotOpen(location: string, reason: string, cause?: unknown): DslError {
   const message = `Import failed: Unable to open import url ${location}; ${reason}`;
@@ -132,9 +134,11 @@ export class ManagerImportResolver implements ImportResolver {
   }
 
   async #read(location: string): Promise<string> {
-    const published = publishedTypes.exec(location);
-    if (published?.[1] !== undefined) {
-      return this.#readLocal(`resource:cloudify/types/${published[1]}`, location);
+    const published = publishedTypes.exec(location)?.groups;
+    if (published) {
+      const isOld = Number(published['major']) < firstCurrentRelease && published['file'] === 'types.yaml';
+      const file = isOld ? 'types_1_3.yaml' : (published['file'] ?? '');
+      return this.#readLocal(`resource:cloudify/types/${file}`, location);
     }
     if (/^https?:/.test(location)) {
       try {

@@ -1,9 +1,19 @@
-import type { JsonObject, PlanInterfaceOperation, PlanOperation, PlanPlugin } from '../../domain/plan.ts';
+import type {
+  Json,
+  JsonObject,
+  PlanInterfaceOperation,
+  PlanOperation,
+  PlanPlugin,
+  PropertySchema,
+} from '../../domain/plan.ts';
 import { logicError } from '../errors.ts';
 import type { Path } from '../errors.ts';
+import { isFunction } from '../functions/index.ts';
 import { namespaceDelimiter } from '../schema/namespace.ts';
 import { nearestName } from '../schema/names.ts';
 import { isDict } from '../schema/element.ts';
+import { own } from '../types/values.ts';
+import { setOwn } from '../yaml/marks.ts';
 
 const urlStart = /^[A-Za-z][A-Za-z0-9+.-]*:/;
 const scriptPluginSuffix = 'script';
@@ -128,19 +138,21 @@ function notFound(implementation: string, use: ImplementationUse, { plugins }: I
 /**
  * The record of an operation in the plan.
  *
+ * @param declared schemas of the inputs, where the operation keeps those of its type
  * @throws DslError see {@link findImplementation}
  */
 export function planOperation(
   operation: PlanInterfaceOperation,
   use: ImplementationUse,
   context: ImplementationContext,
+  declared: Readonly<Record<string, PropertySchema>> = {},
 ): PlanOperation {
   const { implementation, executor, inputs, max_retries, retry_interval, timeout, timeout_recoverable } = operation;
   if (implementation === '') {
     return noOp;
   }
   const found = findImplementation(implementation, inputs, use, context);
-  const types = typesOf(inputs);
+  const types = typesOf(inputs, declared);
   return {
     plugin: found.plugin.name,
     operation: found.task,
@@ -167,11 +179,19 @@ const noOp: PlanOperation = {
   timeout_recoverable: null,
 };
 
-function typesOf(inputs: JsonObject): JsonObject | undefined {
-  let types: JsonObject | undefined;
+/** Types that the values of inputs are checked against before the operation runs: those of mappings, as ever. */
+function typesOf(
+  inputs: JsonObject,
+  declared: Readonly<Record<string, PropertySchema>>,
+): Record<string, Json> | undefined {
+  let types: Record<string, Json> | undefined;
   for (const [name, value] of Object.entries(inputs)) {
-    if (isDict(value) && Object.hasOwn(value, 'type')) {
-      types = { ...types, [name]: value['type'] as JsonObject };
+    if (isDict(value)) {
+      const type = isFunction(value) ? value['type'] : own(declared, name)?.type;
+      if (type !== undefined) {
+        types ??= {};
+        setOwn(types, name, type);
+      }
     }
   }
   return types;

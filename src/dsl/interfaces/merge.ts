@@ -1,6 +1,7 @@
 import type { Json, JsonObject, PlanInterfaceOperation, PropertySchema } from '../../domain/plan.ts';
 import { logicError } from '../errors.ts';
 import type { Path } from '../errors.ts';
+import { isFunction } from '../functions/index.ts';
 import { isDict } from '../schema/element.ts';
 import { readInputs } from '../types/schemas.ts';
 import type { Raw, SchemaContext } from '../types/schemas.ts';
@@ -38,7 +39,7 @@ export function readTypeInterfaces(raw: unknown, path: Path, context: SchemaCont
   return mapInterfaces(raw as RawInterfaces, (operation, interfaceName, name) => {
     const inputs = isDict(operation) ? operation['inputs'] : undefined;
     const at = [...path, interfaceName, name, 'inputs'];
-    return operationOf(operation, readInputs(inputs, at, context)) as TypeOperation;
+    return operationOf(operation, readInputs(inputs, at, context));
   });
 }
 
@@ -125,7 +126,7 @@ function inputValues(schemas: Record<string, PropertySchema>, given: JsonObject,
     const value = own(values, name);
     if (value === undefined) {
       missing.push(`'${name}'`);
-    } else if (isDict(value) && schema.type !== undefined) {
+    } else if (isFunction(value) && schema.type !== undefined) {
       setOwn(values, name, { ...(value as Record<string, Json>), type: schema.type });
     }
   }

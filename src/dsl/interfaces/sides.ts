@@ -104,6 +104,7 @@ export class SideResolver {
           ? overrideOperation(typed, given, path)
           : withDefaultInputs(typed, path)
         : (given as PlanInterfaceOperation);
+      const declared = typed?.implementation === written.implementation ? typed.inputs : {};
       const implementationUse: ImplementationUse = {
         kind: 'operation',
         name,
@@ -111,7 +112,7 @@ export class SideResolver {
         where: `In interface '${interfaceName}' ${use.where}`,
         path,
       };
-      setOwn(resolved, name, { written, planned: planOperation(written, implementationUse, this.context) });
+      setOwn(resolved, name, { written, planned: planOperation(written, implementationUse, this.context, declared) });
     }
     return resolved;
   }
@@ -135,7 +136,7 @@ function flatten(resolved: Record<string, Resolved>): Side {
     setOwn(interfaces, interfaceName, written);
   }
   for (const name of ambiguous) {
-    // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
+     
     delete operations[name];
   }
   return { interfaces, operations };

@@ -27,7 +27,7 @@ export function prefixValue(element: Element, value: unknown, namespace: string)
     const list = element.schemas.find((schema) => schema.kind === 'list');
     return value.map((item) =>
       list ? prefixValue(list.of, item, namespace) : prefixFunctions(item, namespace),
-    ) as unknown;
+    );
   }
   if (!isDict(value)) {
     return value;

@@ -1,6 +1,7 @@
 import type { Json } from '../../domain/plan.ts';
 import { validateConstraintDeclarations } from '../constraints/index.ts';
 import type { ConstraintOwner } from '../constraints/index.ts';
+import { pythonText } from '../functions/index.ts';
 import { inputTypeError, logicError } from '../errors.ts';
 import { primitiveTypes, versionOfType } from '../types/names.ts';
 import { isOlder } from '../versions.ts';
@@ -25,7 +26,7 @@ const itemType = text({
   check: (value: string, { parent, path }) => {
     const type = parent?.['type'];
     if (type !== 'list') {
-      throw logicError(218, `Property item_type defined for unsupported type: '${String(type ?? 'None')}'`, {
+      throw logicError(218, `Property item_type defined for unsupported type: '${pythonText(type)}'`, {
         path,
         remedy: 'Give the property `type: list`',
       });
@@ -64,7 +65,7 @@ const display = fields(
       const type = parent?.['type'];
       if (type !== 'textarea') {
         const name = String(path.at(-2));
-        const given = String(type ?? 'None');
+        const given = pythonText(type);
         const message = `\`display\` property defined for unsupported input type (${given}) for input \`${name}\`.`;
         throw inputTypeError(216, message, { path, remedy: 'Only `type: textarea` has `display`' });
       }

@@ -43,7 +43,7 @@ export function readProperties(raw: unknown, owner: string, path: Path, context:
     const schema = { ...item } as PropertySchema;
     context.problems.attempt(at, () => {
       requireType(schema.type, at, context.dataTypes);
-      const isDataTyped = schema.type != null && !primitiveTypes.has(schema.type);
+      const isDataTyped = Boolean(schema.type) && !primitiveTypes.has(schema.type ?? '');
       if (schema.default !== undefined && schema.default !== null) {
         written.set(name, schema.default);
       }
@@ -131,7 +131,7 @@ export function inheritProperties(
     const schema = own(derived.schemas, name);
     if (!schema) {
       setOwn(merged, name, parent);
-    } else if (schema.type != null && schema.type === parent.type && parent.default != null) {
+    } else if (schema.type && schema.type === parent.type && (parent.default ?? null) !== null) {
       if (dataTypes.get(schema.type) && !primitiveTypes.has(schema.type)) {
         const value = typedValue(
           derived.written.get(name) ?? {},

@@ -53,7 +53,7 @@ export function typedValue(
   const dataType = primitiveTypes.has(type) ? undefined : rules.dataTypes.get(type);
   if (dataType && isDict(value)) {
     const defaults = { ...defaultsOf(dataType.properties), ...(isDict(derived) ? derived : {}) };
-    return laidOver(value as JsonObject, dataType.properties, defaults as JsonObject, rules, path);
+    return laidOver(value as JsonObject, dataType.properties, defaults, rules, path);
   }
   if (!dataType && isOfPrimitiveType(value, type)) {
     return value;
