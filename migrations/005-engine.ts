@@ -94,8 +94,8 @@ export const engine: Migration = {
     );
 
     create table processes (
-      name text primary key, -- unique to one run of a program
-      instance text not null, -- the name people gave it
+      name text primary key,
+      run text not null, -- tells a process from one of the same name before it
       roles text[] not null,
       started_at timestamptz(3) not null default now(),
       last_seen timestamptz(3) not null default now(),

@@ -12,6 +12,7 @@ import {
 import { isUniqueViolation } from './database-errors.ts';
 import type { Condition, ReadOptions } from './list-query.ts';
 import { findResources, getResource, listResources, returnResources } from './list-query.ts';
+import { isAlive } from './processes.ts';
 import type { Resource } from './resource.ts';
 import {
   boolean,
@@ -266,8 +267,7 @@ export async function claimExecution(
     `update executions execution set executor = ${name}, claimed_at = now()
      where execution.id = ${execution} and execution.status = any(${active})
        and (execution.executor is null or execution.executor = ${name}
-         or not exists (select from processes process where process.name = execution.executor
-           and process.last_seen > now() - make_interval(secs => ${seconds})))`,
+         or not ${isAlive('execution.executor', 'execution.claimed_at', seconds)})`,
     parameters,
   );
   return claimed;
@@ -291,8 +291,7 @@ export async function findOrphanedExecutions(session: Session, staleAfter: numbe
     return `execution.status = any(${parameters.add([...activeExecutionStatuses])})
       and case when execution.executor is null
         then greatest(execution.status_changed_at, execution.claimed_at) < now() - make_interval(secs => ${seconds})
-        else not exists (select from processes process where process.name = execution.executor
-          and process.last_seen > now() - make_interval(secs => ${seconds})) end`;
+        else not ${isAlive('execution.executor', 'execution.claimed_at', seconds)} end`;
   });
 }
 

@@ -1,6 +1,7 @@
 /** How a worker takes operations and gives their outcome back, so that each runs once however often it is delivered. */
 import type { Json } from '../domain/plan.ts';
 import type { Session } from './session.ts';
+import { isAlive } from './processes.ts';
 import { toJson } from './values.ts';
 
 /** What became of the wish to run an operation. */
@@ -42,9 +43,7 @@ const claimStatement = `
     join executions execution on execution.storage_id = graph.execution_id
     where operation.id = any($1) order by operation.storage_id for update of operation
   ), judged as (
-    select target.*, exists (select from processes process where process.name = target.worker
-      and process.last_seen > now() - make_interval(secs => $4)) as is_alive
-    from target
+    select target.*, ${isAlive('target.worker', 'target.started_at', '$4')} as is_alive from target
   ), claimed as (
     update operations operation set state = 'started', worker = $2, manager_name = $3, started_at = now(),
       attempt = operation.attempt + 1

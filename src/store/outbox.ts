@@ -1,27 +1,45 @@
 import type { OutboxMessage } from '../domain/entities.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import type { Session } from './session.ts';
+import { toJson } from './values.ts';
 
-const missing = (): never => {
-  throw new Error('not there yet');
-};
+const columns = 'id, exchange, routing_key as "routingKey", body';
 
 /**
  * Stores messages that must be published because of this transaction. Publish what is returned after the commit, then
  * call `deletePublished`; the scheduler publishes what is left over. Notifies `gantry_outbox`.
  */
 export async function addToOutbox(
-  _session: Session,
-  _messages: readonly { exchange: string; routingKey: string; body: JsonObject }[],
+  session: Session,
+  messages: readonly { exchange: string; routingKey: string; body: JsonObject }[],
 ): Promise<OutboxMessage[]> {
-  return missing();
+  if (messages.length === 0) {
+    return [];
+  }
+  return session.prepared<OutboxMessage>(
+    `with notified as materialized (select pg_notify('gantry_outbox', '')), stored as (
+       insert into outbox (exchange, routing_key, body)
+       select message.exchange, message."routingKey", message.body
+       from json_to_recordset($1::json) as message (exchange text, "routingKey" text, body jsonb)
+       returning *
+     )
+     select ${columns} from stored, notified order by id`,
+    [toJson(messages)],
+  );
 }
 
-export async function deletePublished(_session: Session, _ids: readonly number[]): Promise<void> {
-  return missing();
+/** Forgets messages that were published. */
+export async function deletePublished(session: Session, ids: readonly number[]): Promise<void> {
+  if (ids.length > 0) {
+    await session.prepared('delete from outbox where id = any($1)', [[...ids]]);
+  }
 }
 
 /** Locks up to `limit` messages older than `olderThan` seconds until the transaction ends; others skip them. */
-export async function takeLeftOver(_session: Session, _olderThan: number, _limit: number): Promise<OutboxMessage[]> {
-  return missing();
+export async function takeLeftOver(session: Session, olderThan: number, limit: number): Promise<OutboxMessage[]> {
+  return session.prepared<OutboxMessage>(
+    `select ${columns} from outbox where created_at <= now() - make_interval(secs => $1)
+     order by id limit $2 for update skip locked`,
+    [olderThan, limit],
+  );
 }
