@@ -12,3 +12,5 @@ export { extractSteps } from './update/extract-steps.ts';
 export type { UpdatedDeployment } from './update/extract-steps.ts';
 export { inputsForUpdate, planForUpdate } from './update/plan-for-update.ts';
 export type { StepAction, StepEntity, UpdateStep, UpdateSteps } from './update/step.ts';
+export { updateWorkflowParameters } from './update/workflow-parameters.ts';
+export type { UpdateFlags } from './update/workflow-parameters.ts';
