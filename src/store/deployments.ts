@@ -77,9 +77,12 @@ async function attachGroups(session: Session, items: Deployment[]): Promise<void
      where member.deployment_id = any($1) order by deployment_group.id`,
     [items.map(({ storageId }) => storageId)],
   );
-  const groups = Map.groupBy(rows, ({ deploymentId }) => deploymentId);
+  const groups = new Map<number, string[]>();
+  for (const { deploymentId, groupId } of rows) {
+    groups.set(deploymentId, [...(groups.get(deploymentId) ?? []), groupId]);
+  }
   for (const item of items) {
-    item.deploymentGroups = (groups.get(item.storageId) ?? []).map(({ groupId }) => groupId);
+    item.deploymentGroups = groups.get(item.storageId) ?? [];
   }
 }
 
