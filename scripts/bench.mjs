@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+/** `npm run bench -- NAME [--json] [--instances N,...]`: measures a scenario; see test/bench/main.ts. */
+import { runTypeScript } from './lib/typescript.mjs';
+
+await runTypeScript('test/bench/main.ts', ['rabbitmq']);

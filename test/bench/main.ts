@@ -1,0 +1,45 @@
+import { parseArgs } from 'node:util';
+import { benchOperations } from './ops.ts';
+import type { BenchmarkResult } from './report.ts';
+
+interface Options {
+  instances: readonly number[] | undefined;
+}
+
+/** Every scenario by name. Each starts what it needs, checks that what it measured is right, and cleans up. */
+const scenarios: Readonly<Record<string, (options: Options, log: (line: string) => void) => Promise<BenchmarkResult>>> =
+  {
+    ops: ({ instances }, log) => benchOperations(instances ?? [1000], log),
+    'ops-sizes': ({ instances }, log) => benchOperations(instances ?? [1000, 100, 300, 3000, 5000], log),
+  };
+
+function sizesOf(text: string | undefined): readonly number[] | undefined {
+  const sizes = text?.split(',').map(Number);
+  if (sizes?.some((size) => !Number.isInteger(size) || size < 1)) {
+    throw new Error(`--instances takes whole numbers separated by commas, got "${text}"`);
+  }
+  return sizes;
+}
+
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'boolean', default: false }, instances: { type: 'string' } },
+  allowPositionals: true,
+});
+const names = positionals.length > 0 ? positionals : ['ops'];
+for (const name of names) {
+  const scenario = scenarios[name];
+  if (!scenario) {
+    console.error(`There is no scenario ${name}; there are ${Object.keys(scenarios).join(', ')}.`);
+    process.exit(2);
+  }
+  const log = (line: string): void => console.error(`${name}: ${line}`);
+  const result = await scenario({ instances: sizesOf(values.instances) }, log);
+  if (values.json) {
+    console.log(JSON.stringify(result));
+  } else {
+    const percent = `${(result.ratio * 100).toFixed(1)} %`;
+    console.log(`${name}: ${result.value} ${result.unit}, ${percent} of ${result.limit} ${result.limitUnit}`);
+    console.log(`${name}: peak memory ${result.peakRssMiB} MiB`);
+    console.log(JSON.stringify(result));
+  }
+}
