@@ -1,7 +1,7 @@
 import type { RoleName } from '../../src/config/config.ts';
 import { ManagerCluster } from '../kit/manager.ts';
 import { RabbitmqServer } from '../kit/rabbitmq.ts';
-import { PostgresServer } from '../kit/postgres.ts';
+import { PostgresServer } from '../kit/postgres-server.ts';
 import { peakMemory, processorSeconds } from './memory.ts';
 
 /** A manager as it runs in production: every role a process, over a real broker and database. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RoleName } from '../../src/config/config.ts';
 import { chainBlueprint, deploy } from '../kit/blueprints.ts';
 import { ManagerCluster } from '../kit/manager.ts';
-import { PostgresServer } from '../kit/postgres.ts';
+import { PostgresServer } from '../kit/postgres-server.ts';
 import { RabbitmqServer } from '../kit/rabbitmq.ts';
 import { followExecution } from '../../src/client/follow.ts';
 import type { GantryClient } from '../../src/client/client.ts';

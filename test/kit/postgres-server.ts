@@ -1,0 +1,123 @@
+import { execFile, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { silentLogger } from '../../src/log/logger.ts';
+import { chooseAccount } from '../../src/store/postgres/account.ts';
+import type { Account } from '../../src/store/postgres/account.ts';
+import { locateBinaries } from '../../src/store/postgres/binaries.ts';
+import { freePort } from './ports.ts';
+import { until } from './until.ts';
+
+const run = promisify(execFile);
+
+/** A private PostgreSQL of the tests on a TCP port, which a test may stop, kill and start again. */
+export class PostgresServer {
+  readonly port: number;
+  readonly directory: string;
+  private readonly account: Account | undefined;
+  private readonly program: string;
+  private child: ChildProcess | undefined;
+  private databases = 0;
+
+  private constructor(directory: string, port: number, program: string, account: Account | undefined) {
+    this.directory = directory;
+    this.port = port;
+    this.program = program;
+    this.account = account;
+  }
+
+  /** Makes an empty cluster in a temporary directory and starts it. */
+  static async start(): Promise<PostgresServer> {
+    const directory = await mkdtemp(join(tmpdir(), 'gantry-postgres-'));
+    const account = await chooseAccount(directory);
+    await chmod(directory, 0o700);
+    if (account) {
+      await chown(directory, account.uid, account.gid);
+    }
+    const binaries = await locateBinaries({ account, copyTo: directory, log: silentLogger });
+    const data = join(directory, 'data');
+    // nothing of a test has to survive a crash of the machine
+    const words = ['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '-A', 'trust', '-N'];
+    await run(binaries.initdb, words, { cwd: '/', ...(account ?? {}) });
+    const server = new PostgresServer(directory, await freePort(), binaries.postgres, account);
+    process.once('exit', () => server.child?.kill('SIGQUIT'));
+    await server.launch();
+    return server;
+  }
+
+  /** URL of a database. */
+  url(database = 'postgres'): string {
+    return `postgres://postgres@127.0.0.1:${this.port}/${database}`;
+  }
+
+  /** Creates an empty database and returns its URL. */
+  async createDatabase(): Promise<string> {
+    this.databases += 1;
+    const name = `test_${this.databases}`;
+    const client = new pg.Client({ connectionString: this.url() });
+    await client.connect();
+    await client.query(`create database ${name}`);
+    await client.end();
+    return this.url(name);
+  }
+
+  /** Stops the server, its data stay: SIGINT ends transactions and writes all, SIGQUIT is a crash. */
+  async halt(signal: 'SIGINT' | 'SIGQUIT' = 'SIGINT'): Promise<void> {
+    const { child } = this;
+    this.child = undefined;
+    if (child) {
+      const ended = once(child, 'exit');
+      child.kill(signal);
+      await ended;
+    }
+  }
+
+  /** Starts a halted server again on the same port. */
+  async resume(): Promise<void> {
+    await this.launch();
+  }
+
+  async stop(): Promise<void> {
+    await this.halt();
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  private async launch(): Promise<void> {
+    const settings = {
+      listen_addresses: '127.0.0.1',
+      port: String(this.port),
+      unix_socket_directories: this.directory,
+      max_connections: '200',
+      shared_buffers: '128MB',
+      jit: 'off',
+    };
+    const words = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const child = spawn(this.program, ['-D', join(this.directory, 'data'), ...words], {
+      cwd: '/',
+      stdio: ['ignore', 'ignore', 'pipe'],
+      ...(this.account ?? {}),
+    });
+    this.child = child;
+    let complaint = '';
+    child.stderr.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(-2000)));
+    await until('PostgreSQL', async () => {
+      if (child.exitCode !== null) {
+        throw new Error(`PostgreSQL ended (exit code ${child.exitCode}): ${complaint}`);
+      }
+      const client = new pg.Client({ connectionString: this.url() });
+      client.on('error', () => undefined);
+      return client
+        .connect()
+        .then(() => client.end())
+        .then(
+          () => true,
+          () => false,
+        );
+    });
+  }
+}
