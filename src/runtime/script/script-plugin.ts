@@ -31,6 +31,9 @@ const largestLog = 32 * 1024 * 1024;
 /** Inputs that say how to run the script; all others are for the script itself. */
 const ownInputs = ['script_path', 'script_source', 'process', 'ssl_cert_content', 'ctx'];
 
+/** Scripts that the Node of this process runs, wherever the machine has one. */
+const nodeExtensions = ['.js', '.cjs', '.mjs'];
+
 export interface ScriptPluginOptions {
   readonly ctxServer: CtxServer;
   readonly render: TemplateRenderer;
@@ -188,7 +191,7 @@ async function workingDirectory(session: OperationSession, options: ProcessOptio
   return directory;
 }
 
-/** How a script is started: evaluated as Python, directly, or by a shell when it has a prefix or arguments. */
+/** How a script is started: by Python, by Node, directly, or by a shell when it has a prefix or arguments. */
 function commandFor(script: ScriptFile, options: ProcessOptions): ScriptCommand {
   const extension = extname(script.path).toLowerCase();
   if (options.isEvaluated ?? extension === '.py') {
@@ -199,10 +202,20 @@ function commandFor(script: ScriptFile, options: ProcessOptions): ScriptCommand 
       description: `python3 ${basename(script.path)}`,
     };
   }
-  const prefix = options.commandPrefix ?? (extension === '.ps1' ? 'powershell' : undefined);
+  if (options.commandPrefix === undefined && nodeExtensions.includes(extension) && options.args.length === 0) {
+    return { file: process.execPath, args: [script.path], description: `node ${script.path}` };
+  }
+  const prefix = options.commandPrefix ?? defaultPrefix(extension);
   if (prefix === undefined && options.args.length === 0) {
     return { file: script.path, args: [], description: script.path };
   }
   const description = [...(prefix === undefined ? [] : [prefix]), script.path, ...options.args].join(' ');
   return { file: '/bin/sh', args: ['-c', description], description };
+}
+
+function defaultPrefix(extension: string): string | undefined {
+  if (nodeExtensions.includes(extension)) {
+    return `'${process.execPath}'`;
+  }
+  return extension === '.ps1' ? 'powershell' : undefined;
 }

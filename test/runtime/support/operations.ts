@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -22,10 +22,11 @@ export interface TestRuntime {
 
 /** A runtime with a directory of its own. */
 export async function startRuntime(options: Partial<RuntimeOptions> = {}): Promise<TestRuntime> {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-runtime-'));
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'gantry-runtime-')));
   const runtime = makeRuntime({
     defaultTimeoutSeconds: 60,
     temporaryDirectory: folder,
+    workDirectory: join(folder, 'work'),
     builtins: builtinPlugins(),
     ...options,
   });
