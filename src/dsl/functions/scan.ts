@@ -90,8 +90,10 @@ function scanDeployment(plan: ScannedPlan, visit: (site: Site) => void): void {
 }
 
 function scanOperations(operations: PlanOperations, place: FunctionPlace, visit: (site: Site) => void): void {
-  for (const [name, operation] of entriesOf<PlanOperation>(operations)) {
-    if (!isMapping(operation.inputs)) {
+  // Most operations have no inputs, and there are many of them: nothing is made for those.
+  for (const name in operations) {
+    const operation = operations[name] as PlanOperation;
+    if (!isMapping(operation) || !isMapping(operation.inputs) || isEmpty(operation.inputs)) {
       continue;
     }
     visit({
@@ -102,6 +104,13 @@ function scanOperations(operations: PlanOperations, place: FunctionPlace, visit:
       },
     });
   }
+}
+
+function isEmpty(mapping: JsonObject): boolean {
+  for (const key in mapping) {
+    return mapping[key] === undefined;
+  }
+  return true;
 }
 
 function visitProperties(owner: { properties?: Json }, place: FunctionPlace, visit: (site: Site) => void): void {

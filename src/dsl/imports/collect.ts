@@ -1,4 +1,6 @@
 import { DslError, formatError, logicError } from '../errors.ts';
+import type { SourceLocation } from '../errors.ts';
+import { typeNameOf } from '../schema/element.ts';
 import { namespaceDelimiter } from '../schema/namespace.ts';
 import { describeVersion, isOlder, supportedVersions, versionKey, versionNumbers } from '../versions.ts';
 import type { Version } from '../versions.ts';
@@ -251,15 +253,15 @@ export function checkImportVersion(unit: ImportedUnit, main: Version, mainText: 
   if (written === undefined || written === null) {
     return;
   }
-  const location = locationIn(unit.document, [versionKey]);
+  const at = (): SourceLocation => locationIn(unit.document, [versionKey]);
   if (typeof written !== 'string') {
-    throw formatError(1, `Expected 'string' type but found another type`, { location });
+    throw formatError(1, `Expected 'string' type but found '${typeNameOf(written)}' type`, { location: at() });
   }
   const version = versionNumbers(written);
   if (!version) {
     const known = supportedVersions.map((name) => `'${name}'`).join(', ');
     throw logicError(29, `Unexpected ${versionKey} ${written}; Currently supported versions are: [${known}]`, {
-      location,
+      location: at(),
     });
   }
   if (isOlder(main, version)) {
@@ -267,7 +269,7 @@ export function checkImportVersion(unit: ImportedUnit, main: Version, mainText: 
     const versions = `main blueprint's file version is '${mainText}', import with different version is`;
     const which = `'${unit.location ?? ''}', version of problematic import is '${written}'`;
     throw logicError(28, `${intro}: ${versions} ${which}`, {
-      location,
+      location: at(),
       remedy: `Raise the version of the main blueprint to ${written}`,
     });
   }

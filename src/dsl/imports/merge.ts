@@ -1,5 +1,5 @@
 import { formatError, logicError } from '../errors.ts';
-import type { DslError } from '../errors.ts';
+import type { DslError, SourceLocation } from '../errors.ts';
 import { isDict, typeNameOf } from '../schema/element.ts';
 import { sections as elements } from '../schema/blueprint.ts';
 import { prefixName, prefixValue } from '../schema/namespace.ts';
@@ -107,14 +107,14 @@ export class Merger {
     if (mergedByKey.has(name)) {
       return;
     }
-    const location = locationIn(incoming.document, [name]);
+    const at = (): SourceLocation => locationIn(incoming.document, [name]);
     const message = `Import failed: non-mergeable field: '${name}'`;
     if (!mergedByKeySince13.has(name)) {
-      throw logicError(3, message, { location, remedy: 'Only one of the merged files may have this section' });
+      throw logicError(3, message, { location: at(), remedy: 'Only one of the merged files may have this section' });
     }
     if (isOlder(this.version, [1, 3])) {
       const rule = `${name} can be imported multiple times only from cloudify_dsl_1_3 and above.`;
-      throw logicError(3, `${message}. ${rule}`, { location });
+      throw logicError(3, `${message}. ${rule}`, { location: at() });
     }
   }
 }

@@ -32,9 +32,9 @@ export const defaultYamlLimits: YamlLimits = {
 };
 
 // Escapes in double quotes that can make a character beyond ASCII out of ASCII text, and such characters themselves.
- 
+
 const perhapsBeyondAscii = /[^\x00-\x7f]|\\[xuUN_LP]/;
- 
+
 const beyondAscii = /[^\x00-\x7f]/;
 
 /**

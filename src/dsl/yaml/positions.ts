@@ -1,7 +1,6 @@
-import { constructFromEvents, EVENT_ID } from 'js-yaml';
+import { EVENT_ID, getScalarValue } from 'js-yaml';
 import type { Event } from 'js-yaml';
 import type { Path, SourceLocation } from '../errors.ts';
-import { blueprintYamlSchema } from './schema.ts';
 import { parseTolerantly } from './tolerant.ts';
 import type { SourceDocument } from './load.ts';
 
@@ -164,7 +163,7 @@ function buildIndex(text: string, events: readonly Event[]): TextNode | undefine
       case EVENT_ID.SCALAR: {
         const node: TextNode = { start: startOfScalar(text, event) };
         remember(text, event, node, anchors);
-        add(node, scalarText(text, event));
+        add(node, getScalarValue(text, event));
         break;
       }
       case EVENT_ID.ALIAS: {
@@ -198,13 +197,4 @@ type ScalarEvent = Extract<Event, { type: typeof EVENT_ID.SCALAR }>;
 function startOfScalar(text: string, event: ScalarEvent): number {
   const before = text[event.valueStart - 1];
   return before === '"' || before === "'" ? event.valueStart - 1 : event.valueStart;
-}
-
-function scalarText(text: string, event: ScalarEvent): string {
-  const document: Event = { type: EVENT_ID.DOCUMENT, explicitStart: false, explicitEnd: false, directives: [] };
-  const [value] = constructFromEvents([document, { ...event, anchorStart: -1 }, { type: EVENT_ID.POP }], {
-    source: text,
-    schema: blueprintYamlSchema,
-  });
-  return String(value);
 }
