@@ -32,6 +32,8 @@ const takeoverMargin = 1000;
 /** Executions that were killed; messages of theirs that still come are dropped. */
 const killedExecutions = 10_000;
 const longestPause = 5000;
+/** Milliseconds between a failure to handle an operation and the next try. */
+const failurePause = 1000;
 
 /**
  * Takes operations from the queue, runs them and answers. Each step is stored before the next one that others can
@@ -60,10 +62,7 @@ export class OperationDesk {
   /** Takes charge of a delivered operation; the delivery is settled when that is right. */
   take(delivery: OperationDelivery): void {
     const work = this.#handle(delivery)
-      .catch((error: unknown) => {
-        this.#dependencies.log.error('An operation could not be handled; it is delivered again', { error });
-        delivery.requeue();
-      })
+      .catch((thrown: unknown) => this.#failed(delivery, coerceError(thrown)))
       .finally(() => this.#busy.delete(work));
     this.#busy.add(work);
   }
@@ -107,6 +106,22 @@ export class OperationDesk {
       running.controller.abort();
     }
     await idle;
+  }
+
+  /** A defect of this worker: another try, maybe elsewhere; then the workflow decides. */
+  async #failed(delivery: OperationDelivery, error: Error): Promise<void> {
+    const { log } = this.#dependencies;
+    const { id } = delivery.body;
+    log.error('An operation could not be handled', { operation: id, error });
+    await delay(failurePause, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    if (!delivery.isRedelivered || delivery.replyTo === undefined) {
+      delivery.requeue();
+      return;
+    }
+    const message = `The worker could not handle the operation: ${error.message}`;
+    await this.#reply(delivery.replyTo, id, { ok: false, error: operationError({ kind: 'RecoverableError', message }) })
+      .then(() => delivery.ack())
+      .catch((problem: unknown) => log.warn('A failed operation was not answered', { operation: id, error: problem }));
   }
 
   async #idle(): Promise<void> {

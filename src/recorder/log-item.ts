@@ -1,6 +1,5 @@
 import type { LogItem } from '../amqp/envelopes.ts';
 import type { EventInput } from '../domain/entities.ts';
-import type { Json } from '../domain/plan.ts';
 import type { Visibility } from '../domain/states.ts';
 
 /** Whose execution a line belongs to; a stored line carries the same. */

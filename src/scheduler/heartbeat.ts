@@ -10,6 +10,8 @@ export interface HeartbeatDependencies {
 }
 
 export interface Heartbeat {
+  /** Name under which the roles of this process claim work. */
+  readonly processName: string;
   /** Ends the heartbeat and signs the process off: what it drove may be taken over at once. */
   stop(): Promise<void>;
 }
@@ -38,6 +40,7 @@ export async function startHeartbeat({ config, log, database }: HeartbeatDepende
   await beat(database, entry);
   next();
   return {
+    processName: config.instanceName,
     stop: async () => {
       isStopped = true;
       clearTimeout(timer);

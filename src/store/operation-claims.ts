@@ -38,7 +38,7 @@ interface ClaimRow {
 const claimStatement = `
   with target as (
     select operation.storage_id, operation.id, operation.state, operation.result, operation.error, operation.worker,
-      execution.status in ('cancelled', 'kill_cancelling') as is_cancelled
+      operation.started_at, execution.status in ('cancelled', 'kill_cancelling') as is_cancelled
     from operations operation join tasks_graphs graph on graph.storage_id = operation.tasks_graph_id
     join executions execution on execution.storage_id = graph.execution_id
     where operation.id = any($1) order by operation.storage_id for update of operation
