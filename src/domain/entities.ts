@@ -51,7 +51,13 @@ export interface User {
   showGettingStarted: boolean;
   /** tenant name -> roles held there, directly and through groups. */
   tenantRoles: ReadonlyMap<string, readonly string[]>;
+  /** tenant name -> role given to the user himself. */
+  directTenantRoles: ReadonlyMap<string, string>;
+  /** tenant name -> role -> groups that give it. */
+  groupTenantRoles: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
   groups: readonly string[];
+  /** group -> its system role. */
+  groupSystemRoles: ReadonlyMap<string, string>;
 }
 
 export interface Token {

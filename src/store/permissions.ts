@@ -1,0 +1,67 @@
+/** Which role may do what; seeded from the built-in matrix, changed by people. */
+import { GantryError } from '../domain/errors.ts';
+import type { Session } from './session.ts';
+
+export interface StoredRole {
+  name: string;
+  type: 'system_role' | 'tenant_role';
+  description: string;
+}
+
+export async function listRoles(session: Session): Promise<StoredRole[]> {
+  return session.prepared<StoredRole>(
+    `select name, type, coalesce(description, '') as description from roles order by id`,
+  );
+}
+
+/** permission -> names of the roles that hold it. */
+export async function loadPermissions(session: Session): Promise<Map<string, string[]>> {
+  const rows = await session.prepared<{ permission: string; roles: string[] }>(
+    `select permissions.name as permission, array_agg(roles.name order by roles.id) as roles
+     from permissions join roles on roles.id = permissions.role_id group by permissions.name order by permissions.name`,
+  );
+  return new Map(rows.map(({ permission, roles }) => [permission, roles]));
+}
+
+/** Changes whenever permissions do: compare it to know whether to load them again. */
+export async function permissionsVersion(session: Session): Promise<number> {
+  const [row] = await session.prepared<{ version: Date | null }>('select max(updated_at) as version from roles');
+  return row?.version?.getTime() ?? 0;
+}
+
+async function touchRole(session: Session, role: string): Promise<number> {
+  const [row] = await session.prepared<{ id: number }>(
+    `update roles set updated_at = greatest(now(), updated_at + interval '1 millisecond') where name = $1 returning id`,
+    [role],
+  );
+  if (!row) {
+    throw new GantryError('not_found_error', `Role ${role} not found`);
+  }
+  return row.id;
+}
+
+/** @throws GantryError not_found_error for an unknown role, conflict_error when it holds the permission */
+export async function addPermission(session: Session, role: string, permission: string): Promise<void> {
+  await session.transaction(async (transaction) => {
+    const rows = await transaction.prepared(
+      'insert into permissions (role_id, name) values ($1, $2) on conflict do nothing returning name',
+      [await touchRole(transaction, role), permission],
+    );
+    if (rows.length === 0) {
+      throw new GantryError('conflict_error', `${role} already has permission ${permission}`);
+    }
+  });
+}
+
+/** @throws GantryError not_found_error for an unknown role, or when it does not hold the permission */
+export async function removePermission(session: Session, role: string, permission: string): Promise<void> {
+  await session.transaction(async (transaction) => {
+    const rows = await transaction.prepared('delete from permissions where role_id = $1 and name = $2 returning name', [
+      await touchRole(transaction, role),
+      permission,
+    ]);
+    if (rows.length === 0) {
+      throw new GantryError('not_found_error', `${role} does not have ${permission}`);
+    }
+  });
+}

@@ -1,0 +1,135 @@
+import type { Tenant } from '../domain/entities.ts';
+import { GantryError, notFound } from '../domain/errors.ts';
+import { isUniqueViolation } from './database-errors.ts';
+import { escapePattern } from './filter-rules.ts';
+import type { Session } from './session.ts';
+import { Parameters, assignments, onlyRow, withoutNulls } from './values.ts';
+
+const columns = 'id, name, rabbitmq_username as "rabbitmqUsername", rabbitmq_vhost as "rabbitmqVhost"';
+
+/** Broker account of a tenant; the password is encrypted. */
+export interface TenantBroker {
+  rabbitmqUsername: string;
+  rabbitmqVhost: string;
+  rabbitmqPassword: string;
+}
+
+/** Every tenant by name. */
+export async function loadTenants(session: Session): Promise<Map<string, Tenant>> {
+  const rows = await session.prepared<Tenant>(`select ${columns} from tenants order by name`);
+  return new Map(rows.map((row) => [row.name, withoutNulls(row)]));
+}
+
+/** @throws GantryError not_found_error */
+export async function getTenant(session: Session, name: string): Promise<Tenant> {
+  const [tenant] = await session.prepared<Tenant>(`select ${columns} from tenants where name = $1`, [name]);
+  if (!tenant) {
+    throw notFound('Tenant', name);
+  }
+  return withoutNulls(tenant);
+}
+
+export async function findTenant(session: Session, id: number): Promise<Tenant | undefined> {
+  const [tenant] = await session.prepared<Tenant>(`select ${columns} from tenants where id = $1`, [id]);
+  return tenant && withoutNulls(tenant);
+}
+
+export interface NameListQuery {
+  /** Text the name contains, whatever the case. */
+  search?: string | undefined;
+  /** Only these ids. */
+  ids?: readonly number[] | undefined;
+  size?: number | undefined;
+  offset?: number | undefined;
+  all?: boolean | undefined;
+}
+
+/** Tenants by name. */
+export async function listTenants(session: Session, query: NameListQuery): Promise<{ items: Tenant[]; total: number }> {
+  const parameters = new Parameters();
+  const conditions = ['true'];
+  if (query.search) {
+    conditions.push(`name ilike ${parameters.add(`%${escapePattern(query.search.normalize('NFKC'))}%`)}`);
+  }
+  if (query.ids) {
+    conditions.push(`id = any(${parameters.add([...query.ids])})`);
+  }
+  const where = conditions.join(' and ');
+  const [row] = await session.query<{ count: number }>(
+    `select count(*) as count from tenants where ${where}`,
+    parameters.values,
+  );
+  const paging = query.all
+    ? ''
+    : `limit ${parameters.add(query.size ?? 1000)} offset ${parameters.add(query.offset ?? 0)}`;
+  const items = await session.query<Tenant>(
+    `select ${columns} from tenants where ${where} order by name ${paging}`,
+    parameters.values,
+  );
+  return { items: items.map(withoutNulls), total: row?.count ?? 0 };
+}
+
+/** @throws GantryError conflict_error for a known name */
+export async function createTenant(session: Session, name: string, broker?: TenantBroker): Promise<Tenant> {
+  try {
+    const rows = await session.prepared<Tenant>(
+      `insert into tenants (name, rabbitmq_username, rabbitmq_vhost, rabbitmq_password) values ($1, $2, $3, $4)
+       returning ${columns}`,
+      [name, broker?.rabbitmqUsername ?? null, broker?.rabbitmqVhost ?? null, broker?.rabbitmqPassword ?? null],
+    );
+    return withoutNulls(onlyRow(rows));
+  } catch (error) {
+    throw isUniqueViolation(error)
+      ? new GantryError('conflict_error', `<Tenant name=\`${name}\`> already exists`, { cause: error })
+      : error;
+  }
+}
+
+export async function updateTenantBroker(session: Session, id: number, broker: Partial<TenantBroker>): Promise<void> {
+  const parameters = new Parameters();
+  const set = assignments(
+    {
+      rabbitmq_username: broker.rabbitmqUsername,
+      rabbitmq_vhost: broker.rabbitmqVhost,
+      rabbitmq_password: broker.rabbitmqPassword,
+    },
+    parameters,
+  );
+  if (set) {
+    await session.query(`update tenants set ${set} where id = ${parameters.add(id)}`, parameters.values);
+  }
+}
+
+/** The encrypted password of a tenant's broker account. */
+export async function readTenantBrokerPassword(session: Session, id: number): Promise<string | undefined> {
+  const [row] = await session.prepared<{ password: string | null }>(
+    'select rabbitmq_password as password from tenants where id = $1',
+    [id],
+  );
+  return row?.password ?? undefined;
+}
+
+const owned = [
+  ['blueprints', 'blueprints'],
+  ['deployments', 'deployments'],
+  ['plugins', 'plugins'],
+  ['secrets', 'secrets'],
+  ['sites', 'sites'],
+  ['deployment groups', 'deployment_groups'],
+  ['secrets providers', 'secrets_providers'],
+] as const;
+
+/** Kinds of resources a tenant still has; an empty tenant may be deleted. */
+export async function findTenantContents(session: Session, id: number): Promise<string[]> {
+  const selects = owned.map(
+    ([kind, table]) => `select '${kind}' as kind where exists (select from ${table} where tenant_id = $1)`,
+  );
+  const rows = await session.prepared<{ kind: string }>(selects.join(' union all '), [id]);
+  return rows.map(({ kind }) => kind);
+}
+
+/** Removes a tenant with what it still has. @returns whether it was there */
+export async function deleteTenant(session: Session, id: number): Promise<boolean> {
+  const rows = await session.prepared('delete from tenants where id = $1 returning id', [id]);
+  return rows.length > 0;
+}
