@@ -5,6 +5,7 @@ import type { Logger } from '../log/logger.ts';
 import type { Services } from '../services/services.ts';
 import { errorHandler, unknownPath } from './errors.ts';
 import { mountRoutes } from './mount.ts';
+import type { Route } from './route.ts';
 import { assignRequestId, hardenAnswers } from './request-id.ts';
 import { mountResources } from './resources.ts';
 import { allRoutes } from './routes/index.ts';
@@ -16,12 +17,11 @@ export interface AppDependencies {
   readonly config: Config;
   readonly log: Logger;
   readonly services: Services;
+  /** Adds what else the process serves, such as a console, before unknown paths are answered. */
+  readonly extend?: (app: Express) => void;
 }
 
-/**
- * Makes the HTTP application: REST API below `/api/v3.1` (and older prefixes), file server below `/resources`.
- * Further middleware, such as a console, may be added to what is returned only before `finishApp`.
- */
+/** Makes the HTTP application: REST API below `/api/v3.1` (and older prefixes), file server below `/resources`. */
 export function createApp(dependencies: AppDependencies): Express {
   const { log, services } = dependencies;
   const app = express();
@@ -33,22 +33,11 @@ export function createApp(dependencies: AppDependencies): Express {
   app.set('trust proxy', 'loopback, linklocal, uniquelocal');
   app.use(assignRequestId, hardenAnswers);
   const routes = allRoutes(dependencies);
-  const api = mountRoutes(routes, services);
-  app.use(apiPrefixes, api);
-  app.use(
-    '/api',
-    mountRoutes(
-      routes.filter(({ path }) => path === '/version'),
-      services,
-    ),
-  );
-  app.use('/api', unknownPath);
+  app.use(apiPrefixes, mountRoutes(routes, services));
+  const unversioned = routes.filter((route: Route) => route.path === '/version');
+  app.use('/api', mountRoutes(unversioned, services), unknownPath);
   mountResources(app, dependencies);
-  return app;
-}
-
-/** Adds what must come last: the answer to unknown paths and the error body. */
-export function finishApp(app: Express, log: Logger): Express {
+  dependencies.extend?.(app);
   app.use(unknownPath);
   app.use(errorHandler(log));
   return app;

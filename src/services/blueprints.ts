@@ -8,22 +8,21 @@ import type { ReceivedArchive, StoredArchive } from '../files/file-store.ts';
 import {
   createBlueprint,
   deleteBlueprint,
+  findImportingBlueprints,
   getBlueprint,
   listBlueprints,
   updateBlueprint,
 } from '../store/blueprints.ts';
-import { listDeployments } from '../store/deployments.ts';
-import { createExecutions, findExecution } from '../store/executions.ts';
+import { findDeploymentsOfBlueprint } from '../store/deployments.ts';
+import { createExecutions, findExecution, findExecutions } from '../store/executions.ts';
 import type { ListQuery, Page } from '../store/scope.ts';
 import type { Session, Transaction } from '../store/session.ts';
-import { findImporters } from '../store/blueprint-imports.ts';
-import { loadExecutions } from '../store/execution-lookup.ts';
 import { listScopeOf, scopeOf } from './caller.ts';
 import type { Caller, TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
-import { newExecutionToken } from './execution-token.ts';
-import { checkIdentifier, requireOwnTenant, widerVisibility } from './identifiers.ts';
+import { createExecutionToken } from '../security/tokens.ts';
+import { checkIdentifier, everywhere, requireFreeGlobally, requireOwnTenant, widerVisibility } from './identifiers.ts';
 import type { NewLabel } from './labels.ts';
 import { sendAfterCommit } from './outbox.ts';
 import { isSystemWorkflowUnfinished } from './start-execution.ts';
@@ -120,7 +119,7 @@ async function storeUpload(
     mainFileName: upload.mainFileName,
   });
   const isQueued = await isSystemWorkflowUnfinished(transaction);
-  const { token, tokenHash } = newExecutionToken();
+  const { token, tokenHash } = createExecutionToken();
   const parameters: JsonObject = {
     blueprint_id: upload.id,
     app_file_name: upload.mainFileName ?? null,
@@ -161,7 +160,7 @@ async function requireRemovable(transaction: Transaction, blueprint: Blueprint, 
     throw new GantryError('invalid_blueprint_error', `Blueprint \`${blueprint.id}\` is still ${blueprint.state}.`);
   }
   if (!isForced) {
-    const importers = await findImporters(transaction, blueprint);
+    const importers = await findImportingBlueprints(transaction, blueprint.tenantId, blueprint.id);
     if (importers.length > 0) {
       throw new GantryError(
         'blueprint_in_use',
@@ -169,16 +168,12 @@ async function requireRemovable(transaction: Transaction, blueprint: Blueprint, 
       );
     }
   }
-  const { items, total } = await listDeployments(
-    transaction,
-    { tenantId: blueprint.tenantId, tenants: 'all' },
-    { size: 20, filters: { blueprintStorageId: [String(blueprint.storageId)] }, fields: ['id'] },
-  );
-  if (total > 0) {
+  const deployments = await findDeploymentsOfBlueprint(transaction, blueprint.storageId);
+  if (deployments.length > 0) {
     throw new GantryError(
       'dependent_exists_error',
       `Can't delete blueprint ${blueprint.id} - There exist deployments for this blueprint; Deployments ids: ` +
-        items.map(({ id }) => id).join(', '),
+        deployments.slice(0, 20).join(', '),
     );
   }
 }
@@ -199,7 +194,8 @@ export function createBlueprintService(dependencies: ServiceDependencies): Bluep
     async list(caller, query, isAllTenants) {
       const page = await listBlueprints(database, listScopeOf(caller, isAllTenants, 'blueprint_list'), query);
       const ids = page.items.flatMap(({ uploadExecutionId }) => uploadExecutionId ?? []);
-      const uploads = await loadExecutions(database, ids);
+      const found = ids.length > 0 ? await findExecutions(database, ids) : [];
+      const uploads = new Map(found.map((execution) => [execution.id, execution]));
       const items = page.items.map((item) => ({ ...item, uploadExecution: uploads.get(item.uploadExecutionId ?? '') }));
       return { ...page, items };
     },
@@ -251,6 +247,7 @@ export function createBlueprintService(dependencies: ServiceDependencies): Bluep
         const blueprint = await getBlueprint(transaction, scopeOf(caller), id, { fields: ['id'], lock: true });
         requireOwnTenant(caller, blueprint);
         const visibility = widerVisibility(caller, blueprint, wanted);
+        await requireFreeGlobally(visibility, blueprint, (query) => listBlueprints(transaction, everywhere, query));
         return updateBlueprint(transaction, blueprint.storageId, { visibility });
       });
       return withUpload(database, stored);

@@ -12,7 +12,7 @@ import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
-import { newExecutionToken } from './execution-token.ts';
+import { createExecutionToken } from '../security/tokens.ts';
 import type { NewLabel } from './labels.ts';
 import { sendAfterCommit } from './outbox.ts';
 import { isSystemWorkflowUnfinished } from './start-execution.ts';
@@ -141,7 +141,7 @@ async function store(
     created_at: createdAt,
     created_by: caller.user.username,
   }));
-  const { token, tokenHash } = newExecutionToken();
+  const { token, tokenHash } = createExecutionToken();
   const [execution] = await createExecutions(transaction, [
     {
       id: dependencies.newId(),

@@ -2,7 +2,8 @@ import { workflowMessage } from '../amqp/workflow-message.ts';
 import type { Deployment } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/plan.ts';
-import { evaluateCapabilities, evaluateOutputs } from '../dsl/functions/index.ts';
+import { evaluateCapabilities, evaluateFunctions, evaluateOutputs } from '../dsl/functions/index.ts';
+import type { Declared, PayloadContext } from '../dsl/functions/index.ts';
 import { findDependents } from '../store/dependents.ts';
 import { findLiveInstances, readDeploymentActivity } from '../store/deployment-activity.ts';
 import { getDeployment, listDeployments, updateDeployment } from '../store/deployments.ts';
@@ -17,9 +18,10 @@ import type { CreationLookups, DeploymentRequest } from './deployment-creation.t
 import { describeDependents } from './dependents.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
-import { newExecutionToken } from './execution-token.ts';
-import { requireOwnTenant, widerVisibility } from './identifiers.ts';
+import { createExecutionToken } from '../security/tokens.ts';
+import { everywhere, requireFreeGlobally, requireOwnTenant, widerVisibility } from './identifiers.ts';
 import { sendAfterCommit } from './outbox.ts';
+import type { SecretReader } from './secret-reader.ts';
 import { unfinishedExecutions } from './start-execution.ts';
 import { isWorkflowAvailable } from './workflow-availability.ts';
 
@@ -36,7 +38,12 @@ export interface DeletionRequest {
 }
 
 export interface DeploymentService {
-  list(caller: Caller, query: ListQuery, isAllTenants: boolean): Promise<Page<Deployment>>;
+  list(
+    caller: Caller,
+    query: ListQuery,
+    isAllTenants: boolean,
+    options?: { groupId?: string | undefined; dependenciesOf?: string | undefined; environmentsOnly?: boolean },
+  ): Promise<Page<Deployment>>;
   get(caller: TenantCaller, id: string, fields?: readonly string[]): Promise<Deployment>;
   /** Which workflows of the deployments can be started now: storage id -> names. */
   availableWorkflows(deployments: readonly Deployment[]): Promise<ReadonlyMap<number, ReadonlySet<string>>>;
@@ -47,6 +54,8 @@ export interface DeploymentService {
   setVisibility(caller: TenantCaller, id: string, visibility: unknown): Promise<Deployment>;
   outputs(caller: TenantCaller, id: string): Promise<JsonObject>;
   capabilities(caller: TenantCaller, id: string): Promise<JsonObject>;
+  /** @throws DslError when a function fails */
+  evaluate(caller: TenantCaller, id: string, payload: JsonObject, context: PayloadContext): Promise<JsonObject>;
 }
 
 async function requireRemovable(
@@ -88,7 +97,7 @@ async function startDeletion(
   const deployment = await getDeployment(transaction, scopeOf(caller), id, { fields: ['id'], lock: true });
   requireOwnTenant(caller, deployment);
   await requireRemovable(transaction, deployment, request);
-  const { token, tokenHash } = newExecutionToken();
+  const { token, tokenHash } = createExecutionToken();
   const [execution] = await createExecutions(transaction, [
     {
       id: dependencies.newId(),
@@ -117,18 +126,33 @@ async function startDeletion(
   await sendAfterCommit(transaction, dependencies.outbox, [workflowMessage(execution, { executionToken: token })]);
 }
 
+function declared(values: JsonObject | undefined): { [name: string]: Declared } {
+  return (values ?? {}) as unknown as { [name: string]: Declared };
+}
+
 /** Makes the use cases of deployments. */
 export function createDeploymentService(
   dependencies: ServiceDependencies,
   lookups: CreationLookups,
+  secrets: SecretReader,
 ): DeploymentService {
   const { database } = dependencies;
   const read = (session: Session, caller: TenantCaller, id: string, fields?: readonly string[]): Promise<Deployment> =>
     getDeployment(session, scopeOf(caller), id, fields ? { fields } : {});
 
   return {
-    list: (caller, query, isAllTenants) =>
-      listDeployments(database, listScopeOf(caller, isAllTenants, 'deployment_list'), query),
+    async list(caller, query, isAllTenants, { groupId, dependenciesOf, environmentsOnly } = {}) {
+      const scope = listScopeOf(caller, isAllTenants, 'deployment_list');
+      const source =
+        dependenciesOf === undefined
+          ? undefined
+          : await getDeployment(database, scope, dependenciesOf, { fields: ['id'] });
+      return listDeployments(database, scope, query, {
+        groupId,
+        dependenciesOf: source?.storageId,
+        environmentsOnly,
+      });
+    },
 
     get: (caller, id, fields) => read(database, caller, id, fields),
 
@@ -168,19 +192,26 @@ export function createDeploymentService(
         const deployment = await getDeployment(transaction, scopeOf(caller), id, { fields: ['id'], lock: true });
         requireOwnTenant(caller, deployment);
         const visibility = widerVisibility(caller, deployment, wanted);
+        await requireFreeGlobally(visibility, deployment, (query) => listDeployments(transaction, everywhere, query));
         return updateDeployment(transaction, deployment.storageId, { visibility });
       }),
 
     async outputs(caller, id) {
       const deployment = await read(database, caller, id, ['id', 'outputs']);
-      const storage = createEvaluationStorage(database, deployment);
-      return evaluateOutputs((deployment.outputs ?? {}) as Parameters<typeof evaluateOutputs>[0], storage);
+      const storage = createEvaluationStorage(database, deployment, secrets.accessOf(caller));
+      return evaluateOutputs(declared(deployment.outputs), storage);
     },
 
     async capabilities(caller, id) {
       const deployment = await read(database, caller, id, ['id', 'capabilities']);
-      const storage = createEvaluationStorage(database, deployment);
-      return evaluateCapabilities((deployment.capabilities ?? {}) as Parameters<typeof evaluateOutputs>[0], storage);
+      const storage = createEvaluationStorage(database, deployment, secrets.accessOf(caller));
+      return evaluateCapabilities(declared(deployment.capabilities), storage);
+    },
+
+    async evaluate(caller, id, payload, context) {
+      const deployment = await read(database, caller, id, ['id']);
+      const storage = createEvaluationStorage(database, deployment, secrets.accessOf(caller));
+      return evaluateFunctions(payload, context, storage);
     },
   };
 }

@@ -6,6 +6,7 @@ import { GantryError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import { executionStatuses, isExecutionEnded } from '../domain/states.ts';
 import type { ExecutionStatus } from '../domain/states.ts';
+import { applyExecutionStatus } from '../store/execution-effects.ts';
 import {
   changeExecutionStatus,
   findExecution,
@@ -20,7 +21,7 @@ import { listScopeOf, scopeOf } from './caller.ts';
 import type { Caller, TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
-import { newExecutionToken } from './execution-token.ts';
+import { createExecutionToken } from '../security/tokens.ts';
 import { sendAfterCommit } from './outbox.ts';
 import { startExecution } from './start-execution.ts';
 import type { StartRequest } from './start-execution.ts';
@@ -29,7 +30,7 @@ export const executionActions = ['cancel', 'force-cancel', 'kill', 'resume', 'fo
 export type ExecutionAction = (typeof executionActions)[number];
 
 export interface ExecutionService {
-  list(caller: Caller, query: ListQuery, isAllTenants: boolean): Promise<Page<Execution>>;
+  list(caller: Caller, query: ListQuery, isAllTenants: boolean, groupId?: string): Promise<Page<Execution>>;
   get(caller: TenantCaller, id: string): Promise<Execution>;
   /** @throws GantryError, see `startExecution` */
   start(caller: TenantCaller, request: StartRequest): Promise<Execution>;
@@ -85,12 +86,13 @@ async function cancel(
   }
   if (isWaiting) {
     // nobody drives it, so there is nobody to wait for
-    await changeExecutionStatus(transaction, execution.id, { event: 'stopped', error: '' });
+    const stopped = await changeExecutionStatus(transaction, execution.id, { event: 'stopped', error: '' });
+    await applyExecutionStatus(transaction, stopped ?? changed);
     return;
   }
   if (action === 'kill') {
     // whatever still runs loses its access
-    await setExecutionToken(transaction, execution.id, newExecutionToken().tokenHash);
+    await setExecutionToken(transaction, execution.id, createExecutionToken().tokenHash);
     await sendAfterCommit(transaction, dependencies.outbox, [cancelMessage(execution)]);
   }
 }
@@ -114,7 +116,7 @@ async function resume(
   if (!changed) {
     throw new GantryError('conflict_error', `Execution \`${execution.id}\` has changed meanwhile; look at it again`);
   }
-  const { token, tokenHash } = newExecutionToken();
+  const { token, tokenHash } = createExecutionToken();
   await setExecutionToken(transaction, execution.id, tokenHash);
   await sendAfterCommit(transaction, dependencies.outbox, [workflowMessage(changed, { executionToken: token })]);
 }
@@ -152,8 +154,8 @@ async function act(
 export function createExecutionService(dependencies: ServiceDependencies): ExecutionService {
   const { database } = dependencies;
   return {
-    list: (caller, query, isAllTenants) =>
-      listExecutions(database, listScopeOf(caller, isAllTenants, 'execution_list'), query),
+    list: (caller, query, isAllTenants, groupId) =>
+      listExecutions(database, listScopeOf(caller, isAllTenants, 'execution_list'), query, { groupId }),
 
     get: (caller, id) => getExecution(database, scopeOf(caller), id),
 
@@ -181,6 +183,7 @@ export function createExecutionService(dependencies: ServiceDependencies): Execu
               `while running "${execution.workflowId}" workflow.`,
           );
         }
+        await applyExecutionStatus(transaction, changed);
         return changed;
       }),
   };

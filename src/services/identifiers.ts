@@ -2,6 +2,7 @@ import { GantryError } from '../domain/errors.ts';
 import type { Visibility } from '../domain/states.ts';
 import { holds } from './caller.ts';
 import type { Caller } from './caller.ts';
+import type { ListQuery, Page, Scope } from '../store/scope.ts';
 
 const longestIdentifier = 256;
 
@@ -106,6 +107,31 @@ export function requireOwnTenant(caller: Caller, resource: { id: string; tenantI
     throw new GantryError(
       'illegal_action_error',
       `Can't modify the global resource \`${resource.id}\` from outside its tenant \`${resource.tenantName}\``,
+    );
+  }
+}
+
+/** Every row of every tenant. */
+export const everywhere: Scope = { tenantId: -1, tenants: 'all' };
+
+/**
+ * What becomes global must not have its id in another tenant.
+ * @param list finds resources of that kind
+ * @throws GantryError conflict_error
+ */
+export async function requireFreeGlobally(
+  visibility: Visibility,
+  resource: { id: string; visibility: Visibility },
+  list: (query: ListQuery) => Promise<Page<unknown>>,
+): Promise<void> {
+  if (visibility !== 'global' || resource.visibility === 'global') {
+    return;
+  }
+  const { total } = await list({ filters: { id: [resource.id] }, fields: ['id'], all: true });
+  if (total > 1) {
+    throw new GantryError(
+      'conflict_error',
+      `Can't set or create the resource \`${resource.id}\`, its visibility can't be global because it also exists in other tenants`,
     );
   }
 }

@@ -2,19 +2,18 @@ import { systemWorkflowIds, workflowMessage } from '../amqp/workflow-message.ts'
 import type { Deployment, Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { JsonObject, PlanWorkflow } from '../domain/plan.ts';
-import { activeExecutionStatuses, waitingExecutionStatuses } from '../domain/states.ts';
 import { findDependents } from '../store/dependents.ts';
 import { readDeploymentActivity } from '../store/deployment-activity.ts';
 import { getDeployment } from '../store/deployments.ts';
-import { createExecutions, findExecution, listExecutions } from '../store/executions.ts';
-import type { Scope } from '../store/scope.ts';
+import { findBlockingExecutions, lockQueue } from '../store/execution-queue.ts';
+import { createExecutions, findExecution } from '../store/executions.ts';
 import type { Session, Transaction } from '../store/session.ts';
 import { requirePermission, scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import { blockingDependents, describeDependents } from './dependents.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
-import { newExecutionToken } from './execution-token.ts';
+import { createExecutionToken } from '../security/tokens.ts';
 import { sendAfterCommit } from './outbox.ts';
 import { isWorkflowAvailable } from './workflow-availability.ts';
 import { mergeWorkflowParameters } from './workflow-parameters.ts';
@@ -123,27 +122,14 @@ async function refuseUnavailable(
   }
 }
 
-const unfinished = [...activeExecutionStatuses, ...waitingExecutionStatuses];
-
 /** Whether a system-wide workflow runs or waits anywhere: then everything else waits. */
 export async function isSystemWorkflowUnfinished(session: Session): Promise<boolean> {
-  const everywhere: Scope = { tenantId: -1, tenants: 'all' };
-  const { total } = await listExecutions(session, everywhere, {
-    size: 1,
-    filters: { isSystemWorkflow: ['true'], status: unfinished },
-    fields: ['id'],
-  });
-  return total > 0;
+  return (await findBlockingExecutions(session, { isSystemWorkflow: true, withQueued: true })).length > 0;
 }
 
 /** Executions of a deployment that run or wait to run, oldest first. */
 export async function unfinishedExecutions(session: Session, deployment: Deployment): Promise<Execution[]> {
-  const { items } = await listExecutions(
-    session,
-    { tenantId: deployment.tenantId },
-    { all: true, filters: { deploymentId: [deployment.id], status: unfinished } },
-  );
-  return items.filter(({ deploymentStorageId }) => deploymentStorageId === deployment.storageId);
+  return findBlockingExecutions(session, { deploymentStorageId: deployment.storageId, withQueued: true });
 }
 
 /**
@@ -155,13 +141,14 @@ async function mustWait(
   deployment: Deployment,
   request: Pick<StartRequest, 'force' | 'queue'>,
 ): Promise<boolean> {
+  await lockQueue(session);
   if (await isSystemWorkflowUnfinished(session)) {
     return true;
   }
   if (request.force) {
     return false;
   }
-  const others = (await unfinishedExecutions(session, deployment)).filter(({ status }) => status !== 'scheduled');
+  const others = await unfinishedExecutions(session, deployment);
   if (others.length === 0) {
     return false;
   }
@@ -201,7 +188,7 @@ async function startInTransaction(
   await refuseDependents(transaction, deployment, request);
   const isQueued = await mustWait(transaction, deployment, request);
   await refuseUnavailable(transaction, deployment, workflow, request);
-  const { token, tokenHash } = newExecutionToken();
+  const { token, tokenHash } = createExecutionToken();
   const [execution] = await createExecutions(transaction, [
     {
       id: dependencies.newId(),

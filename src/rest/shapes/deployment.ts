@@ -84,7 +84,11 @@ export const deploymentShape: Shape<DeploymentView> = {
     computed('labels', ['labels'], ({ labels }) => shapeLabels(labels)),
     computed('deployment_groups', ['deploymentGroups'], ({ deploymentGroups }) => deploymentGroups),
   ],
-  extraColumns: { deployment_group_id: 'deploymentGroups' },
+  extraColumns: {
+    deployment_group_id: 'deploymentGroupId',
+    environment_type: 'environmentType',
+    has_sub_deployments: 'hasSubDeployments',
+  },
   retired: [
     'inputs_p',
     'groups_p',

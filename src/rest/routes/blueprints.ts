@@ -1,0 +1,212 @@
+import type { Request } from 'express';
+import type { Config } from '../../config/config.ts';
+import { GantryError } from '../../domain/errors.ts';
+import type { Json, JsonObject } from '../../domain/plan.ts';
+import type { FileStore, ReceivedArchive } from '../../files/file-store.ts';
+import type { BlueprintService, BlueprintUpload } from '../../services/blueprints.ts';
+import type { TenantCaller } from '../../services/caller.ts';
+import { checkIdentifier, visibilityFor } from '../../services/identifiers.ts';
+import { parseLabels } from '../../services/labels.ts';
+import { sendFile } from '../download.ts';
+import { listAnswer, parseList, readBoolean } from '../query.ts';
+import type { QueryValues } from '../query.ts';
+import { created, noContent, ok } from '../route.ts';
+import type { Answer, ApiCall, Route } from '../route.ts';
+import { blueprintShape } from '../shapes/blueprint.ts';
+import { neededFields, selectFields, shapeOne } from '../shapes/field.ts';
+import { hasBody, isMultipart, readForm } from '../upload.ts';
+
+const visibilitySchema = { type: 'object', required: ['visibility'], properties: { visibility: {} } };
+
+/** The carriers of an upload, brought to one form. */
+interface Upload {
+  readonly parameters: Readonly<Record<string, Json | undefined>>;
+  readonly archive: ReceivedArchive | undefined;
+}
+
+function queryParameters(query: QueryValues): Record<string, Json> {
+  return Object.fromEntries(query.names().map((name) => [name, query.one(name) ?? null]));
+}
+
+async function readUpload(request: Request, query: QueryValues, files: FileStore, maxBytes: number): Promise<Upload> {
+  if (isMultipart(request)) {
+    const form = await readForm(request, 'blueprint_archive', (file) =>
+      files.receiveArchive(file, maxBytes, 'Blueprint'),
+    );
+    return { parameters: { ...queryParameters(query), ...form.parameters }, archive: form.received };
+  }
+  const parameters = queryParameters(query);
+  const archive = hasBody(request) ? await files.receiveArchive(request, maxBytes, 'Blueprint') : undefined;
+  return { parameters, archive };
+}
+
+function text(parameters: Upload['parameters'], name: string): string | undefined {
+  const value = parameters[name];
+  if (value === undefined || value === null || value === '') {
+    return undefined;
+  }
+  if (typeof value !== 'string') {
+    throw new GantryError('bad_parameters_error', `${name} must be a text`);
+  }
+  return value;
+}
+
+/** The main file as its name; clients quote it for URLs once more. */
+function mainFileName(parameters: Upload['parameters']): string | undefined {
+  const name = text(parameters, 'application_file_name');
+  if (name === undefined) {
+    return undefined;
+  }
+  let decoded: string;
+  try {
+    decoded = decodeURIComponent(name);
+  } catch {
+    decoded = name;
+  }
+  if (decoded.startsWith('/') || decoded.split('/').includes('..')) {
+    throw new GantryError(
+      'bad_parameters_error',
+      `application_file_name must be a path inside the archive: ${decoded}`,
+    );
+  }
+  return decoded;
+}
+
+function carrierOf(upload: Upload): BlueprintUpload['archive'] {
+  const url = text(upload.parameters, 'blueprint_archive_url');
+  if (url !== undefined && upload.archive) {
+    throw new GantryError(
+      'bad_parameters_error',
+      'Can pass blueprint as only one of: URL via query parameters, multi-form or chunked.',
+    );
+  }
+  if (upload.archive) {
+    return upload.archive;
+  }
+  if (url === undefined) {
+    throw new GantryError('bad_parameters_error', 'The request has no blueprint archive and no blueprint_archive_url');
+  }
+  return { url };
+}
+
+function isTrue(value: Json | undefined, name: string): boolean | undefined {
+  return value === undefined || value === null || value === '' ? undefined : readBoolean(value, name);
+}
+
+function uploadOf(caller: TenantCaller, id: string, upload: Upload, isValidation: boolean): BlueprintUpload {
+  const { parameters } = upload;
+  const { labels } = parameters;
+  return {
+    id,
+    archive: carrierOf(upload),
+    mainFileName: mainFileName(parameters),
+    visibility: visibilityFor(caller, {
+      visibility: text(parameters, 'visibility'),
+      privateResource: isTrue(parameters['private_resource'], 'private_resource'),
+    }),
+    labels: labels === undefined || labels === null ? undefined : parseLabels(labels),
+    isValidation,
+  };
+}
+
+export interface BlueprintRouteDependencies {
+  readonly config: Config;
+  readonly blueprints: BlueprintService;
+  readonly files: FileStore;
+}
+
+function receiveBlueprint(dependencies: BlueprintRouteDependencies, isValidation: boolean) {
+  const { config, blueprints, files } = dependencies;
+  return async ({ tenantCaller, parameters, query, request, signal }: ApiCall): Promise<Answer> => {
+    const id = parameters['blueprint_id'] ?? '';
+    checkIdentifier('blueprint_id', id);
+    await blueprints.requireFreeId(tenantCaller, id);
+    const upload = await readUpload(request, query, files, config.http.maxUploadBytes);
+    try {
+      const stored = await blueprints.upload(tenantCaller, uploadOf(tenantCaller, id, upload, isValidation));
+      const isAsync = isValidation || (isTrue(upload.parameters['async_upload'], 'async_upload') ?? false);
+      const shown = isAsync ? stored : await blueprints.waitForUpload(tenantCaller, stored, signal);
+      return created(shapeOne(blueprintShape, shown, query.include()));
+    } finally {
+      await upload.archive?.discard();
+    }
+  };
+}
+
+/** Routes of `/blueprints`. */
+export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route[] {
+  const { blueprints } = dependencies;
+  const idOf = ({ parameters }: ApiCall): string => parameters['blueprint_id'] ?? '';
+  return [
+    {
+      method: 'get',
+      path: '/blueprints',
+      summary: 'List blueprints',
+      access: { permission: 'blueprint_list', hasAllTenants: true },
+      handle: async ({ caller, query }) => {
+        const parsed = parseList(query, blueprintShape, { search: { _search: 'id' }, takesLabelSort: true });
+        const filters = { isHidden: ['false'], ...parsed.query.filters };
+        const page = await blueprints.list(caller, { ...parsed.query, filters }, parsed.isAllTenants);
+        return ok(listAnswer(parsed, page));
+      },
+    },
+    {
+      method: 'get',
+      path: '/blueprints/:blueprint_id',
+      summary: 'Get a blueprint',
+      access: { permission: 'blueprint_get' },
+      handle: async (call) => {
+        const include = call.query.include();
+        const fields = neededFields(selectFields(blueprintShape, include));
+        const blueprint = await blueprints.get(call.tenantCaller, idOf(call), fields);
+        return ok(shapeOne(blueprintShape, blueprint, include));
+      },
+    },
+    {
+      method: 'put',
+      path: '/blueprints/:blueprint_id',
+      summary: 'Upload a blueprint: a form, the archive itself, or the URL of an archive',
+      access: { permission: 'blueprint_upload' },
+      query: ['application_file_name', 'blueprint_archive_url', 'visibility', 'private_resource', 'async_upload'],
+      handle: receiveBlueprint(dependencies, false),
+    },
+    {
+      method: 'put',
+      path: '/blueprints/:blueprint_id/validate',
+      summary: 'Parse a blueprint without keeping it',
+      access: { permission: 'blueprint_upload' },
+      query: ['application_file_name', 'blueprint_archive_url', 'visibility'],
+      handle: receiveBlueprint(dependencies, true),
+    },
+    {
+      method: 'delete',
+      path: '/blueprints/:blueprint_id',
+      summary: 'Delete a blueprint',
+      access: { permission: 'blueprint_delete' },
+      query: ['force'],
+      handle: async (call) => {
+        await blueprints.remove(call.tenantCaller, idOf(call), call.query.switch('force'));
+        return noContent;
+      },
+    },
+    {
+      method: 'get',
+      path: '/blueprints/:blueprint_id/archive',
+      summary: 'Download the archive of a blueprint',
+      access: { permission: 'blueprint_download' },
+      handle: async (call) => sendFile(call.response, await blueprints.archive(call.tenantCaller, idOf(call))),
+    },
+    {
+      method: 'patch',
+      path: '/blueprints/:blueprint_id/set-visibility',
+      summary: 'Widen who sees a blueprint',
+      access: { permission: 'resource_set_visibility' },
+      body: visibilitySchema,
+      handle: async (call) => {
+        const { visibility } = call.body as JsonObject;
+        const blueprint = await blueprints.setVisibility(call.tenantCaller, idOf(call), visibility);
+        return ok(shapeOne(blueprintShape, blueprint, call.query.include()));
+      },
+    },
+  ];
+}

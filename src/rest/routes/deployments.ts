@@ -1,0 +1,198 @@
+import { GantryError } from '../../domain/errors.ts';
+import type { Deployment } from '../../domain/entities.ts';
+import type { Json, JsonObject } from '../../domain/plan.ts';
+import type { DeploymentService } from '../../services/deployments.ts';
+import { checkIdentifier, visibilityFor } from '../../services/identifiers.ts';
+import { parseLabels } from '../../services/labels.ts';
+import { listAnswer, parseList } from '../query.ts';
+import { created, noContent, ok } from '../route.ts';
+import type { ApiCall, Route } from '../route.ts';
+import { deploymentShape } from '../shapes/deployment.ts';
+import type { DeploymentView } from '../shapes/deployment.ts';
+import { neededFields, selectFields, shapeOne } from '../shapes/field.ts';
+
+const createSchema = {
+  type: 'object',
+  required: ['blueprint_id'],
+  properties: {
+    blueprint_id: { type: 'string' },
+    inputs: { type: ['object', 'null'] },
+    visibility: { type: ['string', 'null'] },
+    skip_plugins_validation: { type: ['boolean', 'null'] },
+    site_name: { type: ['string', 'null'] },
+    runtime_only_evaluation: { type: ['boolean', 'null'] },
+    display_name: { type: ['string', 'null'] },
+    labels: { type: ['array', 'null'] },
+  },
+};
+
+const visibilitySchema = { type: 'object', required: ['visibility'], properties: { visibility: {} } };
+
+const longestDisplayName = 256;
+
+function displayNameOf(value: Json | undefined): string | undefined {
+  if (typeof value !== 'string' || value === '') {
+    return undefined;
+  }
+  const name = value.normalize('NFKC');
+  if (name.length > longestDisplayName || /\p{Cc}/u.test(name)) {
+    throw new GantryError(
+      'bad_parameters_error',
+      'The display name must have at most 256 characters and no control characters',
+    );
+  }
+  return name;
+}
+
+/** Deployments with the workflows that can be started now. */
+async function withWorkflows(deployments: DeploymentService, items: readonly Deployment[]): Promise<DeploymentView[]> {
+  const available = await deployments.availableWorkflows(items);
+  return items.map((item) => ({
+    ...item,
+    workdirZip: undefined,
+    workflowViews: Object.entries(item.workflows ?? {}).map(([name, workflow]) => ({
+      ...workflow,
+      name,
+      isAvailable: available.get(item.storageId)?.has(name) ?? false,
+    })),
+  }));
+}
+
+function withoutWorkflows(deployment: Deployment): DeploymentView {
+  return { ...deployment, workdirZip: undefined, workflowViews: undefined };
+}
+
+const idOf = ({ parameters }: ApiCall): string => parameters['deployment_id'] ?? '';
+
+function listRoute(deployments: DeploymentService): Route {
+  return {
+    method: 'get',
+    path: '/deployments',
+    summary: 'List deployments',
+    access: { permission: 'deployment_list', hasAllTenants: true },
+    query: ['_search', '_search_name', '_filter_id', '_group_id', '_get_data'],
+    handle: async ({ caller, query }) => {
+      const parsed = parseList(query, deploymentShape, {
+        search: { _search: 'id', _search_name: 'displayName' },
+        takesLabelSort: true,
+      });
+      const page = await deployments.list(caller, parsed.query, parsed.isAllTenants, {
+        groupId: query.one('_group_id'),
+        dependenciesOf: query.one('_dependencies_of'),
+        environmentsOnly: query.has('_environments_only'),
+      });
+      const wantsWorkflows = query.flag('_get_data') || query.include()?.includes('workflows') === true;
+      const items = wantsWorkflows ? await withWorkflows(deployments, page.items) : page.items.map(withoutWorkflows);
+      return ok(listAnswer(parsed, { ...page, items }));
+    },
+  };
+}
+
+function createRoute(deployments: DeploymentService): Route {
+  return {
+    method: 'put',
+    path: '/deployments/:deployment_id',
+    summary: 'Create a deployment of a blueprint',
+    access: { permission: 'deployment_create' },
+    query: ['async_create', 'private_resource'],
+    body: createSchema,
+    isRefusedWhileCancelling: true,
+    handle: async (call) => {
+      const { tenantCaller, query } = call;
+      const body = call.body as JsonObject;
+      const id = idOf(call);
+      checkIdentifier('deployment_id', id, { mayStartWithDigit: true });
+      const text = (name: string): string | undefined => {
+        const value = body[name];
+        return typeof value === 'string' && value !== '' ? value : undefined;
+      };
+      const request = {
+        id,
+        blueprintId: text('blueprint_id') ?? '',
+        inputs: (body['inputs'] ?? {}) as JsonObject,
+        visibility: visibilityFor(tenantCaller, {
+          visibility: text('visibility'),
+          privateResource: query.has('private_resource') ? query.switch('private_resource') : undefined,
+        }),
+        displayName: displayNameOf(body['display_name']),
+        siteName: text('site_name'),
+        labels: parseLabels(body['labels'] ?? []),
+        runtimeOnlyEvaluation:
+          typeof body['runtime_only_evaluation'] === 'boolean' ? body['runtime_only_evaluation'] : undefined,
+        isSkippingPluginsValidation: body['skip_plugins_validation'] === true,
+      };
+      const isAsync = query.switch('async_create');
+      const deployment = await deployments.create(tenantCaller, request, isAsync, call.signal);
+      const [view] = await withWorkflows(deployments, [deployment]);
+      return created(shapeOne(deploymentShape, view ?? withoutWorkflows(deployment), query.include()));
+    },
+  };
+}
+
+/** Routes of `/deployments`. */
+export function deploymentRoutes(deployments: DeploymentService): Route[] {
+  return [
+    listRoute(deployments),
+    createRoute(deployments),
+    {
+      method: 'get',
+      path: '/deployments/:deployment_id',
+      summary: 'Get a deployment',
+      access: { permission: 'deployment_get' },
+      handle: async (call) => {
+        const include = call.query.include();
+        const fields = neededFields(selectFields(deploymentShape, include));
+        const deployment = await deployments.get(call.tenantCaller, idOf(call), fields);
+        const [view] = fields.includes('workflows') ? await withWorkflows(deployments, [deployment]) : [];
+        return ok(shapeOne(deploymentShape, view ?? withoutWorkflows(deployment), include));
+      },
+    },
+    {
+      method: 'delete',
+      path: '/deployments/:deployment_id',
+      summary: 'Delete a deployment',
+      access: { permission: 'deployment_delete' },
+      query: ['force', 'delete_logs', 'recursive'],
+      handle: async (call) => {
+        await deployments.remove(call.tenantCaller, idOf(call), {
+          isForced: call.query.switch('force'),
+          isDeletingLogs: call.query.switch('delete_logs'),
+          isRecursive: call.query.switch('recursive'),
+        });
+        return noContent;
+      },
+    },
+    {
+      method: 'patch',
+      path: '/deployments/:deployment_id/set-visibility',
+      summary: 'Widen who sees a deployment',
+      access: { permission: 'deployment_set_visibility' },
+      body: visibilitySchema,
+      handle: async (call) => {
+        const { visibility } = call.body as JsonObject;
+        const deployment = await deployments.setVisibility(call.tenantCaller, idOf(call), visibility);
+        return ok(shapeOne(deploymentShape, withoutWorkflows(deployment), call.query.include()));
+      },
+    },
+    {
+      method: 'get',
+      path: '/deployments/:deployment_id/outputs',
+      summary: 'Evaluate the outputs of a deployment',
+      access: { permission: 'deployment_modification_outputs' },
+      handle: async (call) => {
+        const outputs = await deployments.outputs(call.tenantCaller, idOf(call));
+        return ok({ deployment_id: idOf(call), outputs });
+      },
+    },
+    {
+      method: 'get',
+      path: '/deployments/:deployment_id/capabilities',
+      summary: 'Evaluate the capabilities of a deployment',
+      access: { permission: 'deployment_capabilities' },
+      handle: async (call) => {
+        const capabilities = await deployments.capabilities(call.tenantCaller, idOf(call));
+        return ok({ deployment_id: idOf(call), capabilities });
+      },
+    },
+  ];
+}

@@ -1,0 +1,165 @@
+import { GantryError } from '../../domain/errors.ts';
+import type { JsonObject } from '../../domain/plan.ts';
+import type { ExecutionStatus } from '../../domain/states.ts';
+import { executionActions, reportableStatuses } from '../../services/executions.ts';
+import type { ExecutionAction, ExecutionService } from '../../services/executions.ts';
+import { listAnswer, parseList, readBoolean } from '../query.ts';
+import { pythonList, pythonType } from '../python-text.ts';
+import { created, ok } from '../route.ts';
+import type { Route } from '../route.ts';
+import { executionShape } from '../shapes/execution.ts';
+import { shapeOne } from '../shapes/field.ts';
+
+const booleanOrText = { type: ['boolean', 'string', 'null'] };
+
+const startSchema = {
+  type: 'object',
+  required: ['deployment_id', 'workflow_id'],
+  properties: {
+    deployment_id: { type: 'string' },
+    workflow_id: { type: 'string' },
+    parameters: {},
+    allow_custom_parameters: booleanOrText,
+    force: booleanOrText,
+    dry_run: booleanOrText,
+    queue: booleanOrText,
+    wait_after_fail: { type: ['integer', 'string', 'null'] },
+    scheduled_time: { type: ['string', 'null'] },
+  },
+};
+
+const actionSchema = { type: 'object', required: ['action'], properties: { action: {} } };
+
+const statusSchema = {
+  type: 'object',
+  required: ['status'],
+  properties: { status: { type: 'string' }, error: { type: ['string', 'null'] } },
+};
+
+function flag(body: JsonObject, name: string): boolean {
+  const value = body[name];
+  return value === undefined || value === null ? false : readBoolean(value, name);
+}
+
+function parametersOf(body: JsonObject): JsonObject {
+  const { parameters } = body;
+  if (parameters === undefined || parameters === null) {
+    return {};
+  }
+  if (typeof parameters !== 'object' || Array.isArray(parameters)) {
+    throw new GantryError(
+      'bad_parameters_error',
+      `request body's 'parameters' field must be a dict but is of type ${pythonType(parameters)}`,
+    );
+  }
+  return parameters;
+}
+
+function waitOf(body: JsonObject): number {
+  const value = Number(body['wait_after_fail'] ?? 600);
+  if (!Number.isInteger(value) || value < 0) {
+    throw new GantryError('bad_parameters_error', 'wait_after_fail must be a whole number of seconds');
+  }
+  return value;
+}
+
+function actionOf(body: JsonObject): ExecutionAction {
+  const action = executionActions.find((known) => known === body['action']);
+  if (!action) {
+    throw new GantryError(
+      'bad_parameters_error',
+      `Invalid action: ${String(body['action'])}, Valid action values are: ${pythonList(executionActions)}`,
+    );
+  }
+  return action;
+}
+
+function statusOf(body: JsonObject): ExecutionStatus {
+  const status = reportableStatuses.find((known) => known === body['status']);
+  if (!status) {
+    throw new GantryError(
+      'bad_parameters_error',
+      `Invalid execution status: ${String(body['status'])}. Valid statuses are: ${pythonList(reportableStatuses)}`,
+    );
+  }
+  return status;
+}
+
+/** Routes of `/executions`. */
+export function executionRoutes(executions: ExecutionService): Route[] {
+  return [
+    {
+      method: 'get',
+      path: '/executions',
+      summary: 'List executions',
+      access: { permission: 'execution_list', hasAllTenants: true },
+      query: ['_include_system_workflows', '_group_id'],
+      handle: async ({ caller, query }) => {
+        const parsed = parseList(query, executionShape);
+        const showsSystem = query.flag('_include_system_workflows') || query.has('is_system_workflow');
+        const filters = { ...parsed.query.filters, ...(showsSystem ? {} : { isSystemWorkflow: ['false'] }) };
+        const list = { ...parsed.query, filters };
+        const page = await executions.list(caller, list, parsed.isAllTenants, query.one('_group_id'));
+        return ok(listAnswer(parsed, page));
+      },
+    },
+    {
+      method: 'post',
+      path: '/executions',
+      summary: 'Start a workflow on a deployment',
+      access: { permission: 'execution_start' },
+      body: startSchema,
+      isRefusedWhileCancelling: true,
+      handle: async ({ tenantCaller, query, body }) => {
+        const request = body as JsonObject;
+        const execution = await executions.start(tenantCaller, {
+          deploymentId: String(request['deployment_id']),
+          workflowId: String(request['workflow_id']),
+          allowCustomParameters: flag(request, 'allow_custom_parameters'),
+          force: flag(request, 'force'),
+          isDryRun: flag(request, 'dry_run'),
+          queue: flag(request, 'queue'),
+          parameters: parametersOf(request),
+          waitAfterFail: waitOf(request),
+        });
+        return created(shapeOne(executionShape, execution, query.include()));
+      },
+    },
+    {
+      method: 'get',
+      path: '/executions/:execution_id',
+      summary: 'Get an execution',
+      access: { permission: 'execution_get' },
+      handle: async ({ tenantCaller, parameters, query }) => {
+        const execution = await executions.get(tenantCaller, parameters['execution_id'] ?? '');
+        return ok(shapeOne(executionShape, execution, query.include()));
+      },
+    },
+    {
+      method: 'post',
+      path: '/executions/:execution_id',
+      summary: 'Cancel, kill or resume an execution',
+      access: { permission: 'execution_cancel' },
+      body: actionSchema,
+      handle: async ({ tenantCaller, parameters, query, body }) => {
+        const action = actionOf(body as JsonObject);
+        const execution = await executions.act(tenantCaller, parameters['execution_id'] ?? '', action);
+        return ok(shapeOne(executionShape, execution, query.include()));
+      },
+    },
+    {
+      method: 'patch',
+      path: '/executions/:execution_id',
+      summary: 'Report the status of an execution',
+      access: { permission: 'execution_status_update' },
+      body: statusSchema,
+      handle: async ({ tenantCaller, parameters, query, body }) => {
+        const request = body as JsonObject;
+        const error = typeof request['error'] === 'string' ? request['error'] : '';
+        const id = parameters['execution_id'] ?? '';
+        const execution = await executions.report(tenantCaller, id, statusOf(request), error);
+        return ok(shapeOne(executionShape, execution, query.include()));
+      },
+    },
+  ];
+}

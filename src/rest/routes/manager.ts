@@ -1,0 +1,389 @@
+import { hostname } from 'node:os';
+import { permissions, roles } from '../../domain/permissions.ts';
+import type { Permission } from '../../domain/permissions.ts';
+import { GantryError, notFound } from '../../domain/errors.ts';
+import type { JsonObject } from '../../domain/plan.ts';
+import { holds } from '../../services/caller.ts';
+import type { Caller } from '../../services/caller.ts';
+import type { ConfigItem, ManagerService } from '../../services/manager.ts';
+import { isObject } from '../body.ts';
+import { envelope } from '../query.ts';
+import type { QueryValues } from '../query.ts';
+import { created, noContent, ok } from '../route.ts';
+import type { Route } from '../route.ts';
+
+/** Version of Cloudify Manager whose interface this is; clients compare it with their own. */
+export const compatibleVersion = '7.0.5';
+
+const everybody = { tenant: 'optional' } as const;
+
+const license = {
+  customer_id: 'open-source',
+  expiration_date: null,
+  license_edition: 'Open source',
+  trial: false,
+  cloudify_version: null,
+  capabilities: [],
+  expired: false,
+};
+
+/** A list that is short enough to be given whole. */
+function whole(query: QueryValues, items: unknown[]): unknown {
+  const size = query.count('_size') ?? 1000;
+  const offset = query.count('_offset') ?? 0;
+  return envelope(items.slice(offset, offset + size), { total: items.length, size, offset });
+}
+
+function shapeConfig(caller: Caller, item: ConfigItem): JsonObject {
+  const isHidden = item.isAdminOnly && !holds(caller, 'administrators');
+  return {
+    name: item.name,
+    value: isHidden ? '********' : item.value,
+    schema: item.schema,
+    is_editable: item.isEditable,
+    admin_only: item.isAdminOnly,
+    updated_at: item.updatedAt?.toISOString() ?? null,
+    scope: item.scope,
+    updater_name: item.updaterName ?? null,
+  };
+}
+
+function statusRoutes(manager: ManagerService): Route[] {
+  return [
+    {
+      method: 'get',
+      path: '/ok',
+      summary: 'Whether the service can answer',
+      access: 'open',
+      isMaintenance: true,
+      handle: async () => ((await manager.isHealthy()) ? ok('OK') : { status: 500, body: 'FAIL' }),
+    },
+    {
+      method: 'get',
+      path: '/version',
+      summary: 'Version of the manager',
+      access: everybody,
+      isMaintenance: true,
+      handle: () =>
+        ok({
+          edition: 'premium',
+          version: compatibleVersion,
+          build: null,
+          date: null,
+          commit: null,
+          distribution: null,
+          distro_release: null,
+        }),
+    },
+    {
+      method: 'get',
+      path: '/status',
+      summary: 'State of the parts of the manager',
+      access: { ...everybody, permission: 'status_get' },
+      query: ['summary'],
+      isMaintenance: true,
+      handle: async ({ query }) => {
+        const { isHealthy, services } = await manager.status();
+        const status = isHealthy ? 'OK' : 'Fail';
+        return ok({ status, services: query.switch('summary') ? {} : services });
+      },
+    },
+    {
+      method: 'get',
+      path: '/cluster-status',
+      summary: 'State of the processes of all machines',
+      access: { ...everybody, permission: 'cluster_status_get' },
+      query: ['summary'],
+      isMaintenance: true,
+      handle: async ({ query }) => {
+        const { status, services } = await manager.clusterStatus();
+        const isSummary = query.switch('summary');
+        return {
+          status: isSummary && status === 'Fail' ? 500 : 200,
+          body: { status, services: isSummary ? {} : services },
+        };
+      },
+    },
+    {
+      method: 'get',
+      path: '/snapshot-status',
+      summary: 'Whether a snapshot is being restored',
+      access: 'open',
+      isMaintenance: true,
+      handle: () => ok({ status: 'not-running' }),
+    },
+  ];
+}
+
+function licenseRoutes(): Route[] {
+  return [
+    {
+      method: 'get',
+      path: '/license',
+      summary: 'The licence',
+      access: everybody,
+      isMaintenance: true,
+      handle: ({ query }) => ok(whole(query, [license])),
+    },
+    {
+      method: 'put',
+      path: '/license',
+      summary: 'Accept a licence without effect',
+      access: { ...everybody, permission: 'license_upload' },
+      isMaintenance: true,
+      handle: ({ request }) => {
+        request.resume();
+        return ok(license);
+      },
+    },
+    {
+      method: 'delete',
+      path: '/license',
+      summary: 'Remove the licence without effect',
+      access: { ...everybody, permission: 'license_remove' },
+      isMaintenance: true,
+      handle: () => noContent,
+    },
+    {
+      method: 'get',
+      path: '/license-check',
+      summary: 'Whether the licence is valid',
+      access: everybody,
+      isMaintenance: true,
+      handle: () => ok('OK'),
+    },
+    {
+      method: 'get',
+      path: '/idp',
+      summary: 'Kind of the identity provider',
+      access: everybody,
+      isMaintenance: true,
+      handle: () => ok('local'),
+    },
+    {
+      method: 'get',
+      path: '/ldap',
+      summary: 'Whether users come from LDAP',
+      access: { ...everybody, permission: 'ldap_status_get' },
+      isMaintenance: true,
+      handle: () => ok('disabled'),
+    },
+  ];
+}
+
+function clusterRoutes(manager: ManagerService): Route[] {
+  return [
+    {
+      method: 'get',
+      path: '/managers',
+      summary: 'List the machines of the manager',
+      access: { ...everybody, permission: 'manager_get' },
+      query: ['hostname'],
+      isMaintenance: true,
+      handle: async ({ query }) => {
+        const members = await manager.members();
+        const wanted = query.all('hostname');
+        const shown = members.filter((member) => wanted.length === 0 || wanted.includes(member.hostname));
+        return ok(
+          whole(
+            query,
+            shown.map((member, index) => ({
+              id: index,
+              hostname: member.hostname,
+              private_ip: member.address,
+              public_ip: member.address,
+              version: compatibleVersion,
+              edition: 'premium',
+              distribution: 'linux',
+              distro_release: '',
+              fs_sync_node_id: '',
+              networks: { default: member.address },
+              last_seen: member.lastSeen.toISOString(),
+              status_report_frequency: 5,
+              ca_cert_content: member.caCertificate ?? null,
+            })),
+          ),
+        );
+      },
+    },
+    {
+      method: 'get',
+      path: '/brokers',
+      summary: 'List the message brokers',
+      access: { ...everybody, permission: 'broker_get' },
+      isMaintenance: true,
+      handle: async ({ caller, query }) => {
+        const broker = await manager.broker();
+        const isShown = holds(caller, 'broker_credentials');
+        return ok(
+          whole(query, [
+            {
+              name: hostname(),
+              host: broker.host,
+              management_host: broker.managementHost,
+              port: broker.port,
+              username: isShown ? broker.username : null,
+              password: isShown ? broker.password : null,
+              params: {},
+              networks: { default: broker.host },
+              is_external: true,
+              ca_cert_content: broker.caCertificate ?? null,
+            },
+          ]),
+        );
+      },
+    },
+    {
+      method: 'get',
+      path: '/db-nodes',
+      summary: 'List the database servers',
+      access: { ...everybody, permission: 'db_nodes_get' },
+      isMaintenance: true,
+      handle: ({ query }) => ok(whole(query, [])),
+    },
+  ];
+}
+
+function configRoutes(manager: ManagerService): Route[] {
+  const authorization = { roles, permissions };
+  const split = (text: string): { scope?: string; name: string } => {
+    const dot = text.indexOf('.');
+    return dot < 0 ? { name: text } : { scope: text.slice(0, dot), name: text.slice(dot + 1) };
+  };
+  return [
+    {
+      method: 'get',
+      path: '/config',
+      summary: 'List settings',
+      access: { ...everybody, permission: 'manager_config_get' },
+      query: ['scope'],
+      isMaintenance: true,
+      handle: async ({ caller, query }) => {
+        const scope = query.one('scope');
+        const items = scope === 'authorization' ? [] : await manager.listConfig(scope);
+        const showsRoles = scope === undefined || scope === 'authorization';
+        return ok({
+          metadata: {},
+          items: items.map((item) => shapeConfig(caller, item)),
+          ...(showsRoles ? { authorization } : {}),
+        });
+      },
+    },
+    {
+      method: 'get',
+      path: '/config/:name',
+      summary: 'Get a setting',
+      access: { ...everybody, permission: 'manager_config_get' },
+      isMaintenance: true,
+      handle: async ({ caller, parameters }) => {
+        const { scope, name } = split(parameters['name'] ?? '');
+        return ok(shapeConfig(caller, await manager.getConfig(name, scope)));
+      },
+    },
+    {
+      method: 'put',
+      path: '/config/:name',
+      summary: 'Change a setting',
+      access: { ...everybody, permission: 'manager_config_put' },
+      body: { type: 'object', required: ['value'], properties: { force: { type: ['boolean', 'null'] } } },
+      isMaintenance: true,
+      handle: async ({ caller, parameters, body }) => {
+        if (!holds({ ...caller, tenant: undefined }, 'manager_config_put')) {
+          throw new GantryError('forbidden_error', 'Only a system administrator may change settings of the manager');
+        }
+        const { scope, name } = split(parameters['name'] ?? '');
+        const { value = null, force } = body as JsonObject;
+        return ok(
+          shapeConfig(caller, await manager.putConfig(caller, { name, scope, value, isForced: force === true })),
+        );
+      },
+    },
+  ];
+}
+
+function providerRoutes(manager: ManagerService): Route[] {
+  return [
+    {
+      method: 'get',
+      path: '/provider/context',
+      summary: 'Get the provider context',
+      access: { ...everybody, permission: 'provider_context_get' },
+      isMaintenance: true,
+      handle: async () => {
+        const { name, context } = await manager.providerContext();
+        return ok({ id: 'CONTEXT', name, context });
+      },
+    },
+    {
+      method: 'post',
+      path: '/provider/context',
+      summary: 'Set the provider context',
+      access: { ...everybody, permission: 'provider_context_create' },
+      body: {
+        type: 'object',
+        required: ['name', 'context'],
+        properties: { name: { type: 'string' }, context: { type: 'object' } },
+      },
+      query: ['update'],
+      handle: async ({ caller, query, body }) => {
+        if (!holds(caller, 'manager_config_put')) {
+          throw new GantryError('forbidden_error', 'Only an administrator may set the provider context');
+        }
+        const { name, context } = body as JsonObject;
+        const isUpdate = query.switch('update');
+        await manager.setProviderContext(String(name), isObject(context) ? context : {}, isUpdate);
+        return isUpdate ? ok({ status: 'ok' }) : created({ status: 'ok' });
+      },
+    },
+  ];
+}
+
+function permissionRoutes(): Route[] {
+  const pairs = (role?: string): JsonObject[] =>
+    Object.entries(permissions).flatMap(([permission, holders]) =>
+      holders.filter((holder) => role === undefined || holder === role).map((holder) => ({ role: holder, permission })),
+    );
+  const requireAdministrator = (caller: Caller): void => {
+    if (!holds({ ...caller, tenant: undefined }, 'administrators' satisfies Permission)) {
+      throw new GantryError('unauthorized_error', 'Only admin users are permitted to edit permissions');
+    }
+  };
+  return [
+    {
+      method: 'get',
+      path: '/permissions',
+      summary: 'List which role holds which permission',
+      access: everybody,
+      handle: ({ caller, query }) => {
+        requireAdministrator(caller);
+        return ok(whole(query, pairs()));
+      },
+    },
+    {
+      method: 'get',
+      path: '/permissions/:role',
+      summary: 'List the permissions of a role',
+      access: everybody,
+      handle: ({ caller, query, parameters }) => {
+        requireAdministrator(caller);
+        const role = parameters['role'] ?? '';
+        if (!roles.some(({ name }) => name === role)) {
+          throw notFound('Role', role);
+        }
+        return ok(whole(query, pairs(role)));
+      },
+    },
+  ];
+}
+
+/** Routes about the manager itself. */
+export function managerRoutes(manager: ManagerService): Route[] {
+  return [
+    ...statusRoutes(manager),
+    ...licenseRoutes(),
+    ...clusterRoutes(manager),
+    ...configRoutes(manager),
+    ...providerRoutes(manager),
+    ...permissionRoutes(),
+  ];
+}

@@ -1,0 +1,140 @@
+import { GantryError } from '../../domain/errors.ts';
+import type { Secret } from '../../domain/entities.ts';
+import type { Json, JsonObject } from '../../domain/plan.ts';
+import { visibilityFor } from '../../services/identifiers.ts';
+import type { SecretService } from '../../services/secrets.ts';
+import { listAnswer, parseList, readBoolean } from '../query.ts';
+import { noContent, ok } from '../route.ts';
+import type { ApiCall, Route } from '../route.ts';
+import { secretShape } from '../shapes/secret.ts';
+import { project } from '../shapes/field.ts';
+
+const newSecretSchema = {
+  type: 'object',
+  required: ['value'],
+  properties: {
+    visibility: { type: ['string', 'null'] },
+    provider_name: { type: ['string', 'null'] },
+  },
+};
+
+const secretUpdateSchema = { type: 'object', properties: {} };
+const visibilitySchema = { type: 'object', required: ['visibility'], properties: { visibility: {} } };
+
+function shapeSecret(secret: Secret, value: Json): Record<string, unknown> {
+  return {
+    ...project(secretShape.fields, secret),
+    value,
+    schema: secret.schema ?? null,
+    provider_options: null,
+    private_resource: secret.visibility === 'private',
+  };
+}
+
+function flag(body: JsonObject, name: string): boolean | undefined {
+  const value = body[name];
+  return value === undefined || value === null ? undefined : readBoolean(value, name);
+}
+
+function refuseProvider(body: JsonObject): void {
+  const provider = body['provider_name'];
+  if (typeof provider === 'string' && provider !== '') {
+    throw new GantryError('not_found_error', `Requested \`SecretsProvider\` with ID \`${provider}\` was not found`);
+  }
+}
+
+/** Routes of `/secrets`. */
+export function secretRoutes(secrets: SecretService): Route[] {
+  const keyOf = ({ parameters }: ApiCall): string => parameters['key'] ?? '';
+  return [
+    {
+      method: 'get',
+      path: '/secrets',
+      summary: 'List secrets without their values',
+      access: { permission: 'secret_list', hasAllTenants: true },
+      handle: async ({ caller, query }) => {
+        const parsed = parseList(query, secretShape, { search: { _search: 'id' } });
+        return ok(listAnswer(parsed, await secrets.list(caller, parsed.query, parsed.isAllTenants)));
+      },
+    },
+    {
+      method: 'get',
+      path: '/secrets/:key',
+      summary: 'Get a secret with its value',
+      access: { permission: 'secret_get' },
+      query: ['_skip_value'],
+      handle: async (call) => {
+        const { secret, value } = await secrets.get(call.tenantCaller, keyOf(call), call.query.flag('_skip_value'));
+        return ok(shapeSecret(secret, value));
+      },
+    },
+    {
+      method: 'put',
+      path: '/secrets/:key',
+      summary: 'Create a secret, or replace its value',
+      access: { permission: 'secret_create' },
+      body: newSecretSchema,
+      handle: async (call) => {
+        const body = call.body as JsonObject;
+        refuseProvider(body);
+        const { visibility } = body;
+        const secret = await secrets.put(call.tenantCaller, {
+          key: keyOf(call),
+          value: body['value'] ?? null,
+          schema: body['schema'] ?? undefined,
+          isHiddenValue: flag(body, 'is_hidden_value') ?? false,
+          isUpdateAllowed: flag(body, 'update_if_exists') ?? false,
+          visibility: visibilityFor(call.tenantCaller, {
+            visibility: typeof visibility === 'string' ? visibility : undefined,
+          }),
+        });
+        return ok(shapeSecret(secret, ''));
+      },
+    },
+    {
+      method: 'patch',
+      path: '/secrets/:key',
+      summary: 'Change a secret',
+      access: { permission: 'secret_update' },
+      body: secretUpdateSchema,
+      handle: async (call) => {
+        const body = call.body as JsonObject;
+        const given = Object.entries(body).filter(([, value]) => value !== null);
+        if (given.length === 0) {
+          throw new GantryError(
+            'illegal_action_error',
+            'Update a secret request must include at least one parameter to update',
+          );
+        }
+        refuseProvider(body);
+        const secret = await secrets.update(call.tenantCaller, keyOf(call), {
+          value: body['value'] ?? undefined,
+          visibility: body['visibility'] ?? undefined,
+          isHiddenValue: flag(body, 'is_hidden_value'),
+        });
+        return ok(shapeSecret(secret, ''));
+      },
+    },
+    {
+      method: 'delete',
+      path: '/secrets/:key',
+      summary: 'Delete a secret',
+      access: { permission: 'secret_delete' },
+      handle: async (call) => {
+        await secrets.remove(call.tenantCaller, keyOf(call));
+        return noContent;
+      },
+    },
+    {
+      method: 'patch',
+      path: '/secrets/:key/set-visibility',
+      summary: 'Widen who sees a secret',
+      access: { permission: 'secret_update' },
+      body: visibilitySchema,
+      handle: async (call) => {
+        const { visibility } = call.body as JsonObject;
+        return ok(shapeSecret(await secrets.setVisibility(call.tenantCaller, keyOf(call), visibility), ''));
+      },
+    },
+  ];
+}

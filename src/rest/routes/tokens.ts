@@ -1,0 +1,85 @@
+import type { Token } from '../../domain/entities.ts';
+import type { JsonObject } from '../../domain/plan.ts';
+import type { TokenService } from '../../services/tokens.ts';
+import { envelope } from '../query.ts';
+import { noContent, ok } from '../route.ts';
+import type { Route } from '../route.ts';
+
+const newTokenSchema = {
+  type: 'object',
+  properties: { description: { type: ['string', 'null'] }, expiration_date: { type: ['string', 'null'] } },
+};
+
+function shapeToken(token: Token & { role: string }, value?: string): JsonObject {
+  return {
+    id: token.id,
+    username: token.username,
+    value: value ?? `ctok-${token.id}-********`,
+    role: token.role,
+    expiration_date: token.expirationDate?.toISOString() ?? null,
+    last_used: token.lastUsed?.toISOString() ?? null,
+    description: token.description ?? null,
+  };
+}
+
+/** Routes of `/tokens`. */
+export function tokenRoutes(tokens: TokenService): Route[] {
+  const anywhere = { tenant: 'optional' } as const;
+  return [
+    {
+      method: 'get',
+      path: '/tokens',
+      summary: 'List tokens',
+      access: { ...anywhere, permission: 'token_get' },
+      isMaintenance: true,
+      handle: async ({ caller, query }) => {
+        const all = await tokens.list(caller);
+        const size = query.count('_size') ?? 1000;
+        const offset = query.count('_offset') ?? 0;
+        const shown = query.flag('_get_all_results') ? all : all.slice(offset, offset + size);
+        return ok(
+          envelope(
+            shown.map((token) => shapeToken(token)),
+            { total: all.length, size, offset },
+          ),
+        );
+      },
+    },
+    {
+      method: 'post',
+      path: '/tokens',
+      summary: 'Create a token; its value is shown only here',
+      access: { ...anywhere, permission: 'create_token' },
+      body: newTokenSchema,
+      isBodyOptional: true,
+      isMaintenance: true,
+      handle: async ({ caller, body }) => {
+        const { description, expiration_date: expiration } = body as JsonObject;
+        const { token, value } = await tokens.create(caller, {
+          description: typeof description === 'string' ? description : undefined,
+          expiration: typeof expiration === 'string' && expiration !== '' ? expiration : undefined,
+        });
+        return ok(shapeToken(token, value));
+      },
+    },
+    {
+      method: 'get',
+      path: '/tokens/:token_id',
+      summary: 'Get a token',
+      access: { ...anywhere, permission: 'list_token' },
+      isMaintenance: true,
+      handle: async ({ caller, parameters }) => ok(shapeToken(await tokens.get(caller, parameters['token_id'] ?? ''))),
+    },
+    {
+      method: 'delete',
+      path: '/tokens/:token_id',
+      summary: 'Delete a token',
+      access: { ...anywhere, permission: 'delete_token' },
+      isMaintenance: true,
+      handle: async ({ caller, parameters }) => {
+        await tokens.remove(caller, parameters['token_id'] ?? '');
+        return noContent;
+      },
+    },
+  ];
+}

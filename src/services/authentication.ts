@@ -1,0 +1,210 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Execution, User } from '../domain/entities.ts';
+import { GantryError } from '../domain/errors.ts';
+import { activeExecutionStatuses } from '../domain/states.ts';
+import type { LoginMethod } from './caller.ts';
+import { isLocked as isLockedNow } from '../security/lockout.ts';
+import type { LockRule } from '../security/lockout.ts';
+import { hashToken, isTokenSecret, parseApiToken } from '../security/tokens.ts';
+
+/** What a request brings to prove who sends it. */
+export interface Credentials {
+  readonly executionToken: string | undefined;
+  /** API token, or an execution token. */
+  readonly token: string | undefined;
+  readonly basic: { readonly username: string; readonly password: string } | undefined;
+  /** Where the request comes from. */
+  readonly address: string;
+}
+
+export interface Identity {
+  readonly user: User;
+  readonly method: LoginMethod;
+  readonly execution: Execution | undefined;
+}
+
+/** A user with what is checked at login. */
+export interface Account {
+  readonly user: User;
+  readonly passwordHash: string | undefined;
+}
+
+export interface StoredToken {
+  readonly id: string;
+  readonly secretHash: string;
+  readonly userId: number;
+  readonly expirationDate: Date | undefined;
+  readonly lastUsed: Date | undefined;
+}
+
+/** What authentication asks the store. */
+export interface AccountStore {
+  /** By name, whatever the case. */
+  findByName(username: string): Promise<Account | undefined>;
+  findById(id: number): Promise<Account | undefined>;
+  findToken(id: string): Promise<StoredToken | undefined>;
+  findExecutionByToken(tokenHash: string): Promise<Execution | undefined>;
+  /** Whether some operation of the execution is not in a final state. */
+  hasOpenOperations(execution: Execution): Promise<boolean>;
+  recordLogin(userId: number): Promise<void>;
+  recordFailure(userId: number): Promise<void>;
+  recordTokenUse(tokenId: string): Promise<void>;
+  lockRule(): Promise<LockRule>;
+}
+
+export interface AuthenticationDependencies {
+  readonly accounts: AccountStore;
+  readonly now: () => number;
+  /** Slow comparison of a password with its stored form. */
+  readonly verifyPassword: (password: string, stored: string) => Promise<boolean>;
+}
+
+export interface AuthenticationService {
+  /** @throws GantryError unauthorized_error, too_many_requests */
+  authenticate(credentials: Credentials): Promise<Identity>;
+  /** Whether too many wrong passwords lock the account now. */
+  isLocked(user: User): Promise<boolean>;
+}
+
+const minute = 60_000;
+/** Wrong passwords that one address may send for one user within a minute. */
+const mostFailures = 10;
+
+function unauthorized(reason: string): GantryError {
+  return new GantryError('unauthorized_error', `User unauthorized: ${reason}`);
+}
+
+const noCredentials = 'No authentication info provided';
+
+function isTooOld(last: Date | undefined, now: number): boolean {
+  return last === undefined || now - last.getTime() > minute;
+}
+
+/** Makes the service that finds out who calls. */
+export function createAuthentication(dependencies: AuthenticationDependencies): AuthenticationService {
+  const { accounts, now, verifyPassword } = dependencies;
+  // repeated credentials must not cost the slow comparison again; the key tells nothing about the password
+  const verified = new LRUCache<string, true>({ max: 10_000, ttl: 10 * minute });
+  const failures = new LRUCache<string, number>({ max: 10_000, ttl: minute });
+  const secret = randomBytes(32);
+
+  const isLocked = async (user: User): Promise<boolean> => {
+    if (user.failedLoginsCounter === 0 || user.lastFailedLoginAt === undefined) {
+      return false;
+    }
+    return isLockedNow(user, await accounts.lockRule(), now());
+  };
+
+  const isPasswordRight = async (password: string, stored: string | undefined): Promise<boolean> => {
+    if (stored === undefined) {
+      return false;
+    }
+    const key = createHmac('sha256', secret).update(stored).update('\0').update(password).digest('base64');
+    if (verified.has(key)) {
+      return true;
+    }
+    const isRight = await verifyPassword(password, stored);
+    if (isRight) {
+      verified.set(key, true);
+    }
+    return isRight;
+  };
+
+  const withPassword = async (username: string, password: string, address: string): Promise<Identity> => {
+    const attempt = `${address} ${username.toLowerCase()}`;
+    if ((failures.get(attempt) ?? 0) >= mostFailures) {
+      throw new GantryError('too_many_requests', 'Too many wrong passwords; try again in a minute');
+    }
+    const wrong = unauthorized(
+      `Authentication failed for <User username=\`${username}\`>. Wrong credentials or locked account`,
+    );
+    const account = await accounts.findByName(username);
+    if (!account || !account.user.isActive || (await isLocked(account.user))) {
+      throw wrong;
+    }
+    if (!(await isPasswordRight(password, account.passwordHash))) {
+      failures.set(attempt, (failures.get(attempt) ?? 0) + 1);
+      await accounts.recordFailure(account.user.id);
+      throw wrong;
+    }
+    const { user } = account;
+    if (user.failedLoginsCounter > 0 || isTooOld(user.lastLoginAt, now())) {
+      await accounts.recordLogin(user.id);
+    }
+    return { user, method: 'http_basic', execution: undefined };
+  };
+
+  // secrets of tokens that were taken over from another manager are stored like passwords
+  const isSecretRight = async (tokenSecret: string, stored: string): Promise<boolean> =>
+    stored.startsWith('$') ? isPasswordRight(tokenSecret, stored) : isTokenSecret(tokenSecret, stored);
+
+  const isUsable = async (execution: Execution): Promise<boolean> => {
+    if (activeExecutionStatuses.includes(execution.status)) {
+      return true;
+    }
+    if (execution.status === 'scheduled') {
+      return execution.scheduledFor !== undefined && Math.abs(execution.scheduledFor.getTime() - now()) <= minute;
+    }
+    return execution.status === 'cancelled' && (await accounts.hasOpenOperations(execution));
+  };
+
+  const withExecutionToken = async (token: string): Promise<Identity | undefined> => {
+    if (!/^[0-9a-f]{32}$/.test(token)) {
+      return undefined;
+    }
+    const execution = await accounts.findExecutionByToken(hashToken(token));
+    if (!execution || !(await isUsable(execution))) {
+      return undefined;
+    }
+    const account = await accounts.findById(execution.creatorId);
+    return account?.user.isActive ? { user: account.user, method: 'execution_token', execution } : undefined;
+  };
+
+  const withApiToken = async (token: string): Promise<Identity> => {
+    const parts = parseApiToken(token);
+    if (!parts) {
+      throw unauthorized('Invalid token structure');
+    }
+    const stored = await accounts.findToken(parts.id);
+    const isRight = stored !== undefined && (await isSecretRight(parts.secret, stored.secretHash));
+    if (!isRight) {
+      throw unauthorized('Unauthorized');
+    }
+    if (stored.expirationDate !== undefined && stored.expirationDate.getTime() <= now()) {
+      throw unauthorized('Token is expired');
+    }
+    const account = await accounts.findById(stored.userId);
+    if (!account?.user.isActive) {
+      throw unauthorized('Unauthorized');
+    }
+    if (isTooOld(stored.lastUsed, now())) {
+      await accounts.recordTokenUse(stored.id);
+    }
+    return { user: account.user, method: 'token', execution: undefined };
+  };
+
+  return {
+    isLocked,
+    async authenticate({ executionToken, token, basic, address }) {
+      if (executionToken !== undefined) {
+        const identity = await withExecutionToken(executionToken);
+        if (!identity) {
+          throw unauthorized('Authentication failed, invalid Execution Token');
+        }
+        return identity;
+      }
+      const execution = token === undefined ? undefined : await withExecutionToken(token);
+      if (execution) {
+        return execution;
+      }
+      if (basic) {
+        return withPassword(basic.username, basic.password, address);
+      }
+      if (token !== undefined) {
+        return withApiToken(token);
+      }
+      throw unauthorized(noCredentials);
+    },
+  };
+}

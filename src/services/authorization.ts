@@ -1,0 +1,106 @@
+import type { Tenant, User } from '../domain/entities.ts';
+import { GantryError } from '../domain/errors.ts';
+import type { Permission } from '../domain/permissions.ts';
+import type { AuthenticationService, Credentials } from './authentication.ts';
+import { holds, holdsAnywhere, notPermitted, rolesIn } from './caller.ts';
+import type { Caller } from './caller.ts';
+
+export interface AdmissionRequest {
+  readonly credentials: Credentials;
+  /** Of the header. */
+  readonly tenantName: string | undefined;
+  readonly access: {
+    /** Undefined = every user who is logged in. */
+    readonly permission?: Permission;
+    readonly tenant?: 'required' | 'optional';
+    readonly isOpenToExecutions?: boolean;
+    /** Whether the caller asks for all its tenants, on a route that has that. */
+    readonly isAllTenants: boolean;
+  };
+  readonly maintenance: {
+    /** Whether the route is answered in maintenance mode. */
+    readonly isAllowed: boolean;
+    /** Whether the caller asks to be let through. */
+    readonly isBypassed: boolean;
+  };
+}
+
+export interface AuthorizationService {
+  /** Finds out who calls and whether that is permitted. @throws GantryError unauthorized_error, forbidden_error */
+  admit(request: AdmissionRequest): Promise<Caller>;
+}
+
+export interface AuthorizationDependencies {
+  readonly authentication: AuthenticationService;
+  /** Every tenant by name. */
+  readonly tenants: () => Promise<ReadonlyMap<string, Tenant>>;
+  readonly maintenanceStatus: () => Promise<'deactivated' | 'activating' | 'activated'>;
+}
+
+function tenantOf(tenants: ReadonlyMap<string, Tenant>, name: string | undefined): Tenant | undefined {
+  if (name === undefined || name === '') {
+    return undefined;
+  }
+  const tenant = tenants.get(name);
+  if (!tenant) {
+    throw new GantryError(
+      'forbidden_error',
+      `Authorization failed: Tried to authenticate with invalid tenant name: ${name}`,
+    );
+  }
+  return tenant;
+}
+
+function ownTenants(tenants: ReadonlyMap<string, Tenant>, user: User): Map<string, number> {
+  const own = new Map<string, number>();
+  for (const { name, id } of tenants.values()) {
+    if (rolesIn(user, name).length > 1) {
+      own.set(name, id);
+    }
+  }
+  return own;
+}
+
+/** Makes the service that decides who may do what. */
+export function createAuthorization(dependencies: AuthorizationDependencies): AuthorizationService {
+  const { authentication, tenants, maintenanceStatus } = dependencies;
+
+  const refuseInMaintenance = async (caller: Caller, { maintenance }: AdmissionRequest): Promise<void> => {
+    const mayBypass = maintenance.isBypassed && holds(caller, 'maintenance_mode_set');
+    if (!maintenance.isAllowed && !mayBypass && (await maintenanceStatus()) === 'activated') {
+      throw new GantryError(
+        'maintenance_mode_active',
+        'Your request was rejected since Cloudify manager is currently in maintenance mode',
+      );
+    }
+  };
+
+  return {
+    async admit(request) {
+      const { access, credentials, tenantName } = request;
+      const identity = await authentication.authenticate(credentials);
+      const known = await tenants();
+      const named = tenantOf(known, tenantName);
+      const { execution } = identity;
+      const isOpen =
+        access.isOpenToExecutions === true &&
+        execution !== undefined &&
+        (named === undefined || named.id === execution.tenantId);
+      const tenant = named ?? (isOpen ? known.get(execution.tenantName) : undefined);
+      const caller: Caller = { ...identity, tenant, tenantIds: ownTenants(known, identity.user) };
+      await refuseInMaintenance(caller, request);
+      if (!tenant && (access.tenant ?? 'required') === 'required' && !access.isAllTenants) {
+        throw new GantryError('forbidden_error', 'Authorization failed: tenant not provided');
+      }
+      const { permission } = access;
+      if (permission === undefined || isOpen) {
+        return caller;
+      }
+      const isPermitted = access.isAllTenants ? holdsAnywhere(caller, permission) : holds(caller, permission);
+      if (!isPermitted) {
+        throw notPermitted(caller, permission);
+      }
+      return caller;
+    },
+  };
+}

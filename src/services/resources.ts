@@ -1,0 +1,72 @@
+import type { Tenant } from '../domain/entities.ts';
+import { GantryError } from '../domain/errors.ts';
+import { isPermitted } from '../domain/permissions.ts';
+import type { ResourcePath } from '../files/resource-path.ts';
+import { getBlueprint } from '../store/blueprints.ts';
+import type { Database } from '../store/database.ts';
+import { holds, rolesIn } from './caller.ts';
+import type { Caller } from './caller.ts';
+
+/** Who may read which files of the file server. */
+export interface ResourceService {
+  /** @throws GantryError forbidden_error, not_found_error for an unknown tenant */
+  requireReadable(caller: Caller, path: ResourcePath): Promise<void>;
+}
+
+/** Top directories that every user who is logged in may read. */
+const sharedDirectories = new Set([
+  'plugins',
+  'global-resources',
+  'packages',
+  'cloudify',
+  'cloudify_agent',
+  'spec',
+  'types',
+  'schemas',
+]);
+
+const blueprintDirectories = new Set(['blueprints', 'uploaded-blueprints']);
+
+/** Makes the rules of the file server. */
+export function createResourceService(
+  database: Database,
+  tenants: () => Promise<ReadonlyMap<string, Tenant>>,
+): ResourceService {
+  const isGlobalBlueprint = async (tenantId: number, id: string | undefined): Promise<boolean> => {
+    if (id === undefined) {
+      return false;
+    }
+    const found = await getBlueprint(database, { tenantId }, id, { fields: [] }).catch(() => undefined);
+    return found?.visibility === 'global';
+  };
+  return {
+    async requireReadable(caller, path) {
+      const [top = ''] = path.parts;
+      const refusal = new GantryError(
+        'forbidden_error',
+        `User \`${caller.user.username}\` is not permitted to read /${path.parts.slice(0, 2).join('/')}`,
+      );
+      if (path.tenant === undefined) {
+        const permission = { snapshots: 'snapshot_download', log_bundles: 'log_bundle_download' } as const;
+        const needed = permission[top as keyof typeof permission];
+        const isAllowed = needed ? holds(caller, needed) : sharedDirectories.has(top);
+        if (!isAllowed) {
+          throw refusal;
+        }
+        return;
+      }
+      const tenant = (await tenants()).get(path.tenant);
+      if (!tenant) {
+        throw refusal;
+      }
+      const isMember = isPermitted('file_server_auth', rolesIn(caller.user, tenant.name)) || caller.user.id === 0;
+      const isOwnExecution = caller.execution?.tenantId === tenant.id;
+      if (isMember || isOwnExecution) {
+        return;
+      }
+      if (!blueprintDirectories.has(top) || !(await isGlobalBlueprint(tenant.id, path.owner))) {
+        throw refusal;
+      }
+    },
+  };
+}

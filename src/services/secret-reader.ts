@@ -1,0 +1,16 @@
+import type { EvaluationAccess } from '../store/evaluation-storage.ts';
+import { scopeOf } from './caller.ts';
+import type { TenantCaller } from './caller.ts';
+
+/** Reads secrets where functions use them. */
+export interface SecretReader {
+  /** What functions may read on behalf of the caller. */
+  accessOf(caller: TenantCaller): EvaluationAccess;
+}
+
+/** @param decrypt reads a stored secret */
+export function createSecretReader(decrypt: (stored: string) => string): SecretReader {
+  return {
+    accessOf: (caller) => ({ viewer: scopeOf(caller).viewer, decrypt }),
+  };
+}
