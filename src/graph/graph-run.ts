@@ -214,15 +214,16 @@ export class GraphRun {
   }
 
   #openSubgraph(task: Task, now: number): void {
-    const tasks = task.contents?.tasks;
-    if (!tasks || tasks.size === 0) {
+    const { contents } = task;
+    if (!contents || contents.tasks.size === 0) {
       this.#conclude(task, task.state === 'failed' ? failedWith({ task, error: undefined }) : success, now);
       return;
     }
     if (task.state === 'pending') {
       this.#setState(task, 'started');
     }
-    tasks.forEach((content) => this.#unblock(content));
+    contents.isOpen = true;
+    contents.tasks.forEach((content) => this.#unblock(content));
   }
 
   /** One thing a task waited for has ended. */

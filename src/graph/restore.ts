@@ -5,7 +5,7 @@ import type { TaskOutcome } from './handlers.ts';
 import { parseOperationKwargs } from './operation-message.ts';
 import { parseStoredError, storedTypes } from './rows.ts';
 import type { StoredTask } from './rows.ts';
-import { Task } from './task.ts';
+import { emptyContents, Task } from './task.ts';
 import type { HandlerReference, TaskAction, TaskKind } from './task.ts';
 import { TasksGraph } from './tasks-graph.ts';
 import type { GraphSettings } from './tasks-graph.ts';
@@ -109,7 +109,7 @@ class Restoration {
       return existing;
     }
     const task = this.#makeTask(row, { kind: 'subgraph' });
-    task.contents = { tasks: new Set(), failure: undefined };
+    task.contents = emptyContents();
     return this.#graph.add(task, this.#containerOf(row));
   }
 

@@ -141,6 +141,8 @@ export class Task {
 /** What a subgraph knows about its content. */
 export interface SubgraphContents {
   readonly tasks: Set<Task>;
+  /** Whether the run has let the content start. */
+  isOpen: boolean;
   /** The failed operation that made the subgraph fail, and its error. */
   failure: TaskFailure | undefined;
 }
@@ -156,4 +158,9 @@ export function describeTask(task: Task): string {
   return task.action.kind === 'remote'
     ? `${task.name} (${task.action.call.instanceId}:${task.action.call.operation})`
     : task.name;
+}
+
+/** The contents of a new subgraph. */
+export function emptyContents(): SubgraphContents {
+  return { tasks: new Set(), isOpen: false, failure: undefined };
 }

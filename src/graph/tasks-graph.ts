@@ -1,7 +1,7 @@
 import type { IdGenerator } from '../domain/clock.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import { TaskSequence } from './sequence.ts';
-import { Task } from './task.ts';
+import { emptyContents, Task } from './task.ts';
 import type { HandlerReference, RemoteCall, RetryPolicy, TaskAction } from './task.ts';
 
 export interface GraphSettings {
@@ -119,7 +119,7 @@ export class TasksGraph {
       onFailure: options.onFailure,
       info: { name, ...options.info },
     });
-    task.contents = { tasks: new Set(), failure: undefined };
+    task.contents = emptyContents();
     return this.add(task, options.parent);
   }
 
@@ -186,7 +186,7 @@ export class TasksGraph {
     }
     task.container = container;
     container.contents.tasks.add(task);
-    if (container.state === 'pending') {
+    if (!container.contents.isOpen) {
       task.waitingFor += 1;
     }
   }
