@@ -79,16 +79,16 @@ export const getAttributesDict: FunctionDefinition = {
   evaluate({ name, argument }, context, evaluation, path) {
     const [node, ...attributes] = argument as Json[];
     const nodeId = nodeOf(name, pythonText(node), context, evaluation, path);
+    const instances = evaluation.dataOf(context).instancesOf(nodeId);
     const value: JsonObject = {};
-    for (const instance of evaluation.dataOf(context).instancesOf(nodeId)) {
+    evaluation.forEach(instances, (instance) => {
       const values: JsonObject = {};
-      for (const attribute of attributes) {
-        const items = itemsOf(attribute);
+      evaluation.forEach(attributes.map(itemsOf), (items) => {
         const found = readAttribute(name, instance, items, context, evaluation, path);
         setKey(values, identifierOf(items), evaluation.evaluateStep(found.value, found.context, path));
-      }
+      });
       setKey(value, instance.id, values);
-    }
+    });
     return { value, context };
   },
 };

@@ -1,9 +1,7 @@
-import type { Json, JsonObject } from '../../domain/plan.ts';
-import type { GroupMember } from './data.ts';
+import type { Json } from '../../domain/plan.ts';
 import type { EvaluationContext } from './context.ts';
 import type { Evaluation, FunctionDefinition, Outcome } from './definition.ts';
 import { argumentError, evaluationError, validationError } from './errors.ts';
-import { setKey } from './mapping.ts';
 import { pythonRepr, pythonText, pythonTypeName } from './python-text.ts';
 import { isFunction } from './recognise.ts';
 import { isPathItem, pathText, step } from './walk.ts';
@@ -69,10 +67,22 @@ export const getGroupCapability: FunctionDefinition = {
     );
   },
 
-  evaluate({ argument }, context, evaluation) {
+  evaluate({ argument }, context, evaluation, path) {
     const [group, capability, ...items] = argument as Json[];
+    const isList = Array.isArray(capability);
+    let names = (isList ? capability : [capability as Json]).map(pythonText);
+    const isByDeployment = names[0]?.startsWith(BY_DEPLOYMENT_PREFIX) === true;
+    if (isByDeployment) {
+      names = names.map((name) => name.replace(BY_DEPLOYMENT_PREFIX, ''));
+    }
     const members = evaluation.dataOf(context).groupMembers(pythonText(group));
-    return { value: groupCapability(members, capability as Json, items), context };
+    const found = evaluation.forEach(members, (id) => memberValues(id, names, items, context, evaluation, path));
+    const values = found.flatMap((value, index): [string, Json][] =>
+      value === undefined ? [] : [[members[index] as string, isList ? value : (value[0] as Json)]],
+    );
+    return { value: isByDeployment ? Object.fromEntries(values) : values.map(([, value]) => value), context };
+  },
+};
   },
 };
 
@@ -98,33 +108,26 @@ function readCapability(
   return { value, context: ownerContext, source };
 }
 
-function groupCapability(members: readonly GroupMember[], capability: Json, items: readonly Json[]): Json {
-  const isList = Array.isArray(capability);
-  let names = (isList ? capability : [capability]).map(pythonText);
-  const isByDeployment = names[0]?.startsWith(BY_DEPLOYMENT_PREFIX) === true;
-  if (isByDeployment) {
-    names = names.map((name) => name.replace(BY_DEPLOYMENT_PREFIX, ''));
+/** The values of capabilities of one deployment, null for those it has not; undefined when it has none of them. */
+function memberValues(
+  deploymentId: string,
+  names: readonly string[],
+  items: readonly Json[],
+  context: EvaluationContext,
+  evaluation: Evaluation,
+  path: string,
+): Json[] | undefined {
+  const declared = evaluation.dataOf(context).deployment(deploymentId)?.capabilities ?? {};
+  if (!names.some((name) => Object.hasOwn(declared, name))) {
+    return undefined;
   }
-
-  const byDeployment: JsonObject = {};
-  const list: Json[] = [];
-  for (const { deploymentId, capabilities } of members) {
-    if (!names.some((name) => Object.hasOwn(capabilities, name))) {
-      continue;
+  return evaluation.forEach(names, (name) => {
+    if (!Object.hasOwn(declared, name)) {
+      return null;
     }
-    const values = names.map((name) =>
-      Object.hasOwn(capabilities, name)
-        ? walkCapability(capabilities[name]?.value ?? null, [deploymentId, name, ...items])
-        : null,
-    );
-    const value = isList ? values : (values[0] as Json);
-    if (isByDeployment) {
-      setKey(byDeployment, deploymentId, value);
-    } else {
-      list.push(value);
-    }
-  }
-  return isByDeployment ? byDeployment : list;
+    const found = readCapability([deploymentId, name, ...items], context, evaluation, path);
+    return evaluation.evaluateStep(found.value, found.context, path);
+  });
 }
 
 function checkList(name: string, argument: Json, shape: string): Json[] {
@@ -159,7 +162,7 @@ function checkItems(name: string, items: readonly Json[]): void {
 function walkCapability(
   root: Json,
   items: readonly Json[],
-  evaluateStep: (value: Json) => Json = (value) => value,
+  evaluateStep: (value: Json) => Json,
 ): Json {
   let value = root;
   for (let position = 2; position < items.length; position += 1) {

@@ -18,12 +18,6 @@ export interface EvaluationNodeInstance {
   scalingGroups: readonly { name: string; id: string }[];
 }
 
-/** A deployment of a group with its capabilities as declared: functions in them are not evaluated. */
-export interface GroupMember {
-  deploymentId: string;
-  capabilities: { [name: string]: { value: Json } };
-}
-
 /** A deployment whose capabilities are read from another one. */
 export interface OtherDeployment {
   /** Capabilities as declared. */
@@ -63,8 +57,8 @@ export interface EvaluationData {
   secret(name: string): string;
   /** Another deployment, whose capabilities are evaluated against its own facts; undefined when there is none. */
   deployment(id: string): OtherDeployment | undefined;
-  /** Members of a deployment group, ordered by deployment id. */
-  groupMembers(groupId: string): readonly GroupMember[];
+  /** Ids of the deployments of a group, in order. */
+  groupMembers(groupId: string): readonly string[];
   /** Values of a label of the deployment, in order of creation. */
   labelValues(key: string): readonly string[];
   consumers(): readonly Consumer[];

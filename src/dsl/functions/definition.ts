@@ -23,6 +23,8 @@ export interface Evaluation {
   contextOf(base: EvaluationContext, nodeId: string, instanceId?: string): EvaluationContext;
   /** Evaluates a value met on the way to another one. The result is a function again when it cannot be evaluated yet. */
   evaluateStep(value: Json, context: EvaluationContext, path: string): Json;
+  /** Does some work for every item; when some must wait, it goes on with the others first. */
+  forEach<Item, Result>(items: readonly Item[], work: (item: Item) => Result): Result[];
   /** A name for `place` as seen from `context`; see {@link Outcome.source}. */
   sourceOf(context: EvaluationContext, place: string): string;
 }

@@ -114,6 +114,25 @@ export class Evaluator implements Evaluation {
     return context;
   }
 
+  forEach<Item, Result>(items: readonly Item[], work: (item: Item) => Result): Result[] {
+    const results: Result[] = [];
+    let suspended: Suspended | undefined;
+    for (const item of items) {
+      try {
+        results.push(work(item));
+      } catch (error) {
+        if (!(error instanceof Suspended)) {
+          throw error;
+        }
+        suspended = error;
+      }
+    }
+    if (suspended !== undefined) {
+      throw suspended;
+    }
+    return results;
+  }
+
   sourceOf(context: EvaluationContext, place: string): string {
     let number = this.#contextNumbers.get(context);
     if (number === undefined) {

@@ -1,4 +1,4 @@
-export type { Consumer, EvaluationNode, EvaluationNodeInstance, GroupMember, SystemFacts } from './data.ts';
+export type { Consumer, EvaluationNode, EvaluationNodeInstance, SystemFacts } from './data.ts';
 export type { FunctionPlace, FunctionScope } from './place.ts';
 export { isObjectBasedType, matchesPrimitive, OBJECT_BASED_TYPES } from './primitive.ts';
 export type { ObjectBasedType } from './primitive.ts';

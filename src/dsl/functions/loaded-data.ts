@@ -5,7 +5,6 @@ import type {
   EvaluationData,
   EvaluationNode,
   EvaluationNodeInstance,
-  GroupMember,
   OtherDeployment,
   SystemFacts,
 } from './data.ts';
@@ -75,7 +74,7 @@ export class LoadedData implements EvaluationData {
   readonly #instancesOf = new Facts<readonly EvaluationNodeInstance[]>();
   readonly #secrets = new Facts<string>();
   readonly #deployments = new Facts<LoadedDeployment>();
-  readonly #groups = new Facts<readonly GroupMember[]>();
+  readonly #groups = new Facts<readonly string[]>();
   readonly #labels = new Facts<readonly string[]>();
   readonly #consumers = new Facts<readonly Consumer[]>();
   readonly #system = new Facts<SystemFacts>();
@@ -140,7 +139,7 @@ export class LoadedData implements EvaluationData {
     return this.#deployments.get(id);
   }
 
-  groupMembers(groupId: string): readonly GroupMember[] {
+  groupMembers(groupId: string): readonly string[] {
     const members = this.#groups.get(groupId);
     if (members === undefined) {
       throw evaluationError('get_group_capability', `Deployment group ${groupId} does not exist`);

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../domain/plan.ts';
-import type { Consumer, EvaluationNode, EvaluationNodeInstance, GroupMember, SystemFacts } from './data.ts';
+import type { Consumer, EvaluationNode, EvaluationNodeInstance, SystemFacts } from './data.ts';
 
 /** Another deployment whose capabilities are read. */
 export interface CapabilityOwner {
@@ -20,8 +20,8 @@ export interface EvaluationStorage {
   instancesOf(nodeIds: readonly string[]): Promise<readonly EvaluationNodeInstance[]>;
   secrets(names: readonly string[]): Promise<ReadonlyMap<string, string>>;
   deployments(ids: readonly string[]): Promise<ReadonlyMap<string, CapabilityOwner>>;
-  /** Members by group, ordered by deployment id. */
-  groupMembers(groupIds: readonly string[]): Promise<ReadonlyMap<string, readonly GroupMember[]>>;
+  /** Ids of the deployments of each group, in order of the id. */
+  groupMembers(groupIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
   /** Values by label key, ordered by creation, then value. */
   labelValues(keys: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
   consumers(): Promise<readonly Consumer[]>;

@@ -1,4 +1,5 @@
 import type { Json, Plan } from '../../domain/plan.ts';
+import { DslError } from '../errors.ts';
 import { recursionError } from './errors.ts';
 import { MAXIMUM_DEPTH } from './evaluator.ts';
 import type { FunctionPlace, ScannedPlan } from './place.ts';
@@ -21,8 +22,15 @@ export function validatePlanFunctions(plan: Plan): void {
   const reader = readPlan(plan);
   visitFunctions(plan, (call, place) => {
     const definition = FUNCTIONS[call.name];
-    definition.checkShape(call);
-    definition.validate?.(call, place, reader);
+    try {
+      definition.checkShape(call);
+      definition.validate?.(call, place, reader);
+    } catch (error) {
+      if (error instanceof DslError) {
+        error.path ??= place.path;
+      }
+      throw error;
+    }
   });
 }
 

@@ -129,21 +129,13 @@ function storageOf(recorded: RecordedStorage): EvaluationStorage {
     deployments: (ids) =>
       Promise.resolve(
         new Map(
-          [...pick(recorded.capabilities, ids)].map(([id, values]) => [
+          [...pick({ ...recorded.group_capabilities, ...recorded.capabilities }, ids)].map(([id, values]) => [
             id,
             { capabilities: declared(values), storage },
           ]),
         ),
       ),
-    groupMembers: (ids) =>
-      Promise.resolve(
-        new Map(
-          [...pick(recorded.group_capabilities, ids)].map(([id, values]) => [
-            id,
-            [{ deploymentId: 'only', capabilities: declared(values) }],
-          ]),
-        ),
-      ),
+    groupMembers: (ids) => Promise.resolve(new Map(ids.map((id) => [id, [id]]))),
     labelValues: (keys) => Promise.resolve(pick(recorded.labels, keys)),
     consumers: () => Promise.resolve(Object.entries(recorded.consumers).map(([id, name]) => ({ id, name }))),
     system: () =>
