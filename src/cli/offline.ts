@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { findMainFile } from '../client/archive.ts';
 import { packageRoot } from '../config/package-root.ts';
 import type { Plan } from '../domain/plan.ts';
@@ -42,11 +42,25 @@ export async function planOffline(path: string, mainFile: string | undefined): P
     if (!(error instanceof DslError)) {
       throw error;
     }
-    throw new FailedOutcome(`${location} is not valid:\n${describeProblems(error)}`);
+    throw new FailedOutcome(`the blueprint is not valid\n${describeProblems(error, location)}`);
   }
 }
 
-function describeProblems(error: DslError): string {
-  const all = [error, ...(error.others ?? [])];
-  return all.map((problem) => `  - ${problem.message}`).join('\n');
+/** Every problem with its place, as compilers write it, the line in question and what to do about it. */
+function describeProblems(error: DslError, fallback: string): string {
+  return [error, ...error.others]
+    .map((problem) => {
+      const { location } = problem;
+      const file = relative(process.cwd(), pathOf(location?.file ?? fallback));
+      const place = [file, location?.line, location?.column === undefined ? undefined : location.column + 1]
+        .filter((part) => part !== undefined)
+        .join(':');
+      const lines = [`${place}: ${problem.message}`, location?.excerpt, problem.remedy];
+      return lines.filter((line) => line !== undefined && line !== '').join('\n');
+    })
+    .join('\n\n');
+}
+
+function pathOf(location: string): string {
+  return location.startsWith('file:') ? fileURLToPath(location) : location;
 }
