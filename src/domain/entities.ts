@@ -286,6 +286,8 @@ export interface Secret extends Resource {
   updatedAt: Date | undefined;
   isHiddenValue: boolean;
   schema: Json | undefined;
+  /** Secrets provider that has the value. */
+  providerName: string | undefined;
 }
 
 export interface Plugin extends Resource {

@@ -1,0 +1,159 @@
+import type { Secret } from '../domain/entities.ts';
+import { notFound } from '../domain/errors.ts';
+import type { Json } from '../domain/plan.ts';
+import type { Visibility } from '../domain/states.ts';
+import type { ReadOptions } from './list-query.ts';
+import { findResources, getResource, listResources } from './list-query.ts';
+import type { Resource } from './resource.ts';
+import { boolean, json, resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
+import type { ListQuery, Page, Scope } from './scope.ts';
+import type { Session } from './session.ts';
+import { insertUnique } from './unique-ids.ts';
+import { Parameters, assignments, onlyRow, toJson } from './values.ts';
+
+/** What is stored about a secret; values are encrypted by the caller. undefined = leave, null = clear. */
+export interface SecretUpdate {
+  value?: string | undefined;
+  isHiddenValue?: boolean | undefined;
+  visibility?: Visibility | undefined;
+  schema?: Json | undefined;
+  creatorId?: number | undefined;
+  createdAt?: Date | undefined;
+  updatedAt?: Date | undefined;
+  providerStorageId?: number | null | undefined;
+  /** Encrypted. */
+  providerOptions?: string | null | undefined;
+}
+
+export interface NewSecret extends SecretUpdate {
+  /** Its key. */
+  id: string;
+  tenantId: number;
+  creatorId: number;
+  visibility: Visibility;
+}
+
+export const secretResource: Resource<Secret> = {
+  kind: 'Secret',
+  table: 'secrets',
+  alias: 'secret',
+  from: `secrets secret ${resourceJoins('secret')} left join secrets_providers provider on provider.storage_id = secret.provider_id`,
+  scope: scopeOf('secret'),
+  fields: {
+    ...resourceFields('secret'),
+    createdAt: timestamp('secret.created_at'),
+    updatedAt: timestamp('secret.updated_at'),
+    isHiddenValue: boolean('secret.is_hidden_value'),
+    schema: json('secret.schema'),
+    providerName: text('provider.id'),
+  },
+  defaultOrder: 'secret.created_at, secret.storage_id',
+  attributes: { key: 'secret.id', provider_name: 'provider.id' },
+};
+
+function columnsOf(update: SecretUpdate): Record<string, unknown> {
+  return {
+    value: update.value,
+    is_hidden_value: update.isHiddenValue,
+    visibility: update.visibility,
+    schema: update.schema === undefined ? undefined : toJson(update.schema),
+    creator_id: update.creatorId,
+    created_at: update.createdAt,
+    updated_at: update.updatedAt,
+    provider_id: update.providerStorageId,
+    provider_options: update.providerOptions,
+  };
+}
+
+async function byStorageId(session: Session, storageId: number): Promise<Secret[]> {
+  return findResources(session, secretResource, (parameters) => `secret.storage_id = ${parameters.add(storageId)}`);
+}
+
+/** @throws GantryError conflict_error when the key is taken in the tenant or by a global secret */
+export async function createSecret(session: Session, secret: NewSecret): Promise<Secret> {
+  return session.transaction(async (transaction) => {
+    const storageId = await insertUnique(transaction, 'secrets', 'secret', secret, {
+      ...columnsOf(secret),
+      id: secret.id,
+      tenant_id: secret.tenantId,
+    });
+    return onlyRow(await byStorageId(transaction, storageId));
+  });
+}
+
+/** The secret without its value. @throws GantryError not_found_error, ambiguous_name */
+export async function getSecret(session: Session, scope: Scope, key: string, options?: ReadOptions): Promise<Secret> {
+  return getResource(session, secretResource, scope, { id: key }, options);
+}
+
+/** Secrets without their values. */
+export async function listSecrets(session: Session, scope: Scope, query: ListQuery): Promise<Page<Secret>> {
+  return listResources(session, secretResource, scope, query);
+}
+
+export interface SecretContent {
+  storageId: number;
+  /** Encrypted; undefined when a provider has it. */
+  value: string | undefined;
+  /** Encrypted. */
+  providerOptions: string | undefined;
+  provider: { type: string; connectionParameters: string | undefined } | undefined;
+}
+
+/** What is stored, for those who may read it: several secrets in one statement. */
+export async function readSecretContents(
+  session: Session,
+  storageIds: readonly number[],
+): Promise<Map<number, SecretContent>> {
+  const rows = await session.prepared<{
+    storageId: number;
+    value: string | null;
+    options: string | null;
+    type: string | null;
+    connection: string | null;
+  }>(
+    `select secret.storage_id as "storageId", secret.value, secret.provider_options as options, provider.type,
+       provider.connection_parameters as connection
+     from secrets secret left join secrets_providers provider on provider.storage_id = secret.provider_id
+     where secret.storage_id = any($1)`,
+    [[...storageIds]],
+  );
+  return new Map(
+    rows.map(({ storageId, value, options, type, connection }) => [
+      storageId,
+      {
+        storageId,
+        value: value ?? undefined,
+        providerOptions: options ?? undefined,
+        provider: type === null ? undefined : { type, connectionParameters: connection ?? undefined },
+      },
+    ]),
+  );
+}
+
+/** The encrypted value of a secret. */
+export async function readSecretValue(session: Session, storageId: number): Promise<string | undefined> {
+  const contents = await readSecretContents(session, [storageId]);
+  return contents.get(storageId)?.value;
+}
+
+/** Sets updated_at too. @throws GantryError not_found_error */
+export async function updateSecret(session: Session, storageId: number, update: SecretUpdate): Promise<Secret> {
+  const parameters = new Parameters();
+  const set = assignments(columnsOf({ updatedAt: new Date(), ...update }), parameters);
+  await session.query(
+    `update secrets set ${set ?? ''} where storage_id = ${parameters.add(storageId)}`,
+    parameters.values,
+  );
+  const [secret] = await byStorageId(session, storageId);
+  if (!secret) {
+    throw notFound('Secret', String(storageId));
+  }
+  return secret;
+}
+
+/** @returns whether it was there */
+export async function deleteSecret(session: Session, storageId: number): Promise<boolean> {
+  const rows = await session.prepared('delete from secrets where storage_id = $1 returning storage_id', [storageId]);
+  return rows.length > 0;
+}
