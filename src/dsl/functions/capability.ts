@@ -83,8 +83,6 @@ export const getGroupCapability: FunctionDefinition = {
     return { value: isByDeployment ? Object.fromEntries(values) : values.map(([, value]) => value), context };
   },
 };
-  },
-};
 
 /** Reads `[deployment, capability, key or index, ...]`; functions in the capability belong to its deployment. */
 function readCapability(
@@ -159,11 +157,7 @@ function checkItems(name: string, items: readonly Json[]): void {
 }
 
 /** Walks from a capability's value along the items behind `[deployment, capability, ...]`. */
-function walkCapability(
-  root: Json,
-  items: readonly Json[],
-  evaluateStep: (value: Json) => Json,
-): Json {
+function walkCapability(root: Json, items: readonly Json[], evaluateStep: (value: Json) => Json): Json {
   let value = root;
   for (let position = 2; position < items.length; position += 1) {
     const item = items[position] as Json;
