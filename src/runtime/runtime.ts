@@ -163,10 +163,12 @@ class OperationRuntime implements Runtime {
   }
 
   #poolFor(plugin: InstalledPlugin): ProcessPool {
-    let pool = this.#pools.get(plugin.directory);
+    // a process has loaded one upload of the plugin and must not run another
+    const key = `${plugin.directory} ${plugin.id}`;
+    let pool = this.#pools.get(key);
     if (pool === undefined) {
       pool = new ProcessPool(this.#options.maxProcessesPerPlugin ?? Math.max(4, availableParallelism() * 2));
-      this.#pools.set(plugin.directory, pool);
+      this.#pools.set(key, pool);
     }
     return pool;
   }

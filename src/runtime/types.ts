@@ -173,6 +173,8 @@ export interface OperationHost {
 
 /** A plugin as installed on this machine. */
 export interface InstalledPlugin {
+  /** Id of the uploaded plugin; another upload of the same version has another one. */
+  readonly id: string;
   readonly kind: 'node' | 'python';
   readonly name: string;
   readonly version: string | undefined;

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import type { JsonObject } from '../../src/domain/plan.ts';
 import type { OperationContext, OperationOutcome } from '../../src/runtime/types.ts';
 import { FakeHost } from './support/fake-host.ts';
-import { errorOf, resultOf, scriptRequest, startRuntime } from './support/operations.ts';
+import { errorOf, resultOf, scriptRequest, startRuntime, textOf } from './support/operations.ts';
 import type { TestRuntime } from './support/operations.ts';
 
 const relationship: Partial<OperationContext> = {
@@ -38,8 +38,8 @@ describe('The ctx command in bash', () => {
 
   /** What a command prints. */
   async function printed(command: string, more: Partial<OperationContext> = {}): Promise<string> {
-    const result = resultOf(await run(`value="$(${command}; echo "[$?]")"; ctx returns "$value"`, more));
-    return String(result).replace(/\[0\]$/, '');
+    const result = textOf(await run(`value="$(${command}; echo "[$?]")"; ctx returns "$value"`, more));
+    return result.replace(/\[0\]$/, '');
   }
 
   const values: [string, string][] = [
@@ -332,7 +332,7 @@ describe('The ctx command in bash', () => {
   });
 
   it('does not listen to anybody once the operation has ended', async () => {
-    const url = String(resultOf(await run('ctx returns "$CTX_SOCKET_URL"')));
+    const url = textOf(await run('ctx returns "$CTX_SOCKET_URL"'));
     const answer = await fetch(url, { method: 'POST', body: '{"args": ["node", "id"]}' });
     expect(answer.status).to.equal(404);
   });
@@ -341,7 +341,7 @@ describe('The ctx command in bash', () => {
     const outcome = await run(
       `PATH="$(dirname "$(command -v ctx)")" && hash -r; "$BASH" "$(type -P ctx)" returns "$("$BASH" "$(type -P ctx)" -j node properties)"`,
     );
-    expect(JSON.parse(String(resultOf(outcome)))).to.include({ port: 8080 });
+    expect(JSON.parse(textOf(outcome))).to.include({ port: 8080 });
     const program = await readFile(new URL('../../resources/runtime/bin/ctx', import.meta.url), 'utf8');
     expect(program).to.match(/^#!\/usr\/bin\/env bash\n/);
   });

@@ -24,6 +24,8 @@ export class FakeHost implements OperationHost {
   readonly calls: string[] = [];
   /** Secret values that evaluated answers are said to hold. */
   evaluatedSecrets: readonly string[] = [];
+  /** Holds the writer of a log line back. */
+  pause: (() => Promise<void>) | undefined;
   /** Called with every log line as it arrives. */
   onLog: ((entry: OperationLog) => void) | undefined;
 
@@ -145,9 +147,10 @@ export class FakeHost implements OperationHost {
     return this.answers.get(question.kind) ?? null;
   }
 
-  log(_context: OperationContext, entry: OperationLog): void {
+  log(_context: OperationContext, entry: OperationLog): void | Promise<void> {
     this.logs.push(entry);
     this.onLog?.(entry);
+    return this.pause?.();
   }
 
   sendEvent(_context: OperationContext, message: string): void {

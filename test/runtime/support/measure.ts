@@ -5,7 +5,7 @@ import { FakeHost } from './fake-host.ts';
 import { contextOf, resultOf, scriptRequest, startRuntime } from './operations.ts';
 import type { OperationRequest } from '../../../src/runtime/types.ts';
 
-const { runtime, stop } = await startRuntime();
+const test = await startRuntime();
 const host = new FakeHost().addNode('web', { port: 8080 });
 host.resources.set('empty.sh', '#!/bin/sh\n:\n');
 host.resources.set('calls.sh', '#!/bin/bash\nfor i in {1..100}; do ctx node properties port >/dev/null; done\n');
@@ -21,7 +21,7 @@ async function measure(request: OperationRequest, count: number, inFlight: numbe
   const worker = async (): Promise<void> => {
     while (started < count) {
       started += 1;
-      resultOf(await runtime.run(request, host));
+      resultOf(await test.runtime.run(request, host));
     }
   };
   await Promise.all(Array.from({ length: inFlight }, worker));
@@ -41,4 +41,4 @@ report('empty script, one at a time', await measure(empty, 200, 1));
 report('empty script, 8 in flight', await measure(empty, 1000, 8));
 report('ctx call of a script', (await measure(scriptRequest({ script_path: 'calls.sh' }), 3, 1)) / 100);
 report('ctx call with ctx-sh', (await measure(scriptRequest({ script_path: 'sourced.sh' }), 3, 1)) / 100);
-await stop();
+await test.stop();

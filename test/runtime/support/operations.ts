@@ -78,3 +78,10 @@ export function errorOf(outcome: OperationOutcome): OperationErrorObject {
   }
   return outcome.error;
 }
+
+/** The same, for results that are text. */
+export function textOf(outcome: OperationOutcome): string {
+  const result = resultOf(outcome);
+  expect(result).to.be.a('string');
+  return result as string;
+}

@@ -1,0 +1,74 @@
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { join, resolve, sep } from 'node:path';
+import { NonRecoverableError } from '../sdk.ts';
+import { isJsonObject } from '../session/paths.ts';
+import type { Json } from '../../domain/plan.ts';
+import type { InstalledPlugin } from '../types.ts';
+
+/** What a plugin's directory says about how to run it. */
+export type PluginContent = Pick<InstalledPlugin, 'kind' | 'entry'>;
+
+/**
+ * Tells what an unpacked plugin is: a wagon (Python), or a package of Node with the module it exports.
+ * @throws NonRecoverableError when it is neither
+ */
+export async function examinePlugin(directory: string): Promise<PluginContent> {
+  const folder = await packageFolder(directory);
+  const description = folder === undefined ? undefined : await readPackage(folder);
+  if (folder === undefined || description === undefined) {
+    throw new NonRecoverableError(`The plugin in ${directory} has no package.json`);
+  }
+  if ('wheels' in description || 'package_source' in description) {
+    return { kind: 'python', entry: undefined };
+  }
+  const module = exportedModule(description['exports']) ?? textOf(description['main']) ?? 'index.js';
+  const entry = resolve(folder, module);
+  if (!entry.startsWith(folder + sep) || !(await isFile(entry))) {
+    throw new NonRecoverableError(`The plugin in ${directory} names the module ${module}, which does not exist`);
+  }
+  return { kind: 'node', entry };
+}
+
+/** The folder with package.json: the directory itself or the one directory in it. */
+async function packageFolder(directory: string): Promise<string | undefined> {
+  if (await isFile(join(directory, 'package.json'))) {
+    return directory;
+  }
+  const entries = await readdir(directory, { withFileTypes: true });
+  const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => join(directory, entry.name));
+  const [only] = folders;
+  return only !== undefined && folders.length === 1 && (await isFile(join(only, 'package.json'))) ? only : undefined;
+}
+
+async function readPackage(folder: string): Promise<Record<string, Json> | undefined> {
+  const file = join(folder, 'package.json');
+  try {
+    const content = JSON.parse(await readFile(file, 'utf8')) as Json;
+    return isJsonObject(content) ? content : undefined;
+  } catch (thrown) {
+    throw new NonRecoverableError(`${file} is not JSON`, { cause: thrown });
+  }
+}
+
+/** The module of `exports`, for import before require. */
+function exportedModule(value: Json | undefined): string | undefined {
+  if (typeof value === 'string') {
+    return value;
+  }
+  if (!isJsonObject(value)) {
+    return undefined;
+  }
+  const conditions = ['.', 'node', 'import', 'default', 'require'];
+  return conditions.map((name) => exportedModule(value[name])).find((module) => module !== undefined);
+}
+
+function textOf(value: Json | undefined): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (entry) => entry.isFile(),
+    () => false,
+  );
+}
