@@ -131,14 +131,27 @@ function commonStart(left: string, right: string): string {
   return left.slice(0, length);
 }
 
-const pythonLine =
-  /^(from\s+[\w.]+\s+import\s+\S|import\s+[\w.]+(\s+as\s+\w+)?\s*($|[,;#])|(def\s+\w+\(.*\)|class\s+\w+(\(.*\))?)\s*(->.*)?:\s*(#.*)?$|(print|raise)\s*\()/m;
+/** Lines a Python program may begin with and a shell script does not. */
+const pythonStatements = [
+  /^from\s+[\w.]+\s+import\s+\S/,
+  /^import\s+[\w.]+(\s+as\s+\w+)?\s*($|[,;#])/,
+  /^(def|class|if|for|while|with|try|async)\b.*:\s*(#.*)?$/,
+  /^(print|raise)\s*\(/,
+  /^raise\s+\w+/,
+  /^@\w/,
+  /^[A-Za-z_]\w*\s+=\s/,
+];
 
 /**
- * Whether a script without a file name is Python: it says so in its first line, or imports, defines or prints something.
+ * Whether a script without a file name is Python: its first line says so, or its first statement is one of Python.
  * Compatibility: Cloudify takes everything that parses as Python for Python, even `ls`; here that is a shell script.
  */
 export function looksLikePython(text: string): boolean {
-  const interpreter = /^#!.*$/m.exec(text.split('\n', 1)[0] ?? '')?.[0];
-  return interpreter === undefined ? pythonLine.test(text) : /python/.test(interpreter);
+  const [firstLine = ''] = text.split('\n', 1);
+  if (firstLine.startsWith('#!')) {
+    return firstLine.includes('python');
+  }
+  const withoutDocumentation = text.replace(/^(\s*(#.*)?\n)*[ \t]*("""[^]*?"""|'''[^]*?''')/, '');
+  const statement = withoutDocumentation.split('\n').find((line) => !/^\s*(#.*)?$/.test(line)) ?? '';
+  return pythonStatements.some((pattern) => pattern.test(statement));
 }
