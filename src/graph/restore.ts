@@ -142,12 +142,26 @@ class Restoration {
 
   #restoreDependencies(task: Task): void {
     for (const id of this.#rows.get(task.id)?.dependencies ?? []) {
-      const live = this.#graph.tasks.get(this.#lastAttempt(id));
+      const live = this.#graph.tasks.get(this.#lastAttempt(id)) ?? this.#replacementOf(id);
       // A subgraph is never restored as a dependency of its own content.
       if (live && !isWithin(task, live)) {
         this.#graph.addDependency(task, live);
       }
     }
+  }
+
+  /** What stands for a task that never ran because the subgraph around it was replaced. */
+  #replacementOf(id: string): Task | undefined {
+    const row = this.#rows.get(this.#lastAttempt(id));
+    if (!row || row.state === 'succeeded') {
+      return undefined;
+    }
+    const containerId = textField(row.parameters, 'containing_subgraph');
+    if (containerId === undefined) {
+      return undefined;
+    }
+    const isReplaced = this.#retries.has(containerId);
+    return isReplaced ? this.#graph.tasks.get(this.#lastAttempt(containerId)) : this.#replacementOf(containerId);
   }
 
   #lastAttempt(id: string): string {

@@ -109,6 +109,8 @@ export interface SimulationOptions {
   readonly subgraphRetries?: number;
   /** Dies instead of doing its n-th commit. */
   readonly crashAt?: number;
+  /** Dies instead of sending its n-th operation. */
+  readonly crashAtSend?: number;
   /** Asks for cancellation after this many operations have started. */
   readonly cancelAfter?: number;
   /** Picks one of n operations that end at the same time. */
@@ -127,6 +129,7 @@ export class Simulation implements WorkflowContext {
   readonly graphNames: string[] = [];
   topology: Topology;
   commits = 0;
+  sends = 0;
   readonly #options: SimulationOptions;
   readonly #abort = new AbortController();
 
@@ -278,6 +281,10 @@ export class Simulation implements WorkflowContext {
       throw new Error(`cannot send ${task.action.kind}`);
     }
     const { call } = task.action;
+    this.sends += 1;
+    if (this.#options.crashAtSend === this.sends) {
+      throw new Crash('killed');
+    }
     setRow(rows, task.id, { state: 'sent' });
     task.state = 'sent';
     this.#event(task, 'sending', undefined);
