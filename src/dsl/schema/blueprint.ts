@@ -21,6 +21,11 @@ import { input, pluginProperty, properties, workflowParameter } from './property
 import { scalableProperties } from './scalable.ts';
 import { deploymentSettings } from './schedules.ts';
 
+/** An entry of a section that cannot be left empty. */
+function filled(element: Element): Element {
+  return { ...element, isRequired: true };
+}
+
 const plugin = fields({
   source: text({ about: 'Where the plugin is installed from.' }),
   executor: text({
@@ -106,7 +111,7 @@ const nodeTemplate = fields({
     },
   ),
   interfaces: templateInterfaces,
-  relationships: listOf(templateRelationship),
+  relationships: listOf(filled(templateRelationship)),
 });
 
 const policyType = fields({ properties, source: text({ isRequired: true }) });
@@ -115,7 +120,7 @@ const policyTrigger = fields({ parameters: properties, source: text({ isRequired
 const groupPolicy = fields({
   type: reference({ isRequired: true }),
   properties: mapping(),
-  triggers: namesOf(fields({ type: reference({ isRequired: true }), parameters: mapping() })),
+  triggers: namesOf(fields({ type: reference({ isRequired: true }), parameters: mapping() }, { isRequired: true })),
 });
 
 const group = fields({
@@ -128,7 +133,7 @@ const group = fields({
       }
     },
   }),
-  policies: namesOf(groupPolicy),
+  policies: namesOf(filled(groupPolicy)),
 });
 
 const policy = fields({
@@ -228,22 +233,22 @@ export const sections: Readonly<Record<string, Element>> = {
   dsl_definitions: leaf(['dict', 'list'], { since: [1, 2], about: 'A place for YAML anchors.' }),
   metadata: mapping({ about: 'Anything; kept with the plan.' }),
   inputs: namesOf(input, { about: 'What a deployment is asked for.' }),
-  plugins: namesOf(plugin, { about: 'Plugins whose operations are used.' }),
-  node_types: namesOf(nodeType, { about: 'Types of nodes.' }),
-  relationships: namesOf(relationshipType, { about: 'Types of relationships.' }),
-  node_templates: namesOf(nodeTemplate, { about: 'The nodes of a deployment.' }),
-  policy_types: namesOf(policyType, { about: 'Kept for old blueprints; never run.' }),
-  policy_triggers: namesOf(policyTrigger, { about: 'Kept for old blueprints; never run.' }),
-  groups: namesOf(group, { about: 'Groups of nodes.' }),
-  policies: namesOf(policy, { since: [1, 3], about: 'Scaling policies of groups.' }),
+  plugins: namesOf(filled(plugin), { about: 'Plugins whose operations are used.' }),
+  node_types: namesOf(filled(nodeType), { about: 'Types of nodes.' }),
+  relationships: namesOf(filled(relationshipType), { about: 'Types of relationships.' }),
+  node_templates: namesOf(filled(nodeTemplate), { about: 'The nodes of a deployment.' }),
+  policy_types: namesOf(filled(policyType), { about: 'Kept for old blueprints; never run.' }),
+  policy_triggers: namesOf(filled(policyTrigger), { about: 'Kept for old blueprints; never run.' }),
+  groups: namesOf(filled(group), { about: 'Groups of nodes.' }),
+  policies: namesOf(filled(policy), { since: [1, 3], about: 'Scaling policies of groups.' }),
   workflows: namesOf(workflow, { about: 'Workflows.' }),
-  outputs: namesOf(resultValue, { about: 'Values a deployment shows.' }),
-  data_types: namesOf(dataType, { since: [1, 2], about: 'Types of structured properties and inputs.' }),
-  capabilities: namesOf(resultValue, { about: 'Values other deployments can read.' }),
+  outputs: namesOf(filled(resultValue), { about: 'Values a deployment shows.' }),
+  data_types: namesOf(filled(dataType), { since: [1, 2], about: 'Types of structured properties and inputs.' }),
+  capabilities: namesOf(filled(resultValue), { about: 'Values other deployments can read.' }),
   imported_blueprints: listOf(text()),
   namespaces_mapping: namesOf(text()),
-  labels: namesOf(deploymentLabel, { about: 'Labels deployments get.' }),
-  blueprint_labels: namesOf(blueprintLabel, { about: 'Labels the blueprint gets.' }),
+  labels: namesOf(filled(deploymentLabel), { about: 'Labels deployments get.' }),
+  blueprint_labels: namesOf(filled(blueprintLabel), { about: 'Labels the blueprint gets.' }),
   deployment_settings: deploymentSettings,
   resource_tags: namesOf(anything(), { since: [1, 3], about: 'Tags plugins put on what they create.' }),
 };

@@ -25,9 +25,7 @@ export function prefixValue(element: Element, value: unknown, namespace: string)
   }
   if (Array.isArray(value)) {
     const list = element.schemas.find((schema) => schema.kind === 'list');
-    return value.map((item) =>
-      list ? prefixValue(list.of, item, namespace) : prefixFunctions(item, namespace),
-    );
+    return value.map((item) => (list ? prefixValue(list.of, item, namespace) : prefixFunctions(item, namespace)));
   }
   if (!isDict(value)) {
     return value;

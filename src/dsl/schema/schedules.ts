@@ -42,25 +42,31 @@ function checkParameters(value: Record<string, unknown>, { path }: CheckContext)
   }
 }
 
-const schedule = fields({
-  workflow: text({ isRequired: true, about: 'Workflow to run.' }),
-  execution_arguments: fields({
-    force: bool(),
-    is_dry_run: bool(),
-    wait_after_fail: integer(),
-    allow_custom_parameters: bool(),
-  }),
-  workflow_parameters: mapping({ check: checkParameters }),
-  since: text({ isRequired: true, about: 'First time: `YYYY-MM-DD HH:MM`, `HH:MM`, or relative, such as `+4 hours`.' }),
-  until: text({ about: 'Last time, written like `since`.' }),
-  recurrence: text({ check: checkTimeDelta, about: 'Time between runs, such as `1 day`.' }),
-  timezone: text({ about: 'Name of the time zone of `since` and `until`.' }),
-  weekdays: listOf(text({ check: checkWeekday }), { about: 'Days on which it runs, such as `mo` or `1tu`.' }),
-  count: integer({ about: 'Number of runs.' }),
-  default_enabled: bool(),
-  stop_after_fail: bool(),
-  slip: integer({ about: 'Minutes a run may be late.' }),
-});
+const schedule = fields(
+  {
+    workflow: text({ isRequired: true, about: 'Workflow to run.' }),
+    execution_arguments: fields({
+      force: bool(),
+      is_dry_run: bool(),
+      wait_after_fail: integer(),
+      allow_custom_parameters: bool(),
+    }),
+    workflow_parameters: mapping({ check: checkParameters }),
+    since: text({
+      isRequired: true,
+      about: 'First time: `YYYY-MM-DD HH:MM`, `HH:MM`, or relative, such as `+4 hours`.',
+    }),
+    until: text({ about: 'Last time, written like `since`.' }),
+    recurrence: text({ check: checkTimeDelta, about: 'Time between runs, such as `1 day`.' }),
+    timezone: text({ about: 'Name of the time zone of `since` and `until`.' }),
+    weekdays: listOf(text({ check: checkWeekday }), { about: 'Days on which it runs, such as `mo` or `1tu`.' }),
+    count: integer({ about: 'Number of runs.' }),
+    default_enabled: bool(),
+    stop_after_fail: bool(),
+    slip: integer({ about: 'Minutes a run may be late.' }),
+  },
+  { isRequired: true },
+);
 
 /** What deployments of the blueprint get when they are created. */
 export const deploymentSettings: Element = fields({

@@ -1,5 +1,5 @@
 import { formatError, logicError } from '../errors.ts';
-import type { Path , DslError} from '../errors.ts';
+import type { Path, DslError } from '../errors.ts';
 import type { Problems } from '../problems.ts';
 import { describeVersion, isOlder } from '../versions.ts';
 import type { Version } from '../versions.ts';
