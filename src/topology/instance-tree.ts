@@ -54,18 +54,18 @@ export function growForest(graph: TopologyGraph, census: Census, ids: InstanceId
   let total = 0;
   for (const vertex of graph.containersFirst) {
     const parents = vertex.parent === undefined ? [undefined] : (forest.get(vertex.parent.name) ?? []);
+    const plans = parents.map((parent) => ({ parent, ...census(vertex, parent) }));
+    total += plans.reduce((sum, { survivors, added }) => sum + survivors.length + Math.max(added, 0), 0);
+    if (total > MAXIMUM_INSTANCES) {
+      throw new DslError(
+        'RuntimeError',
+        `The deployment would have more than ${String(MAXIMUM_INSTANCES)} node instances; reached at '${vertex.name}'`,
+      );
+    }
     const instances: Instance[] = [];
-    for (const parent of parents) {
-      const { survivors, added } = census(vertex, parent);
+    for (const { parent, survivors, added } of plans) {
       for (const { id, hostId } of survivors) {
         instances.push({ id, vertex, parent, hostId: hostId ?? parent?.hostId, isNew: false, relationships: [] });
-      }
-      total += survivors.length + Math.max(added, 0);
-      if (total > MAXIMUM_INSTANCES) {
-        throw new DslError(
-          'RuntimeError',
-          `The deployment would have more than ${String(MAXIMUM_INSTANCES)} node instances; reached at '${vertex.name}'`,
-        );
       }
       for (let number = 0; number < added; number += 1) {
         const id = ids.next(vertex.name);
