@@ -5,5 +5,5 @@
 export const entryPoints = {
   gantry: 'src/main.ts',
   'plugin-process': 'src/runtime/node/child.ts',
-  'plugin-process': 'src/runtime/node/child.ts',
+  'parse-worker': 'src/executor/system/parse-worker.ts',
 };

@@ -6,6 +6,7 @@ import { coerceError, GantryError } from '../domain/errors.ts';
 import type { Execution } from '../domain/entities.ts';
 import { cancellingExecutionStatuses, isExecutionEnded } from '../domain/states.ts';
 import type { ExecutionStatus } from '../domain/states.ts';
+import { DslError } from '../dsl/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { lockDrivenExecutions } from '../store/driving.ts';
 import { insertEvents } from '../store/events.ts';
@@ -326,5 +327,5 @@ function dryRunSuffix(execution: Execution): string {
 
 /** Failures whose text is meant for people; anything else is a defect that belongs into the log as well. */
 function isExpected(error: Error): boolean {
-  return error instanceof WorkflowFailed || error instanceof WorkflowRefused || error instanceof GantryError;
+  return [WorkflowFailed, WorkflowRefused, GantryError, DslError].some((kind) => error instanceof kind);
 }

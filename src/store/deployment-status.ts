@@ -40,21 +40,33 @@ export async function refreshDeploymentStatuses(session: Session, storageIds: re
 
 const deepestHierarchy = 64;
 
-/**
- * Recomputes what the ancestors of deployments know about their sub-deployments, level by level upwards; ends where
- * nothing changes any more.
- */
+/** The deployments whose services or environments the given ones are. */
+export async function findParents(session: Session, storageIds: readonly number[]): Promise<number[]> {
+  const rows = await session.prepared<{ id: number }>(
+    'select distinct target_deployment_id as id from deployment_labels_dependencies where source_deployment_id = any($1)',
+    [storageIds],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Recomputes what the ancestors of deployments know about their sub-deployments, as far up as anything changes. */
 export async function refreshAncestors(session: Session, storageIds: readonly number[]): Promise<void> {
-  let children = storageIds;
-  for (let depth = 0; depth < deepestHierarchy && children.length > 0; depth += 1) {
-    const rows = await session.prepared<{ storage_id: number }>(parentsStatement, [children]);
-    children = rows.map((row) => row.storage_id);
+  await refreshSubDeployments(session, await findParents(session, storageIds));
+}
+
+/** Recomputes what `parents` and their ancestors know about their sub-deployments, level by level upwards. */
+export async function refreshSubDeployments(session: Session, parents: readonly number[]): Promise<void> {
+  let level = parents;
+  for (let depth = 0; depth < deepestHierarchy && level.length > 0; depth += 1) {
+    const changed = await session.prepared<{ storage_id: number }>(parentsStatement, [level]);
+    const ids = changed.map((row) => row.storage_id);
+    level = ids.length > 0 ? await findParents(session, ids) : [];
   }
 }
 
 const parentsStatement = `
   with parents as (
-    select distinct target_deployment_id as id from deployment_labels_dependencies where source_deployment_id = any($1)
+    select unnest($1::bigint[]) as id
   ), children as (
     select parents.id as parent_id, child.*,
       exists (
@@ -62,12 +74,12 @@ const parentsStatement = `
         where resource_id = child.storage_id and key = 'csys-obj-type' and value = 'environment'
       ) as is_environment
     from parents
-    join deployment_labels_dependencies on target_deployment_id = parents.id
-    join deployments child on child.storage_id = source_deployment_id
+    left join deployment_labels_dependencies on target_deployment_id = parents.id
+    left join deployments child on child.storage_id = source_deployment_id
   ), totals as (
     select parent_id,
-      count(*) filter (where not is_environment) + sum(sub_services_count) as services,
-      count(*) filter (where is_environment) + sum(sub_environments_count) as environments,
+      count(storage_id) filter (where not is_environment) + coalesce(sum(sub_services_count), 0) as services,
+      count(storage_id) filter (where is_environment) + coalesce(sum(sub_environments_count), 0) as environments,
       greatest(max(${rank('deployment_status')}) filter (where not is_environment),
         max(${rank('sub_services_status')})) as services_rank,
       greatest(max(${rank('deployment_status')}) filter (where is_environment),

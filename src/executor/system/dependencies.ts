@@ -1,0 +1,15 @@
+import type { Config } from '../../config/config.ts';
+import type { Clock, RandomSource } from '../../domain/clock.ts';
+import type { FileStore } from '../../files/file-store.ts';
+import type { BlueprintParser } from './blueprint-parser.ts';
+
+/** What the product's own workflows need besides the database. */
+export interface SystemDependencies {
+  readonly config: Config;
+  readonly files: FileStore;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly parser: BlueprintParser;
+  /** Reads a stored secret. */
+  readonly decrypt: (stored: string) => string;
+}

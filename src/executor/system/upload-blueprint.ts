@@ -1,0 +1,278 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join, relative, isAbsolute } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { resourcePath } from '../../config/package-root.ts';
+import { coerceError, GantryError } from '../../domain/errors.ts';
+import type { Blueprint } from '../../domain/entities.ts';
+import type { JsonObject, Plan } from '../../domain/plan.ts';
+import type { BlueprintState } from '../../domain/states.ts';
+import type { StagedBlueprint } from '../../files/file-store.ts';
+import { ManagerImportResolver } from '../../files/import-resolver.ts';
+import { fetchRemote } from '../../files/remote.ts';
+import { changeBlueprintState, deleteBlueprint, getBlueprint, updateBlueprint } from '../../store/blueprints.ts';
+import { replaceLabels } from '../../store/labels.ts';
+import type { NewLabel } from '../../store/labels.ts';
+import type { Transaction } from '../../store/session.ts';
+import type { SystemWorkflow, SystemWorkflowContext } from '../system-workflow.ts';
+import { ParseFailure } from './blueprint-parser.ts';
+import type { SystemDependencies } from './dependencies.ts';
+import { importCatalogue } from './import-catalogue.ts';
+
+const defaultMainFile = 'blueprint.yaml';
+const downloadTimeout = 30_000;
+
+/** A step that failed: the state the blueprint gets and what its owner is told. */
+class UploadFailure extends Error {
+  override readonly name = 'UploadFailure';
+  readonly state: BlueprintState;
+  readonly trace: string | undefined;
+
+  constructor(state: BlueprintState, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.state = state;
+    this.trace = cause instanceof Error ? cause.stack : undefined;
+  }
+}
+
+interface Parameters {
+  readonly blueprintId: string;
+  readonly mainFileName: string;
+  readonly url: string | undefined;
+  readonly isValidation: boolean;
+  readonly labels: readonly { key: string; value: string }[] | undefined;
+}
+
+/**
+ * Turns an uploaded archive into a blueprint: fetches it where only a URL was given, unpacks, parses and publishes it.
+ * Every step is stored as the blueprint's state; each of them may be repeated.
+ */
+export function uploadBlueprint(dependencies: SystemDependencies): SystemWorkflow {
+  return async (context) => {
+    const parameters = readParameters(context.execution.parameters);
+    const scope = { tenantId: context.execution.tenantId };
+    const blueprint = await getBlueprint(context.database, scope, parameters.blueprintId, {
+      fields: ['id', 'state', 'tenantName', 'mainFileName'],
+    });
+    if (blueprint.state === 'uploaded') {
+      return undefined;
+    }
+    const upload = new Upload(dependencies, context, blueprint, parameters);
+    return parameters.isValidation ? upload.validate() : upload.run();
+  };
+}
+
+function readParameters(given: JsonObject): Parameters {
+  const text = (name: string): string | undefined => {
+    const value = given[name];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  const labels = given['labels'];
+  return {
+    blueprintId: text('blueprint_id') ?? '',
+    mainFileName: text('app_file_name') ?? defaultMainFile,
+    url: text('url'),
+    isValidation: given['validate_only'] === true,
+    labels: Array.isArray(labels) ? labels.flatMap(labelOf) : undefined,
+  };
+}
+
+function labelOf(label: unknown): { key: string; value: string }[] {
+  if (typeof label !== 'object' || label === null) {
+    return [];
+  }
+  if ('key' in label && 'value' in label) {
+    return [{ key: String(label.key), value: String(label.value) }];
+  }
+  return Object.entries(label).map(([key, value]) => ({ key, value: String(value) }));
+}
+
+class Upload {
+  readonly #dependencies: SystemDependencies;
+  readonly #context: SystemWorkflowContext;
+  readonly #blueprint: Blueprint;
+  readonly #parameters: Parameters;
+
+  constructor(
+    dependencies: SystemDependencies,
+    context: SystemWorkflowContext,
+    blueprint: Blueprint,
+    parameters: Parameters,
+  ) {
+    this.#dependencies = dependencies;
+    this.#context = context;
+    this.#blueprint = blueprint;
+    this.#parameters = parameters;
+  }
+
+  /** Parses the blueprint and removes it again, whatever came of it. */
+  async validate(): Promise<undefined> {
+    try {
+      await this.#fetch();
+      const staged = await this.#unpack();
+      await this.#parse(staged).finally(() => staged.discard());
+    } catch (thrown) {
+      throw asRefusal(thrown);
+    } finally {
+      if (!this.#context.signal.aborted) {
+        await deleteBlueprint(this.#context.database, this.#blueprint.storageId);
+        await this.#dependencies.files.removeBlueprint(this.#blueprint.tenantName, this.#blueprint.id);
+      }
+    }
+    return undefined;
+  }
+
+  async run(): Promise<undefined> {
+    try {
+      await this.#fetch();
+      await this.#enter('extracting');
+      const staged = await this.#unpack();
+      try {
+        await this.#enter('parsing');
+        const plan = await this.#parse(staged);
+        await this.#publish(staged, plan);
+      } finally {
+        await staged.discard();
+      }
+    } catch (thrown) {
+      if (thrown instanceof UploadFailure) {
+        await this.#record(thrown);
+      }
+      throw asRefusal(thrown);
+    }
+    return undefined;
+  }
+
+  async #enter(state: BlueprintState): Promise<void> {
+    this.#context.signal.throwIfAborted();
+    await changeBlueprintState(this.#context.database, this.#blueprint.storageId, state, {
+      error: null,
+      errorTraceback: null,
+    });
+    this.#context.log('info', `Blueprint ${this.#blueprint.id}: ${state}`);
+  }
+
+  async #record(failure: UploadFailure): Promise<void> {
+    const { storageId, tenantName, id } = this.#blueprint;
+    await changeBlueprintState(this.#context.database, storageId, failure.state, {
+      error: failure.message,
+      errorTraceback: failure.trace ?? null,
+    });
+    await this.#dependencies.files.removeBlueprintArchive(tenantName, id);
+  }
+
+  async #fetch(): Promise<void> {
+    const { url } = this.#parameters;
+    const { files, config } = this.#dependencies;
+    const { tenantName, id } = this.#blueprint;
+    if (url === undefined || (this.#context.isResume && (await files.blueprintArchive(tenantName, id)))) {
+      return;
+    }
+    if (!this.#parameters.isValidation) {
+      await this.#enter('uploading');
+    }
+    try {
+      const maxBytes = config.http.maxUploadBytes;
+      const request = { maxBytes, timeout: downloadTimeout, signal: this.#context.signal };
+      const { body } = await fetchRemote(url, { allowedHosts: config.imports.allowedHosts }, request);
+      await files.saveBlueprintArchive(tenantName, id, body, maxBytes);
+    } catch (thrown) {
+      this.#context.signal.throwIfAborted();
+      throw new UploadFailure('failed_uploading', coerceError(thrown).message, thrown);
+    }
+  }
+
+  async #unpack(): Promise<StagedBlueprint> {
+    const { tenantName, id } = this.#blueprint;
+    try {
+      return await this.#dependencies.files.stageBlueprint(tenantName, id, this.#context.signal);
+    } catch (thrown) {
+      this.#context.signal.throwIfAborted();
+      throw new UploadFailure('failed_extracting', coerceError(thrown).message, thrown);
+    }
+  }
+
+  async #parse(staged: StagedBlueprint): Promise<Plan> {
+    const { database, signal } = this.#context;
+    const { config, files, parser } = this.#dependencies;
+    const path = await this.#mainFile(staged);
+    const resolver = new ManagerImportResolver({
+      blueprintDirectory: staged.directory,
+      sharedRoot: resourcePath(),
+      filesRoot: files.root,
+      tenant: this.#blueprint.tenantName,
+      policy: { allowedHosts: config.imports.allowedHosts },
+      catalogue: importCatalogue(database, files, this.#blueprint.tenantId),
+      signal,
+    });
+    try {
+      const text = await readFile(path, 'utf8');
+      return await parser.parse({ text, location: pathToFileURL(path).href, resolver }, signal);
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (thrown instanceof ParseFailure && thrown.plain.isInvalidBlueprint) {
+        throw new UploadFailure('invalid', `Invalid blueprint - ${thrown.message}`, thrown);
+      }
+      throw new UploadFailure('failed_parsing', coerceError(thrown).message, thrown);
+    }
+  }
+
+  async #mainFile(staged: StagedBlueprint): Promise<string> {
+    const name = this.#parameters.mainFileName;
+    const path = join(staged.directory, name);
+    const offset = relative(staged.directory, path);
+    const isInside = offset !== '' && !offset.startsWith('..') && !isAbsolute(offset);
+    const found = isInside ? await stat(path).catch(() => undefined) : undefined;
+    if (!found?.isFile()) {
+      throw new UploadFailure(
+        'failed_extracting',
+        `${name} does not exist in the application archive; name the main file with application_file_name`,
+      );
+    }
+    return path;
+  }
+
+  async #publish(staged: StagedBlueprint, plan: Plan): Promise<void> {
+    const { database, signal } = this.#context;
+    signal.throwIfAborted();
+    try {
+      await staged.publish();
+    } catch (thrown) {
+      throw new UploadFailure('failed_extracting_to_file_server', coerceError(thrown).message, thrown);
+    }
+    await database.transaction((transaction) => this.#store(transaction, plan));
+  }
+
+  async #store(transaction: Transaction, plan: Plan): Promise<void> {
+    const { storageId } = this.#blueprint;
+    const { execution, clock } = this.#context;
+    await updateBlueprint(transaction, storageId, {
+      plan,
+      requirements: plan.requirements as unknown as JsonObject,
+      mainFileName: this.#parameters.mainFileName,
+      description: plan.description,
+      updatedAt: new Date(clock.now()),
+    });
+    const labels: readonly { key: string; value: string }[] =
+      this.#parameters.labels ?? planLabels(plan.blueprint_labels);
+    const stored: NewLabel[] = labels.map((label) => ({ ...label, creatorId: execution.creatorId }));
+    await replaceLabels(transaction, 'blueprints', storageId, stored);
+    await changeBlueprintState(transaction, storageId, 'uploaded', { error: null, errorTraceback: null });
+  }
+}
+
+/** Labels of a plan, one pair per value; keys are lower case. */
+export function planLabels(labels: Plan['labels'] | undefined): { key: string; value: string }[] {
+  return Object.entries(labels ?? {}).flatMap(([key, { values }]) =>
+    values.map((value) => ({
+      key: key.toLowerCase(),
+      value: typeof value === 'string' ? value : JSON.stringify(value),
+    })),
+  );
+}
+
+/** What the execution fails with; interruptions stay what they are. */
+function asRefusal(thrown: unknown): unknown {
+  return thrown instanceof UploadFailure
+    ? new GantryError('invalid_blueprint_error', thrown.message, { cause: thrown })
+    : thrown;
+}

@@ -1,0 +1,14 @@
+import type { SystemWorkflows } from '../system-workflow.ts';
+import { createDeploymentEnvironment } from './create-deployment.ts';
+import { deleteDeploymentEnvironment } from './delete-deployment.ts';
+import type { SystemDependencies } from './dependencies.ts';
+import { uploadBlueprint } from './upload-blueprint.ts';
+
+/** The workflows the product brings for itself, by workflow id. */
+export function makeSystemWorkflows(dependencies: SystemDependencies): SystemWorkflows {
+  return new Map([
+    ['upload_blueprint', uploadBlueprint(dependencies)],
+    ['create_deployment_environment', createDeploymentEnvironment(dependencies)],
+    ['delete_deployment_environment', deleteDeploymentEnvironment(dependencies)],
+  ]);
+}
