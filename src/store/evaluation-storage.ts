@@ -6,7 +6,6 @@ import type {
   EvaluationNode,
   EvaluationNodeInstance,
   EvaluationStorage,
-  GroupMember,
   SystemFacts,
 } from '../dsl/functions/index.ts';
 import { scopeCondition } from './list-query.ts';
@@ -172,31 +171,19 @@ class StoredFacts implements EvaluationStorage {
     );
   }
 
-  async groupMembers(groupIds: readonly string[]): Promise<ReadonlyMap<string, readonly GroupMember[]>> {
+  async groupMembers(groupIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
     const parameters = new Parameters();
     const wanted = parameters.add(groupIds);
-    const rows = await this.#session.prepared<{
-      group_id: string;
-      deployment_id: string | null;
-      capabilities: DeclaredValues | null;
-    }>(
-      `select deployment_group.id as group_id, deployment.id as deployment_id, deployment.capabilities
+    const rows = await this.#session.prepared<{ group_id: string; members: string[] | null }>(
+      `select deployment_group.id as group_id,
+          (select array_agg(deployment.id order by deployment.id) from deployment_groups_deployments member
+            join deployments deployment on deployment.storage_id = member.deployment_id
+            where member.deployment_group_id = deployment_group.storage_id) as members
         from deployment_groups deployment_group
-        left join deployment_groups_deployments member on member.deployment_group_id = deployment_group.storage_id
-        left join deployments deployment on deployment.storage_id = member.deployment_id
-        where deployment_group.id = any(${wanted}) and ${this.#visible('deployment_group', parameters)}
-        order by deployment.id`,
+        where deployment_group.id = any(${wanted}) and ${this.#visible('deployment_group', parameters)}`,
       parameters.values,
     );
-    const groups = new Map<string, GroupMember[]>();
-    for (const { group_id, deployment_id, capabilities } of rows) {
-      const members = groups.get(group_id) ?? [];
-      groups.set(group_id, members);
-      if (deployment_id !== null) {
-        members.push({ deploymentId: deployment_id, capabilities: capabilities ?? {} });
-      }
-    }
-    return groups;
+    return new Map(rows.map(({ group_id, members }) => [group_id, members ?? []]));
   }
 
   async labelValues(keys: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {

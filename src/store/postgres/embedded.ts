@@ -21,11 +21,18 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
+export interface EmbeddedOptions {
+  dataDir: string;
+  log: Logger;
+  /** Server settings besides ours, e.g. for tests. */
+  settings?: Readonly<Record<string, string>>;
+}
+
 const databaseName = 'gantry';
 const largestLog = 10 * 1024 * 1024;
 const longestStart = 30_000;
 
-function serverArguments(places: ClusterPlaces, major: number): string[] {
+function serverArguments(places: ClusterPlaces, major: number, more: Readonly<Record<string, string>>): string[] {
   const settings: Record<string, string> = {
     listen_addresses: '',
     unix_socket_directories: places.socket,
@@ -40,6 +47,7 @@ function serverArguments(places: ClusterPlaces, major: number): string[] {
     log_timezone: 'UTC',
     // idle helper processes cost memory
     ...(major >= 18 ? { io_method: 'sync' } : {}),
+    ...more,
   };
   return ['-D', places.data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
 }
@@ -101,16 +109,23 @@ class Supervisor {
   readonly #places: ClusterPlaces;
   readonly #binaries: Binaries;
   readonly #major: number;
+  readonly #settings: Readonly<Record<string, string>>;
   readonly #log: Logger;
   #child: ChildProcess | undefined;
   #adopted: number | undefined;
   #isStopping = false;
 
-  constructor(places: ClusterPlaces, binaries: Binaries, major: number, log: Logger) {
+  constructor(
+    places: ClusterPlaces,
+    binaries: Binaries,
+    major: number,
+    { log, settings }: Pick<EmbeddedOptions, 'log' | 'settings'>,
+  ) {
     this.#places = places;
     this.#binaries = binaries;
     this.#major = major;
     this.#log = log;
+    this.#settings = settings ?? {};
   }
 
   /** Takes over a server that an earlier process left, or ends it when it does not answer. */
@@ -172,7 +187,7 @@ class Supervisor {
     );
     const log = await open(this.#places.log, size > largestLog ? 'w' : 'a', 0o600);
     try {
-      const child = spawn(this.#binaries.postgres, serverArguments(this.#places, this.#major), {
+      const child = spawn(this.#binaries.postgres, serverArguments(this.#places, this.#major, this.#settings), {
         ...spawnOptions(this.#places.account),
         // Ctrl-C in a terminal is for us, not for the server: it has to outlive our last writes
         detached: true,
@@ -205,7 +220,7 @@ class Supervisor {
  * is opened again; a server left over from a process that was killed is taken over.
  * @throws Error with one sentence on what to do when it cannot run here
  */
-export async function startEmbeddedPostgres(options: { dataDir: string; log: Logger }): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const places = await placesOf(options.dataDir);
   const password = await readPassword(places);
   const url = urlOf(places, password, databaseName);
@@ -214,7 +229,7 @@ export async function startEmbeddedPostgres(options: { dataDir: string; log: Log
   }
   const binaries = await locateBinaries({ account: places.account, copyTo: places.base, log: options.log });
   const major = await ensureCluster(places, binaries, password);
-  const supervisor = new Supervisor(places, binaries, major, options.log);
+  const supervisor = new Supervisor(places, binaries, major, options);
   const maintenanceUrl = urlOf(places, password, 'postgres');
   if (!(await supervisor.adopt(maintenanceUrl))) {
     await supervisor.start(maintenanceUrl);
