@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import type { WorkerOptions } from 'node:worker_threads';
 import { packageRoot } from '../../config/package-root.ts';
 import type { Plan } from '../../domain/plan.ts';
 import type { ImportResolver, ParseOptions } from '../../dsl/parse.ts';
@@ -100,7 +100,7 @@ class ParserThread {
   #onFailure: (error: Error) => void = () => undefined;
 
   constructor(memory: number) {
-    this.#worker = new Worker(program(), { resourceLimits: { maxOldGenerationSizeMb: memory }, stdout: false });
+    this.#worker = startThread({ resourceLimits: { maxOldGenerationSizeMb: memory } });
     this.#worker.on('message', (answer: ParserAnswer) => this.#onAnswer(answer));
     this.#worker.on('error', (error) => this.#fail(error));
     this.#worker.on('exit', () => this.#fail(new Error('The parser ended unexpectedly')));
@@ -188,8 +188,12 @@ class ParserThread {
   }
 }
 
-/** The program of the thread: the source in development, its bundle in the product. */
-function program(): string {
-  const source = fileURLToPath(new URL('./parse-worker.ts', import.meta.url));
-  return existsSync(source) ? source : join(packageRoot(), 'dist', 'parse-worker.js');
+/** Runs the source in development and tests, where threads have to be taught TypeScript first, its bundle otherwise. */
+function startThread(options: WorkerOptions): Worker {
+  const source = new URL('./parse-worker.ts', import.meta.url);
+  if (!existsSync(source)) {
+    return new Worker(join(packageRoot(), 'dist', 'parse-worker.js'), options);
+  }
+  const program = `import('tsx/esm/api').then(({ register }) => { register(); return import('${source.href}'); });`;
+  return new Worker(program, { ...options, eval: true });
 }

@@ -124,8 +124,8 @@ async function storeAttributes(
     policyTriggers: plan.policy_triggers,
     groups: plan.groups,
     scalingGroups: plan.scaling_groups,
-    outputs: plan.outputs as unknown as JsonObject,
-    capabilities: plan.capabilities as unknown as JsonObject,
+    outputs: plan.outputs,
+    capabilities: plan.capabilities,
     resourceTags: plan.resource_tags,
   });
 }

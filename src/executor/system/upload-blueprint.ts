@@ -247,7 +247,7 @@ class Upload {
     const { execution, clock } = this.#context;
     await updateBlueprint(transaction, storageId, {
       plan,
-      requirements: plan.requirements as unknown as JsonObject,
+      requirements: plan.requirements,
       mainFileName: this.#parameters.mainFileName,
       description: plan.description,
       updatedAt: new Date(clock.now()),
