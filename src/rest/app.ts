@@ -36,7 +36,7 @@ export function createApp(dependencies: AppDependencies): Express {
   app.use(apiPrefixes, mountRoutes(routes, services));
   const unversioned = routes.filter((route: Route) => route.path === '/version');
   app.use('/api', mountRoutes(unversioned, services), unknownPath);
-  mountResources(app, dependencies);
+  mountResources(app, services);
   dependencies.extend?.(app);
   app.use(unknownPath);
   app.use(errorHandler(log));

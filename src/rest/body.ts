@@ -100,3 +100,18 @@ export async function readJson(request: IncomingMessage, maxBytes: number): Prom
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** A text member that the schema has made sure of; numbers are taken as their text. */
+export function textMember(object: JsonObject, name: string): string {
+  const value = object[name];
+  if (typeof value === 'string') {
+    return value;
+  }
+  if (typeof value === 'number') {
+    return String(value);
+  }
+  throw new GantryError(
+    'bad_parameters_error',
+    `${name} parameter is expected to be of type str but is of type ${pythonType(value)}`,
+  );
+}

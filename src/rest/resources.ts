@@ -8,14 +8,17 @@ import type { FileStore } from '../files/file-store.ts';
 import { listFiles, packDirectory } from '../files/pack.ts';
 import { parseResourcePath } from '../files/resource-path.ts';
 import type { ResourcePath } from '../files/resource-path.ts';
-import type { Services } from '../services/services.ts';
+import type { AuthorizationService } from '../services/authorization.ts';
+import type { ResourceService } from '../services/resources.ts';
 import { credentialsOf } from './credentials.ts';
 import { QueryValues } from './query.ts';
 
 export const resourcesPrefix = '/resources/';
 
-interface ResourceDependencies {
-  readonly services: Services;
+export interface ResourceServices {
+  readonly authorization: AuthorizationService;
+  readonly resources: ResourceService;
+  readonly files: FileStore;
 }
 
 /** Whoever asks for a file of the agent's installation has no account yet. */
@@ -24,7 +27,11 @@ function isOpen(path: ResourcePath): boolean {
 }
 
 /** Checks that the sender of `request` may read `path`. @throws GantryError unauthorized_error, forbidden_error */
-export async function authoriseResource(services: Services, request: Request, path: ResourcePath): Promise<void> {
+export async function authoriseResource(
+  services: ResourceServices,
+  request: Request,
+  path: ResourcePath,
+): Promise<void> {
   if (isOpen(path)) {
     return;
   }
@@ -81,7 +88,7 @@ function pathOf(request: Request): ResourcePath {
 }
 
 /** Serves the file server's tree below `/resources/` for installations without nginx in front. */
-export function mountResources(app: Express, { services }: ResourceDependencies): void {
+export function mountResources(app: Express, services: ResourceServices): void {
   app.get(`${resourcesPrefix}*path`, async (request, response) => {
     const path = pathOf(request);
     await authoriseResource(services, request, path);

@@ -3,9 +3,9 @@ import { LRUCache } from 'lru-cache';
 import type { Execution, User } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import { activeExecutionStatuses } from '../domain/states.ts';
+import type { Accounts } from '../store/accounts.ts';
 import type { LoginMethod } from './caller.ts';
 import { isLocked as isLockedNow } from '../security/lockout.ts';
-import type { LockRule } from '../security/lockout.ts';
 import { hashToken, isTokenSecret, parseApiToken } from '../security/tokens.ts';
 
 /** What a request brings to prove who sends it. */
@@ -24,37 +24,8 @@ export interface Identity {
   readonly execution: Execution | undefined;
 }
 
-/** A user with what is checked at login. */
-export interface Account {
-  readonly user: User;
-  readonly passwordHash: string | undefined;
-}
-
-export interface StoredToken {
-  readonly id: string;
-  readonly secretHash: string;
-  readonly userId: number;
-  readonly expirationDate: Date | undefined;
-  readonly lastUsed: Date | undefined;
-}
-
-/** What authentication asks the store. */
-export interface AccountStore {
-  /** By name, whatever the case. */
-  findByName(username: string): Promise<Account | undefined>;
-  findById(id: number): Promise<Account | undefined>;
-  findToken(id: string): Promise<StoredToken | undefined>;
-  findExecutionByToken(tokenHash: string): Promise<Execution | undefined>;
-  /** Whether some operation of the execution is not in a final state. */
-  hasOpenOperations(execution: Execution): Promise<boolean>;
-  recordLogin(userId: number): Promise<void>;
-  recordFailure(userId: number): Promise<void>;
-  recordTokenUse(tokenId: string): Promise<void>;
-  lockRule(): Promise<LockRule>;
-}
-
 export interface AuthenticationDependencies {
-  readonly accounts: AccountStore;
+  readonly accounts: Accounts;
   readonly now: () => number;
   /** Slow comparison of a password with its stored form. */
   readonly verifyPassword: (password: string, stored: string) => Promise<boolean>;

@@ -2,7 +2,7 @@ import type { Tenant, User } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { Permission } from '../domain/permissions.ts';
 import type { AuthenticationService, Credentials } from './authentication.ts';
-import { holds, holdsAnywhere, notPermitted, rolesIn } from './caller.ts';
+import { holds, holdsAnywhere, notPermitted } from './caller.ts';
 import type { Caller } from './caller.ts';
 
 export interface AdmissionRequest {
@@ -54,7 +54,7 @@ function tenantOf(tenants: ReadonlyMap<string, Tenant>, name: string | undefined
 function ownTenants(tenants: ReadonlyMap<string, Tenant>, user: User): Map<string, number> {
   const own = new Map<string, number>();
   for (const { name, id } of tenants.values()) {
-    if (rolesIn(user, name).length > 1) {
+    if (user.tenantRoles.has(name)) {
       own.set(name, id);
     }
   }

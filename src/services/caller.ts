@@ -29,7 +29,8 @@ const bootstrapUserId = 0;
 
 /** Names of the roles the caller has in `tenantName`, with its system role; only the latter without a tenant. */
 export function rolesIn(user: User, tenantName: string | undefined): string[] {
-  return [user.role, ...(tenantName === undefined ? [] : (user.tenantRoles.get(tenantName) ?? []))];
+  const systemRoles = [user.role, ...user.groupSystemRoles.values()];
+  return tenantName === undefined ? systemRoles : [...systemRoles, ...(user.tenantRoles.get(tenantName) ?? [])];
 }
 
 /** Whether the caller holds a permission in the tenant of the call, or by its system role. */
@@ -39,7 +40,7 @@ export function holds(caller: Caller, permission: Permission): boolean {
 
 /** Whether the caller holds a permission in any tenant. */
 export function holdsAnywhere(caller: Caller, permission: Permission): boolean {
-  const roles = [caller.user.role, ...[...caller.user.tenantRoles.values()].flat()];
+  const roles = [...rolesIn(caller.user, undefined), ...[...caller.user.tenantRoles.values()].flat()];
   return caller.user.id === bootstrapUserId || isPermitted(permission, roles);
 }
 
@@ -70,7 +71,7 @@ export function scopeOf(caller: TenantCaller): Scope {
 }
 
 function viewerOf(caller: Caller): NonNullable<Scope['viewer']> {
-  if (caller.user.id === bootstrapUserId || isPermitted('administrators', [caller.user.role])) {
+  if (caller.user.id === bootstrapUserId || isPermitted('administrators', rolesIn(caller.user, undefined))) {
     return { userId: caller.user.id, administers: 'all' };
   }
   const administers = [...caller.tenantIds]
@@ -89,7 +90,7 @@ export function listScopeOf(caller: Caller, isAllTenants: boolean, listPermissio
   if (!isAllTenants) {
     return { tenantId, viewer };
   }
-  if (caller.user.id === bootstrapUserId || isPermitted('all_tenants', [caller.user.role])) {
+  if (caller.user.id === bootstrapUserId || isPermitted('all_tenants', rolesIn(caller.user, undefined))) {
     return { tenantId, tenants: 'all', viewer };
   }
   const tenants = [...caller.tenantIds]

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import type { DeploymentService } from '../../services/deployments.ts';
-import { isObject } from '../body.ts';
+import { isObject, textMember } from '../body.ts';
 import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
 
@@ -29,7 +29,7 @@ export function evaluateRoutes(deployments: DeploymentService): Route[] {
       body: schema,
       handle: async ({ tenantCaller, body }) => {
         const request = body as JsonObject;
-        const deploymentId = String(request['deployment_id']);
+        const deploymentId = textMember(request, 'deployment_id');
         const context = isObject(request['context']) ? request['context'] : {};
         const payload = await deployments.evaluate(tenantCaller, deploymentId, request['payload'] as JsonObject, {
           self: textOf(context['self']),

@@ -6,6 +6,7 @@ import type { ExecutionAction, ExecutionService } from '../../services/execution
 import { listAnswer, parseList, readBoolean } from '../query.ts';
 import { pythonList, pythonType } from '../python-text.ts';
 import { created, ok } from '../route.ts';
+import { textMember } from '../body.ts';
 import type { Route } from '../route.ts';
 import { executionShape } from '../shapes/execution.ts';
 import { shapeOne } from '../shapes/field.ts';
@@ -68,7 +69,7 @@ function actionOf(body: JsonObject): ExecutionAction {
   if (!action) {
     throw new GantryError(
       'bad_parameters_error',
-      `Invalid action: ${String(body['action'])}, Valid action values are: ${pythonList(executionActions)}`,
+      `Invalid action: ${textMember(body, 'action')}, Valid action values are: ${pythonList(executionActions)}`,
     );
   }
   return action;
@@ -79,7 +80,7 @@ function statusOf(body: JsonObject): ExecutionStatus {
   if (!status) {
     throw new GantryError(
       'bad_parameters_error',
-      `Invalid execution status: ${String(body['status'])}. Valid statuses are: ${pythonList(reportableStatuses)}`,
+      `Invalid execution status: ${textMember(body, 'status')}. Valid statuses are: ${pythonList(reportableStatuses)}`,
     );
   }
   return status;
@@ -113,8 +114,8 @@ export function executionRoutes(executions: ExecutionService): Route[] {
       handle: async ({ tenantCaller, query, body }) => {
         const request = body as JsonObject;
         const execution = await executions.start(tenantCaller, {
-          deploymentId: String(request['deployment_id']),
-          workflowId: String(request['workflow_id']),
+          deploymentId: textMember(request, 'deployment_id'),
+          workflowId: textMember(request, 'workflow_id'),
           allowCustomParameters: flag(request, 'allow_custom_parameters'),
           force: flag(request, 'force'),
           isDryRun: flag(request, 'dry_run'),

@@ -5,8 +5,9 @@ import { GantryError, notFound } from '../../domain/errors.ts';
 import type { JsonObject } from '../../domain/plan.ts';
 import { holds } from '../../services/caller.ts';
 import type { Caller } from '../../services/caller.ts';
-import type { ConfigItem, ManagerService } from '../../services/manager.ts';
-import { isObject } from '../body.ts';
+import type { ManagerService } from '../../services/manager.ts';
+import type { Setting } from '../../store/settings.ts';
+import { isObject, textMember } from '../body.ts';
 import { envelope } from '../query.ts';
 import type { QueryValues } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
@@ -34,14 +35,14 @@ function whole(query: QueryValues, items: unknown[]): unknown {
   return envelope(items.slice(offset, offset + size), { total: items.length, size, offset });
 }
 
-function shapeConfig(caller: Caller, item: ConfigItem): JsonObject {
-  const isHidden = item.isAdminOnly && !holds(caller, 'administrators');
+function shapeConfig(caller: Caller, item: Setting): JsonObject {
+  const isHidden = item.adminOnly && !holds(caller, 'administrators');
   return {
     name: item.name,
     value: isHidden ? '********' : item.value,
-    schema: item.schema,
+    schema: item.schema ?? null,
     is_editable: item.isEditable,
-    admin_only: item.isAdminOnly,
+    admin_only: item.adminOnly,
     updated_at: item.updatedAt?.toISOString() ?? null,
     scope: item.scope,
     updater_name: item.updaterName ?? null,
@@ -212,8 +213,8 @@ function clusterRoutes(manager: ManagerService): Route[] {
       summary: 'List the message brokers',
       access: { ...everybody, permission: 'broker_get' },
       isMaintenance: true,
-      handle: async ({ caller, query }) => {
-        const broker = await manager.broker();
+      handle: ({ caller, query }) => {
+        const broker = manager.broker();
         const isShown = holds(caller, 'broker_credentials');
         return ok(
           whole(query, [
@@ -329,9 +330,10 @@ function providerRoutes(manager: ManagerService): Route[] {
         if (!holds(caller, 'manager_config_put')) {
           throw new GantryError('forbidden_error', 'Only an administrator may set the provider context');
         }
-        const { name, context } = body as JsonObject;
+        const { context } = body as JsonObject;
+        const name = textMember(body as JsonObject, 'name');
         const isUpdate = query.switch('update');
-        await manager.setProviderContext(String(name), isObject(context) ? context : {}, isUpdate);
+        await manager.setProviderContext({ name, context: isObject(context) ? context : {} }, isUpdate);
         return isUpdate ? ok({ status: 'ok' }) : created({ status: 'ok' });
       },
     },

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../../domain/plan.ts';
 import type { NodeInstanceService, NodeService } from '../../services/nodes.ts';
 import type { NewNodeInstance, NodeInstanceUpdate } from '../../store/node-instances.ts';
 import type { NewNode, NodeUpdate } from '../../store/nodes.ts';
-import { isObject } from '../body.ts';
+import { isObject, textMember } from '../body.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
@@ -90,11 +90,11 @@ function relationships(value: Json | undefined): JsonObject[] {
 /** A node of a plan, or one from a dump, as it is stored. */
 function newNode(node: JsonObject): NewNode {
   const scalable = object(object(object(node['capabilities'])['scalable'])['properties']);
-  const type = String(node['type']);
+  const type = textMember(node, 'type');
   const hierarchy = node['type_hierarchy'];
   const current = integer(node['number_of_instances'], scalable['current_instances']);
   return {
-    id: String(node['id']),
+    id: textMember(node, 'id'),
     type,
     typeHierarchy: Array.isArray(hierarchy) ? hierarchy.map(String) : [type],
     hostId: optionalText(node['host_id']),
@@ -145,8 +145,8 @@ function nodeUpdate(body: JsonObject): NodeUpdate {
 function newInstance(instance: JsonObject): NewNodeInstance {
   const { index, version, state } = instance;
   return {
-    id: String(instance['id']),
-    nodeId: String(instance['node_id']),
+    id: textMember(instance, 'id'),
+    nodeId: textMember(instance, 'node_id'),
     hostId: optionalText(instance['host_id']),
     index: typeof index === 'number' ? index : undefined,
     relationships: objects(instance['relationships']),
@@ -207,7 +207,7 @@ export function nodeRoutes(nodes: NodeService): Route[] {
         if (given.length === 0) {
           return noContent;
         }
-        await nodes.create(tenantCaller, String(request['deployment_id']), given.map(newNode));
+        await nodes.create(tenantCaller, textMember(request, 'deployment_id'), given.map(newNode));
         return created();
       },
     },
@@ -261,7 +261,7 @@ export function nodeInstanceRoutes(instances: NodeInstanceService): Route[] {
         if (given.length === 0) {
           return noContent;
         }
-        await instances.create(tenantCaller, String(request['deployment_id']), given.map(newInstance));
+        await instances.create(tenantCaller, textMember(request, 'deployment_id'), given.map(newInstance));
         return created();
       },
     },

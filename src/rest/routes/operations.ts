@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../../domain/plan.ts';
 import { operationStates } from '../../domain/states.ts';
 import type { OperationService } from '../../services/operations.ts';
 import type { NewOperation } from '../../store/tasks-graphs.ts';
-import { isObject } from '../body.ts';
+import { isObject, textMember } from '../body.ts';
 import { envelope, listAnswer, parseList } from '../query.ts';
 import type { QueryValues } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
@@ -69,9 +69,9 @@ function newOperation(item: JsonObject): NewOperation {
   const { dependencies, parameters, created_at: createdAt } = item;
   const state = stateOf(item['state']);
   return {
-    id: String(item['id']),
+    id: textMember(item, 'id'),
     name: textOf(item['name']),
-    type: String(item['type']),
+    type: textMember(item, 'type'),
     dependencies: Array.isArray(dependencies) ? dependencies.map(String) : [],
     parameters: isObject(parameters) ? parameters : {},
     ...(state ? { state } : {}),
@@ -112,9 +112,9 @@ function graphRoutes(operations: OperationService): Route[] {
       handle: async ({ tenantCaller, query, body }) => {
         const request = body as JsonObject;
         const given = request['operations'];
-        const graph = await operations.storeGraph(tenantCaller, String(request['execution_id']), {
+        const graph = await operations.storeGraph(tenantCaller, textMember(request, 'execution_id'), {
           id: textOf(request['graph_id']),
-          name: String(request['name']),
+          name: textMember(request, 'name'),
           operations: Array.isArray(given) ? given.filter(isObject).map(newOperation) : [],
         });
         return created(shapeOne(tasksGraphShape, graph, query.include()));
@@ -177,7 +177,7 @@ export function operationRoutes(operations: OperationService): Route[] {
       body: operationSchema,
       handle: async (call) => {
         const request = call.body as JsonObject;
-        const operation = await operations.add(call.tenantCaller, String(request['graph_id']), {
+        const operation = await operations.add(call.tenantCaller, textMember(request, 'graph_id'), {
           ...newOperation({ ...request, id: idOf(call), state: 'pending' }),
         });
         return created(shapeOne(operationShape, operation, call.query.include()));

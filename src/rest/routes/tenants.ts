@@ -1,12 +1,16 @@
 import { roles } from '../../domain/permissions.ts';
 import { GantryError } from '../../domain/errors.ts';
+import type { Tenant } from '../../domain/entities.ts';
+import type { Permission } from '../../domain/permissions.ts';
 import type { JsonObject } from '../../domain/plan.ts';
 import { holds, requirePermission } from '../../services/caller.ts';
 import type { Caller } from '../../services/caller.ts';
-import type { TenantDetails, TenantService } from '../../services/tenants.ts';
+import type { Holder, TenantDetails, TenantService } from '../../services/tenants.ts';
+import type { JsonSchema } from '../body.ts';
 import { envelope } from '../query.ts';
 import type { QueryValues } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
+import { textMember } from '../body.ts';
 import type { ApiCall, Route } from '../route.ts';
 
 const memberSchema = {
@@ -23,23 +27,41 @@ const groupSchema = {
 
 const newTenantSchema = { type: 'object', properties: { rabbitmq_password: { type: ['string', 'null'] } } };
 
-function shapeTenant(tenant: TenantDetails, hasData: boolean, showsBroker: boolean): Record<string, unknown> {
-  const users = Object.fromEntries(
-    tenant.users.map(({ username, role, roles: all }) => [username, { 'tenant-role': role ?? null, roles: all }]),
-  );
-  const groups = Object.fromEntries(tenant.groups.map(({ name, role }) => [name, role]));
-  const direct = Object.fromEntries(tenant.users.flatMap(({ username, role }) => (role ? [[username, role]] : [])));
-  const viaGroups = Object.fromEntries(
-    tenant.groups.map(({ name, role, members }) => [name, { role, users: members }]),
+interface BrokerAccount {
+  readonly password: string | undefined;
+}
+
+function shapeTenant(
+  tenant: TenantDetails,
+  options: { hasData?: boolean; broker?: BrokerAccount | undefined } = {},
+): Record<string, unknown> {
+  const { hasData, broker } = options;
+  const users = tenant.members.filter(({ kind }) => kind === 'user');
+  const groups = tenant.members.filter(({ kind }) => kind === 'group');
+  const names = new Set([...users.map(({ name }) => name), ...groups.flatMap((group) => group.users)]);
+  const allRoles = (username: string): string[] => {
+    const held = tenant.members.filter(({ kind, name, users: inside }) =>
+      kind === 'user' ? name === username : inside.includes(username),
+    );
+    return [...new Set(held.map(({ role }) => role))].sort();
+  };
+  const directRole = (username: string): string | null => users.find(({ name }) => name === username)?.role ?? null;
+  const userData = [...names].map(
+    (name) => [name, { 'tenant-role': directRole(name), roles: allRoles(name) }] as const,
   );
   return {
     name: tenant.name,
-    groups: hasData ? groups : tenant.groups.length,
-    users: hasData ? users : tenant.users.length,
-    user_roles: hasData ? { direct, groups: viaGroups } : null,
-    rabbitmq_username: showsBroker ? (tenant.rabbitmqUsername ?? null) : null,
-    rabbitmq_password: showsBroker ? (tenant.rabbitmqPassword ?? null) : null,
-    rabbitmq_vhost: showsBroker ? (tenant.rabbitmqVhost ?? null) : null,
+    groups: hasData ? Object.fromEntries(groups.map(({ name, role }) => [name, role])) : groups.length,
+    users: hasData ? Object.fromEntries(userData) : names.size,
+    user_roles: hasData
+      ? {
+          direct: Object.fromEntries(users.map(({ name, role }) => [name, role])),
+          groups: Object.fromEntries(groups.map(({ name, role, users: inside }) => [name, { role, users: inside }])),
+        }
+      : null,
+    rabbitmq_username: broker ? (tenant.rabbitmqUsername ?? null) : null,
+    rabbitmq_password: broker?.password ?? null,
+    rabbitmq_vhost: broker ? (tenant.rabbitmqVhost ?? null) : null,
   };
 }
 
@@ -106,8 +128,12 @@ function listRoute(tenants: TenantService): Route {
       const shown = query.flag('_get_all_results') ? all : all.slice(offset, offset + size);
       const include = query.include();
       const asksForBroker = include?.some((name) => brokerFields.includes(name)) === true;
-      const items = shown.map((tenant) =>
-        pick(shapeTenant(tenant, hasData, asksForBroker && mayReadBroker(caller, tenant.name)), include),
+      const items = await Promise.all(
+        shown.map(async (tenant) => {
+          const isShown = asksForBroker && mayReadBroker(caller, tenant);
+          const broker = isShown ? { password: await tenants.brokerPassword(tenant) } : undefined;
+          return pick(shapeTenant(tenant, { hasData, broker }), include);
+        }),
       );
       return ok(envelope(items, { total: all.length, size, offset }));
     },
@@ -115,91 +141,74 @@ function listRoute(tenants: TenantService): Route {
 }
 
 /** Whether the caller may read how to reach the broker as a tenant. */
-function mayReadBroker(caller: Caller, tenantName: string): boolean {
-  const tenant = { id: -1, name: tenantName, rabbitmqUsername: undefined, rabbitmqVhost: undefined };
-  return holds({ ...caller, tenant }, 'tenant_rabbitmq_credentials');
+function mayReadBroker(caller: Caller, tenant: Tenant): boolean {
+  return caller.execution?.tenantId === tenant.id || holds({ ...caller, tenant }, 'tenant_rabbitmq_credentials');
 }
 
-function memberRoutes(tenants: TenantService): Route[] {
-  const request = ({ body }: ApiCall): { tenant: string; username: string; role: unknown } => {
-    const { tenant_name: tenant, username, role } = body as JsonObject;
-    return { tenant: String(tenant), username: String(username), role };
+interface Link {
+  readonly path: string;
+  readonly what: string;
+  readonly schema: JsonSchema;
+  readonly permissions: Readonly<Record<'add' | 'update' | 'remove', Permission>>;
+  readonly holder: (body: JsonObject) => Holder;
+}
+
+const links: readonly Link[] = [
+  {
+    path: '/tenants/users',
+    what: 'a user',
+    schema: memberSchema,
+    permissions: { add: 'tenant_add_user', update: 'tenant_update_user', remove: 'tenant_remove_user' },
+    holder: (body) => ({ user: textMember(body, 'username') }),
+  },
+  {
+    path: '/tenants/user-groups',
+    what: 'a user group',
+    schema: groupSchema,
+    permissions: { add: 'tenant_add_group', update: 'tenant_update_group', remove: 'tenant_remove_group' },
+    holder: (body) => ({ group: textMember(body, 'group_name') }),
+  },
+];
+
+/** Roles of users and groups in tenants. */
+function linkRoutes(tenants: TenantService, link: Link): Route[] {
+  const { path, schema: body, permissions } = link;
+  const read = (call: ApiCall): { tenant: string; holder: Holder; role: unknown } => {
+    const request = call.body as JsonObject;
+    return { tenant: textMember(request, 'tenant_name'), holder: link.holder(request), role: request['role'] };
   };
   return [
     {
       method: 'put',
-      path: '/tenants/users',
-      summary: 'Add a user to a tenant',
-      access: { permission: 'tenant_add_user', tenant: 'optional' },
-      body: memberSchema,
+      path,
+      summary: `Add ${link.what} to a tenant`,
+      access: { permission: permissions.add, tenant: 'optional' },
+      body,
       handle: async (call) => {
-        const { tenant, username, role } = request(call);
-        return ok(shapeTenant(await tenants.addUser(call.caller, tenant, username, tenantRole(role)), false, false));
+        const { tenant, holder, role } = read(call);
+        return ok(shapeTenant(await tenants.grant(call.caller, tenant, holder, tenantRole(role))));
       },
     },
     {
       method: 'patch',
-      path: '/tenants/users',
-      summary: 'Change the role of a user in a tenant',
-      access: { permission: 'tenant_update_user', tenant: 'optional' },
-      body: memberSchema,
+      path,
+      summary: `Change the role of ${link.what} in a tenant`,
+      access: { permission: permissions.update, tenant: 'optional' },
+      body,
       handle: async (call) => {
-        const { tenant, username, role } = request(call);
-        return ok(shapeTenant(await tenants.updateUser(call.caller, tenant, username, tenantRole(role)), false, false));
+        const { tenant, holder, role } = read(call);
+        return ok(shapeTenant(await tenants.changeGrant(call.caller, tenant, holder, tenantRole(role))));
       },
     },
     {
       method: 'delete',
-      path: '/tenants/users',
-      summary: 'Remove a user from a tenant',
-      access: { permission: 'tenant_remove_user', tenant: 'optional' },
-      body: memberSchema,
+      path,
+      summary: `Remove ${link.what} from a tenant`,
+      access: { permission: permissions.remove, tenant: 'optional' },
+      body,
       handle: async (call) => {
-        const { tenant, username } = request(call);
-        await tenants.removeUser(call.caller, tenant, username);
-        return noContent;
-      },
-    },
-  ];
-}
-
-function groupRoutes(tenants: TenantService): Route[] {
-  const request = ({ body }: ApiCall): { tenant: string; group: string; role: unknown } => {
-    const { tenant_name: tenant, group_name: group, role } = body as JsonObject;
-    return { tenant: String(tenant), group: String(group), role };
-  };
-  return [
-    {
-      method: 'put',
-      path: '/tenants/user-groups',
-      summary: 'Add a user group to a tenant',
-      access: { permission: 'tenant_add_group', tenant: 'optional' },
-      body: groupSchema,
-      handle: async (call) => {
-        const { tenant, group, role } = request(call);
-        return ok(shapeTenant(await tenants.addGroup(call.caller, tenant, group, tenantRole(role)), false, false));
-      },
-    },
-    {
-      method: 'patch',
-      path: '/tenants/user-groups',
-      summary: 'Change the role of a user group in a tenant',
-      access: { permission: 'tenant_update_group', tenant: 'optional' },
-      body: groupSchema,
-      handle: async (call) => {
-        const { tenant, group, role } = request(call);
-        return ok(shapeTenant(await tenants.updateGroup(call.caller, tenant, group, tenantRole(role)), false, false));
-      },
-    },
-    {
-      method: 'delete',
-      path: '/tenants/user-groups',
-      summary: 'Remove a user group from a tenant',
-      access: { permission: 'tenant_remove_group', tenant: 'optional' },
-      body: groupSchema,
-      handle: async (call) => {
-        const { tenant, group } = request(call);
-        await tenants.removeGroup(call.caller, tenant, group);
+        const { tenant, holder } = read(call);
+        await tenants.revoke(call.caller, tenant, holder);
         return noContent;
       },
     },
@@ -210,8 +219,7 @@ function groupRoutes(tenants: TenantService): Route[] {
 export function tenantRoutes(tenants: TenantService): Route[] {
   return [
     listRoute(tenants),
-    ...memberRoutes(tenants),
-    ...groupRoutes(tenants),
+    ...links.flatMap((link) => linkRoutes(tenants, link)),
     {
       method: 'post',
       path: '/tenants/:tenant_name',
@@ -223,7 +231,7 @@ export function tenantRoutes(tenants: TenantService): Route[] {
         const password = (body as JsonObject)['rabbitmq_password'];
         const given = typeof password === 'string' && password !== '' ? password : undefined;
         const tenant = await tenants.create(caller, parameters['tenant_name'] ?? '', given);
-        return created(shapeTenant(tenant, false, false));
+        return created(shapeTenant(tenant));
       },
     },
     {
@@ -236,8 +244,8 @@ export function tenantRoutes(tenants: TenantService): Route[] {
       isMaintenance: true,
       handle: async ({ caller, parameters, query }) => {
         const tenant = await tenants.get(caller, parameters['tenant_name'] ?? '');
-        const showsBroker = mayReadBroker(caller, tenant.name);
-        return ok(pick(shapeTenant(tenant, query.flag('_get_data'), showsBroker), query.include()));
+        const broker = mayReadBroker(caller, tenant) ? { password: await tenants.brokerPassword(tenant) } : undefined;
+        return ok(pick(shapeTenant(tenant, { hasData: query.flag('_get_data'), broker }), query.include()));
       },
     },
     {

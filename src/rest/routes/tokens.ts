@@ -1,6 +1,6 @@
-import type { Token } from '../../domain/entities.ts';
+import { maskedToken } from '../../security/tokens.ts';
 import type { JsonObject } from '../../domain/plan.ts';
-import type { TokenService } from '../../services/tokens.ts';
+import type { TokenService, TokenView } from '../../services/tokens.ts';
 import { envelope } from '../query.ts';
 import { noContent, ok } from '../route.ts';
 import type { Route } from '../route.ts';
@@ -10,11 +10,11 @@ const newTokenSchema = {
   properties: { description: { type: ['string', 'null'] }, expiration_date: { type: ['string', 'null'] } },
 };
 
-function shapeToken(token: Token & { role: string }, value?: string): JsonObject {
+function shapeToken(token: TokenView, value?: string): JsonObject {
   return {
     id: token.id,
     username: token.username,
-    value: value ?? `ctok-${token.id}-********`,
+    value: value ?? maskedToken(token.id),
     role: token.role,
     expiration_date: token.expirationDate?.toISOString() ?? null,
     last_used: token.lastUsed?.toISOString() ?? null,

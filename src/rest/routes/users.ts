@@ -5,6 +5,7 @@ import { requirePermission } from '../../services/caller.ts';
 import type { UserDetails, UserService } from '../../services/users.ts';
 import { envelope } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
+import { textMember } from '../body.ts';
 import type { ApiCall, Route } from '../route.ts';
 
 const newUserSchema = {
@@ -33,14 +34,21 @@ function timestamp(date: Date | undefined): string | null {
   return date?.toISOString() ?? null;
 }
 
-function shapeUser(details: UserDetails, hasData: boolean, passwordHash: string | null): JsonObject {
-  const { user, directRoles, groupRoles } = details;
+function shapeUser(details: UserDetails, hasData = false, passwordHash: string | null = null): Record<string, unknown> {
+  const { user } = details;
   const tenants = Object.fromEntries(
-    [...user.tenantRoles].map(([name, held]): [string, Json] => [
+    [...user.tenantRoles].map(([name, held]) => [
       name,
-      { 'tenant-role': directRoles[name] ?? null, roles: [...held].sort() },
+      { 'tenant-role': user.directTenantRoles.get(name) ?? null, roles: [...held].sort() },
     ]),
   );
+  const viaGroups = Object.fromEntries(
+    [...user.groupTenantRoles].map(([name, byRole]) => [name, Object.fromEntries(byRole)]),
+  );
+  const groupSystemRoles: Record<string, string[]> = {};
+  for (const [group, role] of user.groupSystemRoles) {
+    (groupSystemRoles[role] ??= []).push(group);
+  }
   return {
     username: user.username,
     role: user.role,
@@ -51,9 +59,9 @@ function shapeUser(details: UserDetails, hasData: boolean, passwordHash: string 
     last_login_at: timestamp(user.lastLoginAt),
     show_getting_started: user.showGettingStarted,
     tenants: hasData ? tenants : user.tenantRoles.size,
-    tenant_roles: hasData ? { direct: directRoles, groups: groupRoles } : null,
-    groups: hasData ? [...user.groups] : user.groups.length,
-    group_system_roles: details.groupSystemRoles,
+    tenant_roles: hasData ? { direct: Object.fromEntries(user.directTenantRoles), groups: viaGroups } : null,
+    groups: hasData ? user.groups : user.groups.length,
+    group_system_roles: groupSystemRoles,
     password_hash: passwordHash,
   };
 }
@@ -112,21 +120,19 @@ function listRoute(users: UserService): Route {
       if (hasHash) {
         requirePermission(caller, 'get_password_hash');
       }
-      const search = query.one('_search')?.toLowerCase();
-      const names = query.all('username');
-      const all = (await users.list()).filter(
-        ({ user }) =>
-          (search === undefined || user.username.toLowerCase().includes(search)) &&
-          (names.length === 0 || names.includes(user.username)),
-      );
       const size = query.count('_size') ?? 1000;
       const offset = query.count('_offset') ?? 0;
-      const shown = query.flag('_get_all_results') ? all : all.slice(offset, offset + size);
+      const { items, total } = await users.list({
+        search: query.one('_search') ?? query.one('username'),
+        size,
+        offset,
+        all: query.flag('_get_all_results'),
+      });
       const hasData = query.flag('_get_data');
-      const items = shown.map((details) =>
+      const shown = items.map((details) =>
         shapeUser(details, hasData, hasHash ? (details.passwordHash ?? null) : null),
       );
-      return ok(envelope(items, { total: all.length, size, offset }));
+      return ok(envelope(shown, { total, size, offset }));
     },
   };
 }
@@ -144,7 +150,7 @@ export function userRoutes(users: UserService): Route[] {
       query: ['_get_data'],
       isMaintenance: true,
       handle: async ({ caller, query }) =>
-        ok(shapeUser(await users.get(caller.user.username), query.flag('_get_data'), null)),
+        ok(shapeUser(await users.get(caller.user.username), query.flag('_get_data'))),
     },
     {
       method: 'put',
@@ -153,14 +159,14 @@ export function userRoutes(users: UserService): Route[] {
       access: { permission: 'user_create', tenant: 'optional' },
       body: newUserSchema,
       handle: async ({ caller, body }) => {
-        const { username, password, role, is_prehashed: isHashed } = body as JsonObject;
+        const { role, is_prehashed: isHashed } = body as JsonObject;
         const details = await users.create(caller, {
-          username: String(username),
-          password: String(password),
+          username: textMember(body as JsonObject, 'username'),
+          password: textMember(body as JsonObject, 'password'),
           role: systemRole(role),
           isHashed: isHashed === true,
         });
-        return created(shapeUser(details, false, null));
+        return created(shapeUser(details));
       },
     },
     {
@@ -170,7 +176,7 @@ export function userRoutes(users: UserService): Route[] {
       access: { permission: 'user_get', tenant: 'optional' },
       query: ['_get_data'],
       isMaintenance: true,
-      handle: async (call) => ok(shapeUser(await users.get(nameOf(call)), call.query.flag('_get_data'), null)),
+      handle: async (call) => ok(shapeUser(await users.get(nameOf(call)), call.query.flag('_get_data'))),
     },
     {
       method: 'post',
@@ -179,7 +185,7 @@ export function userRoutes(users: UserService): Route[] {
       // everybody may set the own password
       access: { tenant: 'optional' },
       body: userUpdateSchema,
-      handle: async (call) => ok(shapeUser(await update(users, call, nameOf(call)), false, null)),
+      handle: async (call) => ok(shapeUser(await update(users, call, nameOf(call)))),
     },
     {
       method: 'delete',
@@ -199,7 +205,7 @@ export function userRoutes(users: UserService): Route[] {
       body: actionSchema,
       handle: async (call) => {
         const isActive = (call.body as JsonObject)['action'] === 'activate';
-        return ok(shapeUser(await users.setActive(call.caller, nameOf(call), isActive), false, null));
+        return ok(shapeUser(await users.setActive(call.caller, nameOf(call), isActive)));
       },
     },
     {
@@ -209,7 +215,7 @@ export function userRoutes(users: UserService): Route[] {
       access: { permission: 'user_unlock', tenant: 'optional' },
       handle: async (call) => {
         call.request.resume();
-        return ok(shapeUser(await users.unlock(call.caller, nameOf(call)), false, null));
+        return ok(shapeUser(await users.unlock(call.caller, nameOf(call))));
       },
     },
   ];

@@ -39,7 +39,7 @@ export function shapeEvent(event: EventRow, include?: readonly string[]): Record
       continue;
     }
     const value = name === 'type' ? `cloudify_${event.kind}` : event[key];
-    shaped[name] = value instanceof Date ? value.toISOString() : ((value ?? null) as Json);
+    shaped[name] = value instanceof Date ? value.toISOString() : (value ?? null);
   }
   return shaped;
 }

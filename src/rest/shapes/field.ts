@@ -52,19 +52,19 @@ export function fieldsOf<Entity>(): FieldMaker<Entity> {
 }
 
 export interface FieldMaker<Entity> {
-  text(name: string, key: KeyOf<Entity>, options?: FieldOptions): Field<Entity>;
-  integer(name: string, key: KeyOf<Entity>): Field<Entity>;
-  number(name: string, key: KeyOf<Entity>): Field<Entity>;
-  boolean(name: string, key: KeyOf<Entity>): Field<Entity>;
-  timestamp(name: string, key: KeyOf<Entity>): Field<Entity>;
+  readonly text: (name: string, key: KeyOf<Entity>, options?: FieldOptions) => Field<Entity>;
+  readonly integer: (name: string, key: KeyOf<Entity>) => Field<Entity>;
+  readonly number: (name: string, key: KeyOf<Entity>) => Field<Entity>;
+  readonly boolean: (name: string, key: KeyOf<Entity>) => Field<Entity>;
+  readonly timestamp: (name: string, key: KeyOf<Entity>) => Field<Entity>;
   /** A stored document: it can be asked for, but not sorted or filtered by. */
-  json(name: string, key: KeyOf<Entity>): Field<Entity>;
-  computed(
+  readonly json: (name: string, key: KeyOf<Entity>) => Field<Entity>;
+  readonly computed: (
     name: string,
     needs: readonly KeyOf<Entity>[],
     read: (entity: Entity) => unknown,
     type?: FieldType,
-  ): Field<Entity>;
+  ) => Field<Entity>;
 }
 
 export const visibilities = ['private', 'tenant', 'global'] as const;
@@ -74,8 +74,21 @@ export function commonFields<Entity extends Resource>(): Field<Entity>[] {
   return [
     { name: 'tenant_name', type: 'text', read: (entity) => entity.tenantName, column: 'tenantName', needs: [] },
     { name: 'created_by', type: 'text', read: (entity) => entity.createdBy, column: 'createdBy', needs: [] },
-    { name: 'resource_availability', type: 'text', read: (entity) => entity.visibility, needs: [] },
-    { name: 'private_resource', type: 'boolean', read: (entity) => entity.visibility === 'private', needs: [] },
+    {
+      name: 'resource_availability',
+      type: 'text',
+      read: (entity) => entity.visibility,
+      column: 'visibility',
+      needs: [],
+      values: visibilities,
+    },
+    {
+      name: 'private_resource',
+      type: 'boolean',
+      read: (entity) => entity.visibility === 'private',
+      column: 'isPrivate',
+      needs: [],
+    },
   ];
 }
 

@@ -1,0 +1,36 @@
+import type { Config } from '../../config/config.ts';
+import type { Services } from '../../services/services.ts';
+import type { Route } from '../route.ts';
+import { blueprintRoutes } from './blueprints.ts';
+import { deploymentRoutes } from './deployments.ts';
+import { evaluateRoutes } from './evaluate.ts';
+import { eventRoutes } from './events.ts';
+import { executionRoutes } from './executions.ts';
+import { fileServerRoutes } from './file-server.ts';
+import { managerRoutes } from './manager.ts';
+import { nodeInstanceRoutes, nodeRoutes } from './nodes.ts';
+import { operationRoutes } from './operations.ts';
+import { secretRoutes } from './secrets.ts';
+import { tenantRoutes } from './tenants.ts';
+import { tokenRoutes } from './tokens.ts';
+import { userRoutes } from './users.ts';
+
+/** Every route of the API. */
+export function allRoutes({ config, services }: { config: Config; services: Services }): Route[] {
+  return [
+    ...blueprintRoutes({ config, blueprints: services.blueprints, files: services.files }),
+    ...deploymentRoutes(services.deployments),
+    ...evaluateRoutes(services.deployments),
+    ...executionRoutes(services.executions),
+    ...nodeRoutes(services.nodes),
+    ...nodeInstanceRoutes(services.nodeInstances),
+    ...operationRoutes(services.operations),
+    ...eventRoutes(services.events),
+    ...secretRoutes(services.secrets),
+    ...tenantRoutes(services.tenants),
+    ...userRoutes(services.users),
+    ...tokenRoutes(services.tokens),
+    ...managerRoutes(services.manager),
+    ...fileServerRoutes(services),
+  ];
+}

@@ -1,0 +1,219 @@
+import { Ajv } from 'ajv';
+import { hostname } from 'node:os';
+import type { Config } from '../config/config.ts';
+import { GantryError } from '../domain/errors.ts';
+import type { Json, JsonObject } from '../domain/plan.ts';
+import type { Database } from '../store/database.ts';
+import { listProcesses } from '../store/processes.ts';
+import { createProviderContext, readProviderContext, replaceProviderContext } from '../store/provider-context.ts';
+import type { ProviderContext } from '../store/provider-context.ts';
+import { findSettings, listSettings, setSetting } from '../store/settings.ts';
+import type { Setting } from '../store/settings.ts';
+import { holds } from './caller.ts';
+import type { Caller } from './caller.ts';
+import { actorOf } from './dependencies.ts';
+
+export interface ServiceState {
+  readonly status: 'Active' | 'Inactive';
+  readonly is_remote: boolean;
+  readonly extra_info: JsonObject;
+}
+
+/** A machine on which processes of the manager run. */
+export interface ClusterMember {
+  readonly hostname: string;
+  readonly address: string;
+  readonly lastSeen: Date;
+  readonly caCertificate: string | undefined;
+}
+
+export interface BrokerInformation {
+  readonly host: string;
+  readonly managementHost: string;
+  readonly port: number;
+  readonly username: string;
+  readonly password: string;
+  readonly caCertificate: string | undefined;
+}
+
+export interface SettingChange {
+  readonly scope: string | undefined;
+  readonly name: string;
+  readonly value: Json;
+  readonly isForced: boolean;
+}
+
+export interface ManagerService {
+  isHealthy(): Promise<boolean>;
+  status(): Promise<{ isHealthy: boolean; services: Record<string, ServiceState> }>;
+  clusterStatus(): Promise<{ status: 'OK' | 'Degraded' | 'Fail'; services: JsonObject }>;
+  members(): Promise<ClusterMember[]>;
+  broker(): BrokerInformation;
+  listConfig(scope: string | undefined): Promise<Setting[]>;
+  /** @throws GantryError not_found_error, ambiguous_name */
+  getConfig(name: string, scope: string | undefined): Promise<Setting>;
+  /** @throws GantryError conflict_error when it is not editable or the value does not fit */
+  putConfig(caller: Caller, change: SettingChange): Promise<Setting>;
+  providerContext(): Promise<ProviderContext>;
+  /** @throws GantryError conflict_error when there is one and `isUpdate` is not set */
+  setProviderContext(context: ProviderContext, isUpdate: boolean): Promise<void>;
+}
+
+export interface ManagerServiceDependencies {
+  readonly database: Database;
+  readonly config: Config;
+  /** Whether messages can be sent right now. */
+  readonly isBrokerConnected: () => boolean;
+}
+
+const loopback = '127.0.0.1';
+
+/** Display names that clients know, by the role behind them. */
+const roleServices: Readonly<Record<string, string>> = {
+  rest: 'Manager Rest-Service',
+  executor: 'Management Worker',
+  scheduler: 'Cloudify Execution Scheduler',
+};
+
+const ajv = new Ajv({ strict: false });
+
+/** A value that arrives as text, as its schema wants it. */
+function converted(value: Json, schema: JsonObject | undefined): Json {
+  if (typeof value !== 'string' || !schema) {
+    return value;
+  }
+  const { type } = schema;
+  const isNumber = (type === 'number' || type === 'integer') && value.trim() !== '' && Number.isFinite(Number(value));
+  if (isNumber) {
+    return Number(value);
+  }
+  return type === 'boolean' && /^(true|false)$/i.test(value) ? value.toLowerCase() === 'true' : value;
+}
+
+function checked(setting: Setting, value: Json): Json {
+  const candidate = converted(value, setting.schema);
+  if (setting.schema && !ajv.validate(setting.schema, candidate)) {
+    throw new GantryError(
+      'conflict_error',
+      `Error validating ${setting.name}: ${ajv.errorsText(ajv.errors, { dataVar: 'value' })}`,
+    );
+  }
+  return candidate;
+}
+
+/** Makes the use cases about the manager itself. */
+export function createManagerService(dependencies: ManagerServiceDependencies): ManagerService {
+  const { database, config, isBrokerConnected } = dependencies;
+  const { staleAfterSeconds } = config.executor;
+
+  const canReachDatabase = (): Promise<boolean> =>
+    database.query('select 1').then(
+      () => true,
+      () => false,
+    );
+
+  const status: ManagerService['status'] = async () => {
+    const processes = await listProcesses(database, staleAfterSeconds);
+    const live = new Set(processes.flatMap(({ roles }) => roles));
+    const state = (isActive: boolean, extra: JsonObject = {}): ServiceState => ({
+      status: isActive ? 'Active' : 'Inactive',
+      is_remote: false,
+      extra_info: extra,
+    });
+    const isConnected = isBrokerConnected();
+    const services: Record<string, ServiceState> = {
+      Webserver: state(true),
+      PostgreSQL: state(true),
+      RabbitMQ: state(isConnected, { connection_check: isConnected ? 'OK' : 'The broker cannot be reached' }),
+    };
+    for (const [role, name] of Object.entries(roleServices)) {
+      services[name] = state(role === 'rest' || live.has(role));
+    }
+    return { isHealthy: Object.values(services).every((service) => service.status === 'Active'), services };
+  };
+
+  const getConfig: ManagerService['getConfig'] = async (name, scope) => {
+    const found = await findSettings(database, name, scope);
+    const [setting] = found;
+    if (!setting) {
+      throw new GantryError('not_found_error', `Config ${scope === undefined ? '' : `${scope}.`}${name} was not found`);
+    }
+    if (found.length > 1) {
+      throw new GantryError('ambiguous_name', `Expected 1 value, but found ${found.length}`);
+    }
+    return setting;
+  };
+
+  return {
+    isHealthy: canReachDatabase,
+    status,
+
+    async clusterStatus() {
+      const { isHealthy, services } = await status();
+      const node = {
+        status: isHealthy ? 'OK' : 'Fail',
+        private_ip: loopback,
+        public_ip: loopback,
+        version: '',
+        services: services as unknown as JsonObject,
+        metrics: [],
+        failures: [],
+      };
+      const group = (isExternal: boolean, isUp: boolean): JsonObject => ({
+        status: isUp ? 'OK' : 'Fail',
+        is_external: isExternal,
+        nodes: { [hostname()]: { ...node, status: isUp ? 'OK' : 'Fail' } },
+      });
+      return {
+        status: isHealthy ? 'OK' : 'Fail',
+        services: { manager: group(false, isHealthy), broker: group(true, isBrokerConnected()), db: group(true, true) },
+      };
+    },
+
+    async members() {
+      const processes = await listProcesses(database, staleAfterSeconds);
+      const lastSeen = processes.reduce((latest, row) => (row.lastSeen > latest ? row.lastSeen : latest), new Date(0));
+      const url = config.http.publicUrl;
+      const address = url === undefined ? loopback : new URL(url).hostname;
+      return [{ hostname: hostname(), address, lastSeen, caCertificate: undefined }];
+    },
+
+    broker() {
+      const url = new URL(config.amqp.url === 'memory:' ? 'amqp://localhost' : config.amqp.url);
+      const managementHost =
+        config.amqp.managementUrl === undefined ? url.hostname : new URL(config.amqp.managementUrl).hostname;
+      return {
+        host: url.hostname,
+        managementHost,
+        port: Number(url.port) || (url.protocol === 'amqps:' ? 5671 : 5672),
+        username: decodeURIComponent(url.username),
+        password: decodeURIComponent(url.password),
+        caCertificate: undefined,
+      };
+    },
+
+    listConfig: (scope) => listSettings(database, scope),
+    getConfig,
+
+    async putConfig(caller, { scope, name, value, isForced }) {
+      const setting = await getConfig(name, scope);
+      if (setting.adminOnly && !holds(caller, 'administrators')) {
+        throw new GantryError('unauthorized_error', `${name} can only be edited by administrators`);
+      }
+      if (!setting.isEditable && !isForced) {
+        throw new GantryError('conflict_error', `${name} is not editable`);
+      }
+      const stored = checked(setting, value);
+      return database.transactionAs(actorOf(caller), (transaction) =>
+        setSetting(transaction, { scope: setting.scope, name, value: stored, updaterId: caller.user.id }),
+      );
+    },
+
+    async providerContext() {
+      return (await readProviderContext(database)) ?? { name: 'provider', context: {} };
+    },
+
+    setProviderContext: (context, isUpdate) =>
+      isUpdate ? replaceProviderContext(database, context) : createProviderContext(database, context),
+  };
+}

@@ -1,0 +1,121 @@
+import type { BrokerConnection } from '../amqp/connection.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock, IdGenerator } from '../domain/clock.ts';
+import type { FileStore } from '../files/file-store.ts';
+import type { Logger } from '../log/logger.ts';
+import { verifyPassword } from '../security/passwords.ts';
+import type { SecretBox } from '../security/secret-box.ts';
+import { createAccounts } from '../store/accounts.ts';
+import type { Database } from '../store/database.ts';
+import { readMaintenance } from '../store/maintenance.ts';
+import { loadTenants } from '../store/tenants.ts';
+import { createAuthentication } from './authentication.ts';
+import { createAuthorization } from './authorization.ts';
+import type { AuthorizationService } from './authorization.ts';
+import { createBlueprintService } from './blueprints.ts';
+import type { BlueprintService } from './blueprints.ts';
+import { createCreationLookups } from './creation-lookups.ts';
+import type { ServiceDependencies } from './dependencies.ts';
+import { createDeploymentService } from './deployments.ts';
+import type { DeploymentService } from './deployments.ts';
+import { createEventService } from './events.ts';
+import type { EventService } from './events.ts';
+import { startExecutionWaiter } from './execution-waiter.ts';
+import { createExecutionService } from './executions.ts';
+import type { ExecutionService } from './executions.ts';
+import { createManagerService } from './manager.ts';
+import type { ManagerService } from './manager.ts';
+import { createNodeInstanceService, createNodeService } from './nodes.ts';
+import type { NodeInstanceService, NodeService } from './nodes.ts';
+import { createOperationService } from './operations.ts';
+import type { OperationService } from './operations.ts';
+import { createOutboxPublisher } from './outbox.ts';
+import { createResourceService } from './resources.ts';
+import type { ResourceService } from './resources.ts';
+import { createSecretReader } from './secret-reader.ts';
+import { createSecretService } from './secrets.ts';
+import type { SecretService } from './secrets.ts';
+import { createTenantService } from './tenants.ts';
+import type { TenantBrokerAccounts, TenantService } from './tenants.ts';
+import { createTokenService } from './tokens.ts';
+import type { TokenService } from './tokens.ts';
+import { createUserService } from './users.ts';
+import type { UserService } from './users.ts';
+
+/** Every use case of the product, and what serving them needs. */
+export interface Services {
+  readonly authorization: AuthorizationService;
+  readonly blueprints: BlueprintService;
+  readonly deployments: DeploymentService;
+  readonly executions: ExecutionService;
+  readonly nodes: NodeService;
+  readonly nodeInstances: NodeInstanceService;
+  readonly events: EventService;
+  readonly operations: OperationService;
+  readonly secrets: SecretService;
+  readonly tenants: TenantService;
+  readonly users: UserService;
+  readonly tokens: TokenService;
+  readonly manager: ManagerService;
+  readonly resources: ResourceService;
+  readonly files: FileStore;
+  /** Waits for what is being published and stops listening. */
+  stop(): Promise<void>;
+}
+
+export interface ServicesDependencies {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly database: Database;
+  readonly files: FileStore;
+  readonly clock: Clock;
+  readonly newId: IdGenerator;
+  /** Connection to the `/` vhost. */
+  readonly broker: BrokerConnection;
+  readonly secretBox: SecretBox;
+  /** Makes tenants' accounts on the broker; undefined with the in-process one. */
+  readonly tenantBroker?: TenantBrokerAccounts;
+  /** `hash_salt` of the manager that users were imported from. */
+  readonly hashSalt?: string;
+}
+
+/** Makes all use cases. */
+export async function createServices(dependencies: ServicesDependencies): Promise<Services> {
+  const { config, log, database, files, clock, newId, broker, secretBox, hashSalt } = dependencies;
+  const outbox = createOutboxPublisher({ database, broker, log });
+  const waiter = await startExecutionWaiter(database);
+  const common: ServiceDependencies = { config, log, database, files, clock, newId, outbox, waiter };
+  const tenants = (): ReturnType<typeof loadTenants> => loadTenants(database);
+  const accounts = createAccounts(database);
+  const authentication = createAuthentication({
+    accounts,
+    now: () => clock.now(),
+    verifyPassword: (password, stored) => verifyPassword(password, stored, { hashSalt }),
+  });
+  const secretReader = createSecretReader((stored) => secretBox.decrypt(stored));
+  return {
+    authorization: createAuthorization({
+      authentication,
+      tenants,
+      maintenanceStatus: async () => (await readMaintenance(database))?.status ?? 'deactivated',
+    }),
+    blueprints: createBlueprintService(common),
+    deployments: createDeploymentService(common, createCreationLookups(), secretReader),
+    executions: createExecutionService(common),
+    nodes: createNodeService(common, secretReader),
+    nodeInstances: createNodeInstanceService(common, secretReader),
+    events: createEventService(common),
+    operations: createOperationService(common),
+    secrets: createSecretService(common, secretBox),
+    tenants: createTenantService({ database, secrets: secretBox, broker: dependencies.tenantBroker }),
+    users: createUserService({ database, clock, lockRule: () => accounts.lockRule() }),
+    tokens: createTokenService({ database, clock }),
+    manager: createManagerService({ database, config, isBrokerConnected: () => broker.isConnected }),
+    resources: createResourceService(database, tenants),
+    files,
+    async stop() {
+      await outbox.flush();
+      await waiter.stop();
+    },
+  };
+}

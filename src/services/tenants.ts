@@ -1,0 +1,176 @@
+import type { Tenant } from '../domain/entities.ts';
+import { GantryError } from '../domain/errors.ts';
+import { isPermitted } from '../domain/permissions.ts';
+import { randomPassword } from '../security/random.ts';
+import type { SecretBox } from '../security/secret-box.ts';
+import type { Database } from '../store/database.ts';
+import { addGrant, changeGrant, loadTenantMembers, removeGrant } from '../store/grants.ts';
+import type { TenantMember } from '../store/grants.ts';
+import {
+  createTenant,
+  deleteTenant,
+  findTenantContents,
+  getTenant,
+  loadTenants,
+  readTenantBrokerPassword,
+} from '../store/tenants.ts';
+import { getUserGroup } from '../store/user-groups.ts';
+import { getAccount } from '../store/users.ts';
+import { notPermitted, rolesIn } from './caller.ts';
+import type { Caller } from './caller.ts';
+import { actorOf } from './dependencies.ts';
+import { checkIdentifier } from './identifiers.ts';
+
+/** A tenant with who has roles in it. */
+export interface TenantDetails extends Tenant {
+  readonly members: readonly TenantMember[];
+}
+
+/** Makes the vhost and user of a tenant on the message broker. */
+export interface TenantBrokerAccounts {
+  create(account: { username: string; vhost: string; password: string }): Promise<void>;
+  /** What is not there counts as removed. */
+  remove(account: { username: string; vhost: string }): Promise<void>;
+}
+
+export type Holder = { readonly user: string } | { readonly group: string };
+
+export interface TenantService {
+  /** Those the caller belongs to; all of them for administrators. */
+  list(caller: Caller): Promise<TenantDetails[]>;
+  /** @throws GantryError not_found_error, forbidden_error */
+  get(caller: Caller, name: string): Promise<TenantDetails>;
+  /** Password of the tenant's account on the broker. */
+  brokerPassword(tenant: Tenant): Promise<string | undefined>;
+  /** All or nothing. @throws GantryError conflict_error, bad_parameters_error */
+  create(caller: Caller, name: string, brokerPassword: string | undefined): Promise<TenantDetails>;
+  /** @throws GantryError illegal_action_error while it has resources */
+  remove(caller: Caller, name: string): Promise<void>;
+  /** @throws GantryError conflict_error when the holder has a role there */
+  grant(caller: Caller, tenantName: string, holder: Holder, role: string): Promise<TenantDetails>;
+  /** @throws GantryError not_found_error when the holder has none */
+  changeGrant(caller: Caller, tenantName: string, holder: Holder, role: string): Promise<TenantDetails>;
+  revoke(caller: Caller, tenantName: string, holder: Holder): Promise<void>;
+}
+
+export interface TenantServiceDependencies {
+  readonly database: Database;
+  readonly secrets: SecretBox;
+  /** Undefined = the broker knows no tenants (in-process). */
+  readonly broker: TenantBrokerAccounts | undefined;
+}
+
+/** Names that are paths of their own below `/tenants`. */
+const reservedNames = new Set(['users', 'user-groups']);
+const defaultTenant = 'default_tenant';
+
+/** Makes the use cases of tenants. */
+export function createTenantService({ database, secrets, broker }: TenantServiceDependencies): TenantService {
+  const withMembers = async (tenants: readonly Tenant[]): Promise<TenantDetails[]> => {
+    const members = await loadTenantMembers(
+      database,
+      tenants.map(({ id }) => id),
+    );
+    return tenants.map((tenant) => ({ ...tenant, members: members.get(tenant.id) ?? [] }));
+  };
+  const details = async (name: string): Promise<TenantDetails> => {
+    const tenant = await getTenant(database, name);
+    const [found] = await withMembers([tenant]);
+    return found ?? { ...tenant, members: [] };
+  };
+  const isAdministrator = (caller: Caller): boolean =>
+    caller.user.id === 0 || isPermitted('all_tenants', rolesIn(caller.user, undefined));
+  const grantOf = async (
+    tenantName: string,
+    holder: Holder,
+  ): Promise<{ tenantId: number; holder: { kind: 'user' | 'group'; id: number; name: string } }> => {
+    const tenant = await getTenant(database, tenantName);
+    if ('user' in holder) {
+      const { user } = await getAccount(database, holder.user);
+      return { tenantId: tenant.id, holder: { kind: 'user', id: user.id, name: user.username } };
+    }
+    const { id, name } = await getUserGroup(database, holder.group);
+    return { tenantId: tenant.id, holder: { kind: 'group', id, name } };
+  };
+  return {
+    async list(caller) {
+      const all = [...(await loadTenants(database)).values()];
+      return withMembers(isAdministrator(caller) ? all : all.filter(({ name }) => caller.user.tenantRoles.has(name)));
+    },
+
+    async get(caller, name) {
+      const tenant = await details(name);
+      const isAllowed = caller.user.id === 0 || isPermitted('tenant_get', rolesIn(caller.user, tenant.name));
+      const isOwnExecution = caller.execution?.tenantId === tenant.id;
+      if (!isAllowed && !isOwnExecution) {
+        throw notPermitted({ ...caller, tenant }, 'tenant_get');
+      }
+      return tenant;
+    },
+
+    async brokerPassword(tenant) {
+      const stored = await readTenantBrokerPassword(database, tenant.id);
+      return stored === undefined ? undefined : secrets.decrypt(stored);
+    },
+
+    async create(caller, name, givenPassword) {
+      checkIdentifier('tenant_name', name);
+      if (reservedNames.has(name)) {
+        throw new GantryError('bad_parameters_error', `\`${name}\` is not allowed as the name of a tenant`);
+      }
+      const account = {
+        username: `rabbitmq_user_${name}`,
+        vhost: `rabbitmq_vhost_${name}`,
+        password: givenPassword ?? randomPassword(),
+      };
+      await database.transactionAs(actorOf(caller), async (transaction) => {
+        await createTenant(transaction, name, {
+          rabbitmqUsername: account.username,
+          rabbitmqVhost: account.vhost,
+          rabbitmqPassword: secrets.encrypt(account.password),
+        });
+        await broker?.create(account);
+      });
+      return details(name);
+    },
+
+    async remove(caller, name) {
+      if (name === defaultTenant) {
+        throw new GantryError('illegal_action_error', `The tenant \`${name}\` cannot be deleted`);
+      }
+      const tenant = await database.transactionAs(actorOf(caller), async (transaction) => {
+        const found = await getTenant(transaction, name);
+        const contents = await findTenantContents(transaction, found.id);
+        if (contents.length > 0) {
+          throw new GantryError(
+            'illegal_action_error',
+            `Can't delete tenant \`${name}\`: it still has ${contents.join(', ')}. Delete them first`,
+          );
+        }
+        await deleteTenant(transaction, found.id);
+        return found;
+      });
+      const { rabbitmqUsername: username, rabbitmqVhost: vhost } = tenant;
+      if (username !== undefined && vhost !== undefined) {
+        await broker?.remove({ username, vhost });
+      }
+    },
+
+    async grant(caller, tenantName, holder, role) {
+      const grant = await grantOf(tenantName, holder);
+      await database.transactionAs(actorOf(caller), (transaction) => addGrant(transaction, { ...grant, role }));
+      return details(tenantName);
+    },
+
+    async changeGrant(caller, tenantName, holder, role) {
+      const grant = await grantOf(tenantName, holder);
+      await database.transactionAs(actorOf(caller), (transaction) => changeGrant(transaction, { ...grant, role }));
+      return details(tenantName);
+    },
+
+    async revoke(caller, tenantName, holder) {
+      const grant = await grantOf(tenantName, holder);
+      await database.transactionAs(actorOf(caller), (transaction) => removeGrant(transaction, grant));
+    },
+  };
+}
