@@ -1,8 +1,8 @@
 import type { Plan, PlanVersion } from '../domain/plan.ts';
 import { validateInputDefaults } from './constraints/index.ts';
-import { DslError } from './errors.ts';
+import { DslError, logicError } from './errors.ts';
 import { planRequirements, validatePlanFunctions } from './functions/index.ts';
-import { checkImportVersion, collectImports } from './imports/collect.ts';
+import { atStatement, checkImportVersion, collectImports } from './imports/collect.ts';
 import type { ImportedUnit, LoadedBlueprint } from './imports/collect.ts';
 import { sectionsOf } from './imports/fragment.ts';
 import type { Entry } from './imports/fragment.ts';
@@ -10,7 +10,6 @@ import { candidateLocations, directoryOf } from './imports/locations.ts';
 import { Merger } from './imports/merge.ts';
 import { withPluginProperties } from './imports/plugin-properties.ts';
 import type { ImportResolver } from './imports/resolver.ts';
-import { logicError } from './errors.ts';
 import { MergedBlueprint } from './merged.ts';
 import { assemblePlan } from './plan/assemble.ts';
 import { possibleScripts } from './plan/scripts.ts';
@@ -138,7 +137,8 @@ async function mergeImports(options: ParseOptions, blueprints: readonly string[]
     if (validateVersion) {
       checkImportVersion(unit, numbers, version.raw);
     }
-    merger.add(unit === main ? unit.sections : withPluginProperties(unit.sections, unit.properties), unit.namespace);
+    const withProperties = atStatement(unit, () => withPluginProperties(unit.sections, unit.properties));
+    merger.add(withProperties, unit.namespace);
   }
   merger.sections.set('imported_blueprints', { kind: 'value', document, value: merger.importedBlueprints });
   merger.sections.set(versionKey, { kind: 'value', document, value: version.raw });

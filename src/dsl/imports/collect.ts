@@ -1,5 +1,5 @@
 import { DslError, formatError, logicError } from '../errors.ts';
-import type { SourceLocation } from '../errors.ts';
+import type { Path, SourceLocation } from '../errors.ts';
 import { typeNameOf } from '../schema/element.ts';
 import { namespaceDelimiter } from '../schema/namespace.ts';
 import { describeVersion, isOlder, supportedVersions, versionKey, versionNumbers } from '../versions.ts';
@@ -22,6 +22,8 @@ export interface ImportedUnit {
   readonly sections: Sections;
   /** Values given to plugin properties where the file is imported. */
   readonly properties: Readonly<Record<string, unknown>> | undefined;
+  /** The statement that imports it; undefined for the main file. */
+  readonly statement?: { readonly document: SourceDocument; readonly path: Path };
 }
 
 export interface CollectOptions {
@@ -180,10 +182,11 @@ class Collector {
     entry: ImportEntry,
   ): Promise<ImportedUnit> {
     const { properties } = entry;
+    const statement = { document: parent.document, path: entry.path };
     if (source.kind === 'blueprint') {
       const id = location.slice(blueprintPrefix.length);
       const loaded = await this.options.loadBlueprint(id, source);
-      return { location, namespace, properties, ...loaded };
+      return { location, namespace, properties, statement, ...loaded };
     }
     const document = this.options.load(
       source.text,
@@ -201,6 +204,7 @@ class Collector {
       document,
       sections,
       properties,
+      statement,
     };
   }
 }
@@ -241,6 +245,22 @@ function placed(error: unknown, document: SourceDocument): unknown {
     error.location = locationIn(document, error.path as readonly (string | number)[]);
   }
   return error;
+}
+
+/**
+ * Runs what belongs to the statement that imports a file; its mistakes stand there unless they say otherwise.
+ *
+ * @throws DslError
+ */
+export function atStatement<T>({ statement }: ImportedUnit, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof DslError && statement) {
+      error.location ??= locationIn(statement.document, statement.path);
+    }
+    throw error;
+  }
 }
 
 /**

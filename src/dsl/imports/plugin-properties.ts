@@ -39,7 +39,7 @@ function setValues(
     const property = Object.hasOwn(declared, name) ? declared[name] : undefined;
     if (!isDict(property)) {
       redundant.push(`'${name}'`);
-    } else if (accepts(property['type'], value) || isFunction(value)) {
+    } else if (isFunction(value) || accepts(property['type'], value)) {
       result[name] = { ...property, value };
     } else {
       faults.push(`Property ${name}: value '${pythonText(value)}' should be of type ${pythonText(property['type'])}`);
