@@ -188,15 +188,19 @@ function toRelationship(stored: EngineRow['relationships'][number]): NodeInstanc
   return { type: stored.type, targetName: stored.target_name, targetId: stored.target_id };
 }
 
-/** All instances of a deployment as the engine needs them, in the order they were stored. */
-export async function loadNodeInstances(session: Session, deploymentStorageId: number): Promise<NodeInstance[]> {
+/** Instances of a deployment as the engine needs them, in the order they were stored; all of them without `ids`. */
+export async function loadNodeInstances(
+  session: Session,
+  deploymentStorageId: number,
+  ids?: readonly string[],
+): Promise<NodeInstance[]> {
   const rows = await session.prepared<EngineRow>(
     `select instance.id, node.id as "nodeId", instance.index, instance.host_id as "hostId", instance.state,
        instance.version, instance.relationships, instance.runtime_properties as "runtimeProperties",
        instance.system_properties as "systemProperties", instance.scaling_groups as "scalingGroups"
      from node_instances instance join nodes node on node.storage_id = instance.node_id
-     where instance.deployment_id = $1 order by instance.storage_id`,
-    [deploymentStorageId],
+     where instance.deployment_id = $1 and ($2::text[] is null or instance.id = any($2)) order by instance.storage_id`,
+    [deploymentStorageId, ids ? [...ids] : null],
   );
   return rows.map((row) => ({
     ...row,

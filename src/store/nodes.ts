@@ -156,15 +156,19 @@ function toRelationship(stored: StoredRelationship): NodeRelationship {
   };
 }
 
-/** All nodes of a deployment as the engine needs them, in the order they were stored. */
-export async function loadNodes(session: Session, deploymentStorageId: number): Promise<Node[]> {
+/** Nodes of a deployment as the engine needs them, in the order they were stored; all of them without `ids`. */
+export async function loadNodes(
+  session: Session,
+  deploymentStorageId: number,
+  ids?: readonly string[],
+): Promise<Node[]> {
   const rows = await session.prepared<EngineRow>(
     `select id, type, type_hierarchy as "typeHierarchy", host_id as "hostId", properties, operations, relationships,
        plugins, plugins_to_install as "pluginsToInstall", deploy_number_of_instances as "deployNumberOfInstances",
        number_of_instances as "numberOfInstances", planned_number_of_instances as "plannedNumberOfInstances",
        min_number_of_instances as "minNumberOfInstances", max_number_of_instances as "maxNumberOfInstances"
-     from nodes where deployment_id = $1 order by storage_id`,
-    [deploymentStorageId],
+     from nodes where deployment_id = $1 and ($2::text[] is null or id = any($2)) order by storage_id`,
+    [deploymentStorageId, ids ? [...ids] : null],
   );
   return rows.map((row) => ({
     ...row,
