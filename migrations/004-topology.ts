@@ -52,23 +52,24 @@ export const topology: Migration = {
     create index node_instances_deployment on node_instances (deployment_id);
 
     -- drifted_instances and unavailable_instances of nodes and deployments follow by differences, once per statement
-    create function apply_instance_counts(node_ids bigint[], drifted integer[], unavailable integer[])
+    create function apply_instance_counts(nodes_changed bigint[], deployments_changed bigint[], drifted integer[],
+      unavailable integer[])
     returns void language sql as $$
       with difference as (
-        select node_id, sum(drifted)::integer as drifted, sum(unavailable)::integer as unavailable
-        from unnest(node_ids, drifted, unavailable) as change (node_id, drifted, unavailable)
-        group by node_id
+        select node_id, deployment_id, drifted, unavailable
+        from unnest(nodes_changed, deployments_changed, drifted, unavailable)
+          as change (node_id, deployment_id, drifted, unavailable)
       ), changed as (
         update nodes set drifted_instances = nodes.drifted_instances + difference.drifted,
           unavailable_instances = nodes.unavailable_instances + difference.unavailable
         from difference
         where nodes.storage_id = difference.node_id
-        returning nodes.deployment_id, difference.drifted, difference.unavailable
       )
       update deployments set drifted_instances = deployments.drifted_instances + total.drifted,
         unavailable_instances = deployments.unavailable_instances + total.unavailable
       from (
-        select deployment_id, sum(drifted) as drifted, sum(unavailable) as unavailable from changed group by deployment_id
+        select deployment_id, sum(drifted)::integer as drifted, sum(unavailable)::integer as unavailable
+        from difference group by deployment_id
       ) as total
       where deployments.storage_id = total.deployment_id
         and (total.drifted <> 0 or total.unavailable <> 0);
@@ -76,9 +77,9 @@ export const topology: Migration = {
 
     create function count_inserted_instances() returns trigger language plpgsql as $$
       begin
-        perform apply_instance_counts(array_agg(node_id), array_agg(drifted), array_agg(unavailable))
+        perform apply_instance_counts(array_agg(node_id), array_agg(deployment_id), array_agg(drifted), array_agg(unavailable))
         from (
-          select node_id, count(*) filter (where has_configuration_drift)::integer as drifted,
+          select node_id, min(deployment_id) as deployment_id, count(*) filter (where has_configuration_drift)::integer as drifted,
             count(*) filter (where not is_status_check_ok)::integer as unavailable
           from new_rows group by node_id
         ) as difference
@@ -88,9 +89,9 @@ export const topology: Migration = {
     $$;
     create function count_deleted_instances() returns trigger language plpgsql as $$
       begin
-        perform apply_instance_counts(array_agg(node_id), array_agg(drifted), array_agg(unavailable))
+        perform apply_instance_counts(array_agg(node_id), array_agg(deployment_id), array_agg(drifted), array_agg(unavailable))
         from (
-          select node_id, -count(*) filter (where has_configuration_drift)::integer as drifted,
+          select node_id, min(deployment_id) as deployment_id, -count(*) filter (where has_configuration_drift)::integer as drifted,
             -count(*) filter (where not is_status_check_ok)::integer as unavailable
           from old_rows group by node_id
         ) as difference
@@ -100,9 +101,9 @@ export const topology: Migration = {
     $$;
     create function count_updated_instances() returns trigger language plpgsql as $$
       begin
-        perform apply_instance_counts(array_agg(node_id), array_agg(drifted), array_agg(unavailable))
+        perform apply_instance_counts(array_agg(node_id), array_agg(deployment_id), array_agg(drifted), array_agg(unavailable))
         from (
-          select new_rows.node_id,
+          select new_rows.node_id, min(new_rows.deployment_id) as deployment_id,
             sum(new_rows.has_configuration_drift::integer - old_rows.has_configuration_drift::integer)::integer as drifted,
             sum(old_rows.is_status_check_ok::integer - new_rows.is_status_check_ok::integer)::integer as unavailable
           from new_rows join old_rows using (storage_id)
@@ -181,6 +182,6 @@ export const topology: Migration = {
     drop function count_updated_instances();
     drop function count_deleted_instances();
     drop function count_inserted_instances();
-    drop function apply_instance_counts(bigint[], integer[], integer[]);
+    drop function apply_instance_counts(bigint[], bigint[], integer[], integer[]);
   `,
 };
