@@ -267,8 +267,12 @@ export class FileStore {
     if (parts.length === 0 || parts[0]?.startsWith('.')) {
       return undefined;
     }
-    for (const base of [this.root, this.sharedRoot]) {
-      const path = join(base, ...parts.map(segment));
+    const names = parts.map(segment);
+    const candidates = [join(this.root, ...names), join(this.sharedRoot, ...names)];
+    if (names[0] === 'cloudify' && names[1] === 'types') {
+      candidates.push(join(this.sharedRoot, ...names.slice(1)));
+    }
+    for (const path of candidates) {
       const found = await stat(path).catch(() => undefined);
       if (found) {
         return { path, isDirectory: found.isDirectory(), bytes: found.size };

@@ -85,6 +85,7 @@ const tarKinds: Readonly<Record<string, EntryKind>> = {
 async function unpackTar(source: Readable, writer: EntryWriter, signal: AbortSignal | undefined): Promise<void> {
   let chain = Promise.resolve();
   let failure: Error | undefined;
+  let content: Readable | undefined;
   const parser = new Parser({
     strict: true,
     onReadEntry: (entry: ReadEntry) => {
@@ -96,7 +97,10 @@ async function unpackTar(source: Readable, writer: EntryWriter, signal: AbortSig
         try {
           const kind = tarKinds[entry.type] ?? 'other';
           await writer.write({ path: entry.path, kind, mode: entry.mode ?? 0o644 }, async () => {
-            return Readable.from(entry);
+            content = Readable.from(entry);
+            // whoever reads it sees the error; after that nobody listens
+            content.on('error', () => undefined);
+            return content;
           });
           if (kind !== 'file') {
             entry.resume();
@@ -133,6 +137,9 @@ async function unpackTar(source: Readable, writer: EntryWriter, signal: AbortSig
     failure ??= coerceError(error);
   }
   if (failure) {
+    // what is being written gets no more bytes; it must have let go of its file before the target is removed
+    content?.destroy(failure);
+    await chain;
     throw failure;
   }
   await chain;

@@ -75,5 +75,8 @@ export function errorHandler(log: Logger): ErrorRequestHandler {
 
 /** Answers every path the API does not have. */
 export const unknownPath: RequestHandler = (request) => {
-  throw new GantryError('not_found_error', `The requested URL ${request.path} was not found`);
+  throw new GantryError(
+    'not_found_error',
+    `The requested URL ${request.originalUrl.split('?', 1)[0] ?? ''} was not found`,
+  );
 };

@@ -100,5 +100,11 @@ export async function loadTenantMembers(
      order by 1, 2, 3`,
     [[...tenantIds]],
   );
-  return Map.groupBy(rows, ({ tenantId }) => tenantId);
+  const members = new Map<number, TenantMember[]>();
+  for (const { tenantId, ...member } of rows) {
+    const present = members.get(tenantId) ?? [];
+    members.set(tenantId, present);
+    present.push(member);
+  }
+  return members;
 }

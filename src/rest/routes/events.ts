@@ -142,7 +142,10 @@ function itemsOf(body: JsonObject, name: string): JsonObject[] {
 }
 
 function requireOwnTimestamps(caller: Caller, items: readonly JsonObject[]): void {
-  if (items.some((item) => item['reported_timestamp'] != null) && !holds(caller, 'set_timestamp')) {
+  if (
+    items.some((item) => (item['reported_timestamp'] ?? undefined) !== undefined) &&
+    !holds(caller, 'set_timestamp')
+  ) {
     throw notPermitted(caller, 'set_timestamp');
   }
 }

@@ -25,7 +25,9 @@ describe('fetching from other hosts', () => {
 
   async function refusal(url: string, allowedHosts: readonly string[]): Promise<string> {
     let message = '';
-    await fetchRemoteText(url, { allowedHosts }, limits).catch((error: unknown) => (message = (error as Error).message));
+    await fetchRemoteText(url, { allowedHosts }, limits).catch(
+      (error: unknown) => (message = (error as Error).message),
+    );
     return message;
   }
 
@@ -104,7 +106,13 @@ describe('fetching from other hosts', () => {
     expect(await refusal(`http://${host}/x`, [host])).to.match(/status code: 404/);
   });
 
-  for (const url of ['file:///etc/passwd', 'ftp://127.0.0.1/x', 'gopher://x', 'http://user:secret@127.0.0.1/', 'no url']) {
+  for (const url of [
+    'file:///etc/passwd',
+    'ftp://127.0.0.1/x',
+    'gopher://x',
+    'http://user:secret@127.0.0.1/',
+    'no url',
+  ]) {
     it(`refuses ${url}`, async () => {
       expect(await refusal(url, ['*', '127.0.0.1'])).to.match(/Cannot fetch|Not a URL/);
     });

@@ -50,7 +50,11 @@ describe('resolving imports on a manager', () => {
     ['a file of the blueprint', 'parts/a.yaml', 'a: 1'],
     ['the built-in types by name', 'cloudify/types/types.yaml', 'types: 1'],
     ['the built-in types as shared resource', 'resource:cloudify/types/types.yaml', 'types: 1'],
-    ['the built-in types by their old address', 'http://www.getcloudify.org/spec/cloudify/6.3.0/types.yaml', 'types: 1'],
+    [
+      'the built-in types by their old address',
+      'http://www.getcloudify.org/spec/cloudify/6.3.0/types.yaml',
+      'types: 1',
+    ],
     ['a shared file of the manager', 'resource:global-resources/g.yaml', 'g: 1'],
     ['a shared file of the tenant', 'resource:tenant-resources/own/t.yaml', 't: 1'],
   ];

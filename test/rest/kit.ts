@@ -1,0 +1,236 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectBroker } from '../../src/amqp/connection.ts';
+import type { BrokerConnection } from '../../src/amqp/connection.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { resourcePath } from '../../src/config/package-root.ts';
+import { startExecutor } from '../../src/executor/executor.ts';
+import type { Executor } from '../../src/executor/executor.ts';
+import { BlueprintParser } from '../../src/executor/system/blueprint-parser.ts';
+import { makeSystemWorkflows } from '../../src/executor/system/workflows.ts';
+import { startTaskBroker } from '../../src/broker/broker.ts';
+import type { TaskBroker } from '../../src/broker/broker.ts';
+import type { OperationHost } from '../../src/runtime/types.ts';
+import { FileStore } from '../../src/files/file-store.ts';
+import { silentLogger } from '../../src/log/logger.ts';
+import { createApp } from '../../src/rest/app.ts';
+import { startHeartbeat } from '../../src/scheduler/heartbeat.ts';
+import type { Heartbeat } from '../../src/scheduler/heartbeat.ts';
+import { openSecretBox } from '../../src/security/secret-box.ts';
+import { createServices } from '../../src/services/services.ts';
+import type { Services } from '../../src/services/services.ts';
+import { bootstrap } from '../../src/store/bootstrap.ts';
+import { Database } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { writeFile } from 'node:fs/promises';
+import { fakeRuntime, succeed } from '../kit/engine.ts';
+import type { PostgresServer } from '../kit/postgres-server.ts';
+import { zip } from '../unit/files/archives.ts';
+import type { ZipEntry } from '../unit/files/archives.ts';
+
+export const adminPassword = 'a-password-for-tests';
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  body: never;
+  /** The body whatever it is made of. */
+  json<Shape>(): Shape;
+  text: string;
+}
+
+export interface CallOptions {
+  body?: unknown;
+  /** Sent as it is. */
+  raw?: Buffer | string;
+  headers?: Record<string, string>;
+  user?: string;
+  password?: string;
+  tenant?: string | null;
+  token?: string;
+  executionToken?: string;
+}
+
+/** A REST service on a database of its own, with an executor behind it unless it is left out. */
+export class RestService {
+  readonly services: Services;
+  readonly database: Database;
+  readonly folder: string;
+  readonly #server: Server;
+  readonly #broker: BrokerConnection;
+  readonly #heartbeat: Heartbeat;
+  readonly #parts: { executor?: Executor; taskBroker?: TaskBroker; parser: BlueprintParser };
+
+  private constructor(
+    services: Services,
+    database: Database,
+    folder: string,
+    server: Server,
+    broker: BrokerConnection,
+    heartbeat: Heartbeat,
+    parts: { executor?: Executor; taskBroker?: TaskBroker; parser: BlueprintParser },
+  ) {
+    this.services = services;
+    this.database = database;
+    this.folder = folder;
+    this.#server = server;
+    this.#broker = broker;
+    this.#heartbeat = heartbeat;
+    this.#parts = parts;
+  }
+
+  static async start(
+    postgres: PostgresServer,
+    options: { hasEngine?: boolean; environment?: Record<string, string> } = {},
+  ): Promise<RestService> {
+    const folder = await mkdtemp(join(tmpdir(), 'gantry-rest-'));
+    const url = await postgres.createDatabase();
+    const log = silentLogger;
+    const config = loadConfig({
+      GANTRY_INSTANCE: `rest-${randomUUID()}`,
+      GANTRY_DATA: folder,
+      DATABASE_URL: url,
+      GANTRY_MAX_UPLOAD_BYTES: '2000000',
+      ...options.environment,
+    });
+    await writeFile(config.security.adminPasswordFile, adminPassword);
+    await migrate({ url, log });
+    const database = new Database({ url, poolSize: 8, log });
+    await bootstrap(database, { adminPasswordFile: config.security.adminPasswordFile, log });
+    const broker = connectBroker({ url: config.amqp.url, log, name: config.instanceName });
+    await broker.whenConnected();
+    const files = new FileStore({ root: config.files.root, sharedRoot: resourcePath() });
+    await files.prepare();
+    const secretBox = await openSecretBox(config.security.keyFile);
+    const clock = { now: () => Date.now() };
+    const heartbeat = await startHeartbeat({ config, log, database });
+    const common = { config, log, database, broker, clock, newId: randomUUID, processName: heartbeat.processName };
+    const parser = new BlueprintParser({ log });
+    const parts: { executor?: Executor; taskBroker?: TaskBroker; parser: BlueprintParser } = { parser };
+    if (options.hasEngine !== false) {
+      const systemWorkflows = makeSystemWorkflows({
+        config,
+        files,
+        clock,
+        parser,
+        random: (bound) => randomInt(bound),
+        decrypt: (stored) => secretBox.decrypt(stored),
+      });
+      parts.executor = await startExecutor({ ...common, systemWorkflows });
+      parts.taskBroker = await startTaskBroker({ ...common, runtime: fakeRuntime(succeed), host: {} as OperationHost });
+    }
+    const services = await createServices({
+      config,
+      log,
+      database,
+      files,
+      clock,
+      newId: randomUUID,
+      broker,
+      secretBox,
+    });
+    const server = createServer(createApp({ config, log, services }));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new RestService(services, database, folder, server, broker, heartbeat, parts);
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Calls the API; as the administrator in default_tenant unless told otherwise. */
+  async call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+    const { body, raw, user = 'admin', password = adminPassword, tenant = 'default_tenant' } = options;
+    const headers: Record<string, string> = { 'content-type': 'application/json' };
+    if (options.token !== undefined) {
+      headers['authentication-token'] = options.token;
+    } else if (options.executionToken !== undefined) {
+      headers['execution-token'] = options.executionToken;
+    } else if (user !== '') {
+      headers['authorization'] = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+    }
+    if (tenant !== null) {
+      headers['tenant'] = tenant;
+    }
+    const url = path.startsWith('/api') || path.startsWith('/resources') ? path : `/api/v3.1${path}`;
+    const response = await fetch(this.origin + url, {
+      method,
+      headers: { ...headers, ...options.headers },
+      ...(raw !== undefined ? { body: raw } : body !== undefined ? { body: JSON.stringify(body) } : {}),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      body: (text === '' ? undefined : safeParse(text)) as never,
+      json: <Shape>() => safeParse(text) as Shape,
+    };
+  }
+
+  /** Uploads a blueprint of the given files and waits for the outcome. */
+  async upload(id: string, files: Record<string, string>, query = ''): Promise<Answer> {
+    return this.call('PUT', `/blueprints/${id}?${query}`, { raw: blueprintZip(id, files) });
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await this.#parts.executor?.stop();
+    await this.#parts.taskBroker?.stop(1);
+    await this.services.stop();
+    await this.#heartbeat.stop();
+    await this.#broker.close();
+    await this.database.close();
+    await this.#parts.parser.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+function safeParse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A blueprint archive with one directory at its top. */
+export function blueprintZip(directory: string, files: Record<string, string>): Buffer {
+  const entries: ZipEntry[] = Object.entries(files).map(([name, content]) => ({
+    name: `${directory}/${name}`,
+    content,
+  }));
+  return zip(entries);
+}
+
+/** A blueprint with one node that needs nothing. */
+export const simpleBlueprint = `tosca_definitions_version: cloudify_dsl_1_3
+imports:
+  - cloudify/types/types.yaml
+inputs:
+  port:
+    type: integer
+    default: 80
+  name:
+    type: string
+    default: web
+node_templates:
+  server:
+    type: cloudify.nodes.Root
+    properties: {}
+outputs:
+  port:
+    description: Where it listens
+    value: { get_input: port }
+capabilities:
+  name:
+    value: { get_input: name }
+`;
