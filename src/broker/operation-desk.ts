@@ -12,7 +12,10 @@ import { isConnectionError } from '../store/database-errors.ts';
 import { claimOperations, storeAnswers } from '../store/operations.ts';
 import type { OperationAnswer, OperationClaim } from '../store/operations.ts';
 import type { OperationRequest } from '../runtime/types.ts';
+import { insertEvents } from '../store/events.ts';
 import type { BrokerDependencies } from './broker.ts';
+import { ExecutionFacts } from './execution-facts.ts';
+import { startedEvent } from './operation-events.ts';
 
 type OperationDelivery = Delivery<OperationTask>;
 
@@ -46,11 +49,13 @@ export class OperationDesk {
   readonly #waiting = new Map<NodeJS.Timeout, OperationDelivery>();
   readonly #claims: GroupCommit<OperationDelivery, OperationClaim | undefined>;
   readonly #answers: GroupCommit<OperationAnswer, boolean>;
+  readonly #facts: ExecutionFacts;
   readonly #busy = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
 
   constructor(dependencies: BrokerDependencies) {
     this.#dependencies = dependencies;
+    this.#facts = new ExecutionFacts(dependencies.database);
     this.#claims = new GroupCommit({ maxItems: batchSize, parallel: 2, commit: (items) => this.#claim(items) });
     this.#answers = new GroupCommit({ maxItems: batchSize, parallel: 2, commit: (items) => this.#store(items) });
   }
@@ -254,15 +259,14 @@ export class OperationDesk {
   }
 
   async #claim(deliveries: readonly OperationDelivery[]): Promise<readonly (OperationClaim | undefined)[]> {
-    const { database, processName, config } = this.#dependencies;
+    const { processName, config } = this.#dependencies;
     const worker = {
       name: processName,
       host: config.instanceName,
       staleAfter: config.executor.staleAfterSeconds,
     };
-    const claims = await this.#whileAway(() =>
-      claimOperations(database, [...new Set(deliveries.map((delivery) => delivery.body.id))], worker),
-    );
+    const tasks = new Map(deliveries.map(({ body }) => [body.id, body]));
+    const claims = await this.#whileAway(() => this.#claimTasks(tasks, worker));
     const byId = new Map(claims?.map((claim) => [claim.id, claim]));
     const seen = new Set<string>();
     return deliveries.map(({ body: { id } }) => {
@@ -273,6 +277,28 @@ export class OperationDesk {
       }
       seen.add(id);
       return claim;
+    });
+  }
+
+  /** Claims operations together with the events that they have begun. */
+  async #claimTasks(
+    tasks: ReadonlyMap<string, OperationTask>,
+    worker: Parameters<typeof claimOperations>[2],
+  ): Promise<readonly OperationClaim[]> {
+    const { database, clock, config } = this.#dependencies;
+    await this.#facts.load([...tasks.values()].map((task) => task.context.execution_id));
+    return database.transaction(async (transaction) => {
+      const claims = await claimOperations(transaction, [...tasks.keys()], worker);
+      const now = clock.now();
+      const events = claims.flatMap(({ id, outcome }) => {
+        const context = tasks.get(id)?.context as OperationRequest['context'] | undefined;
+        const fact = this.#facts.peek(context?.execution_id);
+        return context && fact && (outcome === 'claimed' || outcome === 'unknown')
+          ? (startedEvent(context, fact, config.instanceName, now) ?? [])
+          : [];
+      });
+      await insertEvents(transaction, events);
+      return claims;
     });
   }
 
