@@ -40,11 +40,11 @@ export function createHandlers(context: HandlerContext): HandlerRegistry {
 
 /** A failed lifecycle subgraph is replaced by a new one, built from the state the instance is in now. */
 function retrySubgraph(call: HandlerCall, context: HandlerContext): Verdict {
-  if (call.task.container) {
+  const instance = context.topology.instances.get(textOf(call.reference['instance_id'], 'instance_id'));
+  if (call.task.container || !instance) {
     return { action: 'fail' };
   }
   const view = viewOf(context.topology);
-  const instance = view.instance(textOf(call.reference['instance_id'], 'instance_id'));
   const make = call.reference['on_retry'] === 'uninstall' ? uninstallReplacement : reinstallReplacement;
   return { action: 'retry', replacement: () => make(new LifecycleBuilder(call.graph, view), instance, call.task) };
 }

@@ -1,7 +1,7 @@
 import type { NodeInstance } from '../domain/topology.ts';
 import { runStatusChecks } from './check-status.ts';
 import type { WorkflowContext } from './context.ts';
-import { ExecutionCancelled, WorkflowRefused } from './errors.ts';
+import { isWorkflowFailure, WorkflowRefused } from './errors.ts';
 import { findHealthy, planHealing, takeMarked } from './health.ts';
 import { healInstances, refreshed, reinstallInstances, selectionOf } from './lifecycle/graphs.ts';
 import { booleanParameter } from './parameters.ts';
@@ -75,10 +75,10 @@ async function healOrChoose(
   try {
     await healInstances(context, selectionOf(context, toHeal));
   } catch (error) {
-    if (error instanceof ExecutionCancelled || context.signal.aborted) {
+    if (!isWorkflowFailure(error) || context.signal.aborted) {
       throw error;
     }
-    context.log('error', `Error running heal: ${error instanceof Error ? error.message : String(error)}`);
+    context.log('error', `Error running heal: ${error.message}`);
   }
   await context.refresh();
   const failed = await takeMarked(context, present(context, toHeal), 'heal_failed');

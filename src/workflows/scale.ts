@@ -1,7 +1,7 @@
 import type { JsonObject } from '../domain/plan.ts';
 import type { TasksGraph } from '../graph/tasks-graph.ts';
 import type { Modification, WorkflowContext } from './context.ts';
-import { ExecutionCancelled, WorkflowRefused } from './errors.ts';
+import { isWorkflowFailure, WorkflowRefused } from './errors.ts';
 import { installInstances, rollbackInstances, uninstallInstances } from './lifecycle/graphs.ts';
 import type { Selection } from './lifecycle/graphs.ts';
 import { unresolvedStates } from './lifecycle/rollback.ts';
@@ -101,7 +101,7 @@ async function carryOut(
           isFailureIgnored: options.isFailureIgnored,
         }));
   } catch (error) {
-    if (options.isRolledBack && !isCancellation(context, error)) {
+    if (options.isRolledBack && isFailure(context, error)) {
       await rollBack(context, modification);
     }
     throw error;
@@ -118,7 +118,10 @@ async function scaleOut(
   try {
     await installInstances(context, addedBy(context, modification), { prefix: `${plan.entityName}_` });
   } catch (error) {
-    if (isCancellation(context, error) || !options.isRolledBack) {
+    if (!isFailure(context, error)) {
+      throw error;
+    }
+    if (!options.isRolledBack) {
       context.log('error', 'Scale out failed.');
       throw error;
     }
@@ -139,18 +142,16 @@ async function scaleBackIn(
   const { isFailureIgnored } = options;
   try {
     await context.refresh();
-    const added = addedBy(context, modification);
-    const broken = added.processed.filter((instance) => unresolvedStates.has(instance.state));
-    const others = added.processed.filter((instance) => !unresolvedStates.has(instance.state));
-    const intact = [...added.intact, ...others];
-    await rollbackInstances(context, { processed: broken, intact }, { prefix, isFailureIgnored });
+    const { processed } = addedBy(context, modification);
+    const broken = processed.filter((instance) => unresolvedStates.has(instance.state));
+    await rollbackInstances(context, { processed: broken, intact: [] }, { prefix, isFailureIgnored });
     await context.refresh();
     await uninstallInstances(context, addedBy(context, modification), { prefix, isFailureIgnored });
   } catch (error) {
-    if (isCancellation(context, error)) {
+    if (!isFailure(context, error)) {
       throw error;
     }
-    context.log('error', `Scaling back in failed: ${error instanceof Error ? error.message : String(error)}`);
+    context.log('error', `Scaling back in failed: ${error.message}`);
   }
 }
 
@@ -186,9 +187,9 @@ async function settle(context: WorkflowContext, modification: Modification, how:
   }
 }
 
-/** A cancelled scale keeps its modification, so that it can be resumed. */
-function isCancellation(context: WorkflowContext, error: unknown): boolean {
-  return error instanceof ExecutionCancelled || context.signal.aborted;
+/** Whether the work itself failed; a cancelled scale keeps its modification, so that it can be resumed. */
+function isFailure(context: WorkflowContext, error: unknown): error is Error {
+  return isWorkflowFailure(error) && !context.signal.aborted;
 }
 
 function addedBy(context: WorkflowContext, modification: Modification): Selection {
@@ -224,10 +225,9 @@ async function wasStored(context: WorkflowContext, name: string): Promise<boolea
  */
 async function finishInterrupted(context: WorkflowContext, name: string): Promise<void> {
   const refuseToRun = (graph: TasksGraph): void => {
-    for (const task of graph.tasks.values()) {
-      if (task.action.kind === 'remote' && task.state === 'pending') {
-        throw new WorkflowRefused(`scale cannot be resumed: its deployment modification was rolled back. Run it again`);
-      }
+    const states = new Set([...graph.tasks.values()].map((task) => task.action.kind === 'remote' && task.state));
+    if (states.has('pending') && !states.has('failed') && !states.has('rescheduled')) {
+      throw new WorkflowRefused('scale cannot be resumed: its deployment modification was rolled back. Run it again');
     }
   };
   for (const graphName of graphNames(name)) {

@@ -132,6 +132,7 @@ export class Simulation implements WorkflowContext {
   sends = 0;
   readonly #options: SimulationOptions;
   readonly #abort = new AbortController();
+  #isDead = false;
 
   constructor(world: World, options: SimulationOptions = {}) {
     this.world = world;
@@ -159,6 +160,34 @@ export class Simulation implements WorkflowContext {
       rollback: async (): Promise<void> => undefined,
       ...options.modifications,
     };
+    this.modifications = this.#untilDead(this.modifications);
+  }
+
+  /** A process that died does nothing any more, whatever its code would still do. */
+  #untilDead(modifications: WorkflowContext['modifications']): WorkflowContext['modifications'] {
+    const alive =
+      <Arguments extends unknown[], Result>(call: (...values: Arguments) => Promise<Result>) =>
+      async (...values: Arguments): Promise<Result> => {
+        this.#assertAlive();
+        return call(...values);
+      };
+    return {
+      listStarted: alive(modifications.listStarted),
+      start: alive(modifications.start),
+      finish: alive(modifications.finish),
+      rollback: alive(modifications.rollback),
+    };
+  }
+
+  #assertAlive(): void {
+    if (this.#isDead) {
+      throw new Crash('dead already');
+    }
+  }
+
+  #die(): never {
+    this.#isDead = true;
+    throw new Crash('killed');
   }
 
   get signal(): AbortSignal {
@@ -170,6 +199,7 @@ export class Simulation implements WorkflowContext {
   }
 
   async refresh(): Promise<void> {
+    this.#assertAlive();
     this.topology = snapshotOf(this.world.topology);
   }
 
@@ -209,6 +239,7 @@ export class Simulation implements WorkflowContext {
   }
 
   async runGraph(name: string, build: (graph: TasksGraph) => void, options: GraphOptions = {}): Promise<void> {
+    this.#assertAlive();
     this.graphNames.push(name);
     const settings: GraphSettings = {
       newId: this.world.newId,
@@ -283,7 +314,7 @@ export class Simulation implements WorkflowContext {
     const { call } = task.action;
     this.sends += 1;
     if (this.#options.crashAtSend === this.sends) {
-      throw new Crash('killed');
+      this.#die();
     }
     setRow(rows, task.id, { state: 'sent' });
     task.state = 'sent';
@@ -347,7 +378,7 @@ export class Simulation implements WorkflowContext {
   #commit(batch: GraphBatch, rows: Map<string, StoredTask>): void {
     this.commits += 1;
     if (this.#options.crashAt === this.commits) {
-      throw new Crash('killed');
+      this.#die();
     }
     batch.changes.forEach((change) => this.#apply(change, rows));
   }
