@@ -131,6 +131,8 @@ export const environmentVariables: Readonly<Record<string, string>> = {
 
 /** Variables the command line client and tests read themselves. */
 const foreignVariables = new Set([
+  // given to scripts of operations
+  'GANTRY_NODE',
   'GANTRY_PROFILE_DIR',
   'GANTRY_URL',
   'GANTRY_USERNAME',

@@ -10,13 +10,14 @@ export type PluginContent = Pick<InstalledPlugin, 'kind' | 'entry'>;
 
 /**
  * Tells what an unpacked plugin is: a wagon (Python), or a package of Node with the module it exports.
+ * @param name the plugin's, for messages
  * @throws NonRecoverableError when it is neither
  */
-export async function examinePlugin(directory: string): Promise<PluginContent> {
+export async function examinePlugin(directory: string, name: string): Promise<PluginContent> {
   const folder = await packageFolder(directory);
-  const description = folder === undefined ? undefined : await readPackage(folder);
+  const description = folder === undefined ? undefined : await readPackage(folder, name);
   if (folder === undefined || description === undefined) {
-    throw new NonRecoverableError(`The plugin in ${directory} has no package.json`);
+    throw new NonRecoverableError(`Plugin '${name}' has no package.json: pack it with one`);
   }
   if ('wheels' in description || 'package_source' in description) {
     return { kind: 'python', entry: undefined };
@@ -24,7 +25,7 @@ export async function examinePlugin(directory: string): Promise<PluginContent> {
   const module = exportedModule(description['exports']) ?? textOf(description['main']) ?? 'index.js';
   const entry = resolve(folder, module);
   if (!entry.startsWith(folder + sep) || !(await isFile(entry))) {
-    throw new NonRecoverableError(`The plugin in ${directory} names the module ${module}, which does not exist`);
+    throw new NonRecoverableError(`Plugin '${name}' names the module ${module}, which does not exist`);
   }
   return { kind: 'node', entry };
 }
@@ -40,13 +41,12 @@ async function packageFolder(directory: string): Promise<string | undefined> {
   return only !== undefined && folders.length === 1 && (await isFile(join(only, 'package.json'))) ? only : undefined;
 }
 
-async function readPackage(folder: string): Promise<Record<string, Json> | undefined> {
-  const file = join(folder, 'package.json');
+async function readPackage(folder: string, name: string): Promise<Record<string, Json> | undefined> {
   try {
-    const content = JSON.parse(await readFile(file, 'utf8')) as Json;
+    const content = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as Json;
     return isJsonObject(content) ? content : undefined;
   } catch (thrown) {
-    throw new NonRecoverableError(`${file} is not JSON`, { cause: thrown });
+    throw new NonRecoverableError(`The package.json of plugin '${name}' is not JSON`, { cause: thrown });
   }
 }
 

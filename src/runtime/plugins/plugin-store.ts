@@ -92,7 +92,7 @@ export class PluginStore implements PluginFinder {
       await mkdir(dirname(directory), { recursive: true });
       try {
         await unpackArchive(archive, partial, { signal });
-        await examinePlugin(partial);
+        await examinePlugin(partial, plugin.packageName);
         await writeFile(join(partial, idFile), plugin.id);
         await replace(directory, partial, plugin.id);
       } finally {
@@ -104,7 +104,7 @@ export class PluginStore implements PluginFinder {
       name: plugin.packageName,
       version: plugin.packageVersion,
       directory,
-      ...(await examinePlugin(directory)),
+      ...(await examinePlugin(directory, plugin.packageName)),
     };
   }
 

@@ -1,0 +1,2 @@
+#!/bin/bash -e
+ctx instance runtime-properties pop configuration none > /dev/null
