@@ -165,18 +165,17 @@ export class Simulation implements WorkflowContext {
 
   /** A process that died does nothing any more, whatever its code would still do. */
   #untilDead(modifications: WorkflowContext['modifications']): WorkflowContext['modifications'] {
-    const alive =
-      <Arguments extends unknown[], Result>(call: (...values: Arguments) => Promise<Result>) =>
-      async (...values: Arguments): Promise<Result> => {
-        this.#assertAlive();
-        return call(...values);
-      };
     return {
-      listStarted: alive(modifications.listStarted),
-      start: alive(modifications.start),
-      finish: alive(modifications.finish),
-      rollback: alive(modifications.rollback),
+      listStarted: async () => this.#ifAlive(() => modifications.listStarted()),
+      start: async (request) => this.#ifAlive(() => modifications.start(request)),
+      finish: async (id) => this.#ifAlive(() => modifications.finish(id)),
+      rollback: async (id) => this.#ifAlive(() => modifications.rollback(id)),
     };
+  }
+
+  async #ifAlive<Result>(call: () => Promise<Result>): Promise<Result> {
+    this.#assertAlive();
+    return call();
   }
 
   #assertAlive(): void {
