@@ -148,7 +148,9 @@ function refuseUnknownVariables(environment: Environment): void {
       name.startsWith('GANTRY_') &&
       !(name in environmentVariables) &&
       !foreignVariables.has(name) &&
-      !name.startsWith('GANTRY_TEST_')
+      !name.startsWith('GANTRY_TEST_') &&
+      // read when nginx.conf is rendered
+      !name.startsWith('GANTRY_NGINX_')
     ) {
       refuse(`Unknown environment variable ${name}; known are ${Object.keys(environmentVariables).join(', ')}`);
     }

@@ -23,6 +23,7 @@ describe('resolving imports on a manager', () => {
     folder = await mkdtemp(join(tmpdir(), 'gantry-resolver-'));
     await write('blueprint/parts/a.yaml', 'a: 1');
     await write('shared/types/types.yaml', 'types: 1');
+    await write('shared/types/types_1_3.yaml', 'types: 1.3');
     await write('files/global-resources/g.yaml', 'g: 1');
     await write('files/tenant-resources/own/t.yaml', 't: 1');
     await write('files/tenant-resources/other/t.yaml', 'other: 1');
@@ -53,7 +54,7 @@ describe('resolving imports on a manager', () => {
     [
       'the built-in types by their old address',
       'http://www.getcloudify.org/spec/cloudify/6.3.0/types.yaml',
-      'types: 1',
+      'types: 1.3',
     ],
     ['a shared file of the manager', 'resource:global-resources/g.yaml', 'g: 1'],
     ['a shared file of the tenant', 'resource:tenant-resources/own/t.yaml', 't: 1'],

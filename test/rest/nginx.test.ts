@@ -1,0 +1,107 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { packageRoot } from '../../src/config/package-root.ts';
+import { isNginxInstalled, NginxServer } from '../kit/nginx.ts';
+import { freePort } from '../kit/ports.ts';
+import { PostgresServer } from '../kit/postgres-server.ts';
+import { adminPassword, RestService } from './kit.ts';
+
+describe('the product behind its nginx.conf', function () {
+  this.timeout(60_000);
+  let postgres: PostgresServer;
+  let rest: RestService;
+  let nginx: NginxServer;
+  let origin: string;
+
+  before(async function () {
+    if (!isNginxInstalled()) {
+      this.skip();
+    }
+    postgres = await PostgresServer.start();
+    rest = await RestService.start(postgres, { hasEngine: false });
+    const template = await readFile(join(packageRoot(), 'nginx.conf'), 'utf8');
+    const port = await freePort();
+    nginx = await NginxServer.start(port, (directory) => {
+      const values: Record<string, string> = {
+        LISTEN: `127.0.0.1:${port}`,
+        UPSTREAM: new URL(rest.origin).host,
+        FILES: rest.services.files.root,
+        TEMP: `${directory}/temp`,
+        TLS: '# no TLS',
+        LOG: 'off',
+      };
+      const rendered = template.replaceAll(/\$\{GANTRY_NGINX_(\w+)\}/g, (_match, name: string) => values[name] ?? '');
+      // nginx started by root serves as nobody, who may not enter the temporary directories of these tests
+      return process.getuid?.() === 0 ? `user root;\n${rendered}` : rendered;
+    });
+    origin = `http://127.0.0.1:${port}`;
+  });
+
+  after(async () => {
+    await nginx?.stop();
+    await rest?.stop();
+    await postgres?.stop();
+  });
+
+  function ask(path: string, init: RequestInit = {}): Promise<Response> {
+    const credentials = Buffer.from(`admin:${adminPassword}`).toString('base64');
+    return fetch(origin + path, {
+      ...init,
+      headers: { authorization: `Basic ${credentials}`, tenant: 'default_tenant', ...init.headers },
+    });
+  }
+
+  it('passes the API on without the audit headers', async () => {
+    const response = await ask('/api/v3.1/version');
+    expect(response.status).to.equal(200);
+    expect(await response.json()).to.include({ edition: 'premium' });
+    expect(response.headers.get('x-cloudify-audit-username')).to.equal(null);
+    expect(response.headers.get('server')).to.equal('nginx');
+  });
+
+  it('answers 401 of the service as they are', async () => {
+    const response = await fetch(`${origin}/api/v3.1/blueprints`);
+    expect(response.status).to.equal(401);
+    expect(await response.json()).to.include({ error_code: 'unauthorized_error' });
+  });
+
+  it('serves files to those who may read them, as nothing a browser would run', async () => {
+    const directory = rest.services.files.deploymentDirectory('default_tenant', 'd1');
+    await mkdir(directory, { recursive: true });
+    await writeFile(join(directory, 'page.html'), '<script></script>');
+    const response = await ask('/resources/deployments/default_tenant/d1/page.html');
+    expect(response.status).to.equal(200);
+    expect(response.headers.get('content-type')).to.equal('text/plain');
+    expect(response.headers.get('x-content-type-options')).to.contain('nosniff');
+    expect(await response.text()).to.equal('<script></script>');
+    expect((await fetch(`${origin}/resources/deployments/default_tenant/d1/page.html`)).status).to.equal(401);
+  });
+
+  it('gives types, lists and archives of directories from the service', async () => {
+    const types = await ask('/resources/cloudify/types/types.yaml');
+    expect(types.status).to.equal(200);
+    expect(await types.text()).to.contain('cloudify.nodes.Root');
+    const list = await ask('/resources/deployments/default_tenant/d1/');
+    expect(list.status).to.equal(200);
+    expect(Object.keys((await list.json()) as object)).to.deep.equal(['page.html']);
+    const archive = await ask('/resources/deployments/default_tenant/d1/?archive=true');
+    expect(archive.status).to.equal(200);
+    expect((await archive.arrayBuffer()).byteLength).to.be.greaterThan(20);
+    expect((await ask('/resources/plugins/nothing')).status).to.equal(404);
+  });
+
+  const hostile = [
+    '/resources/plugins/..%2f..%2fsecret.key',
+    '/resources/deployments/default_tenant/%2e%2e/%2e%2e/%2e%2e/secret.key',
+    '/resources/.incoming/x',
+    '/resources-local/deployments/default_tenant/d1/page.html',
+    '/resources-auth',
+  ];
+  for (const path of hostile) {
+    it(`does not serve ${path}`, async () => {
+      const response = await ask(path);
+      expect(response.status).to.be.oneOf([403, 404]);
+    });
+  }
+});
