@@ -22,8 +22,9 @@ export const engine: Migration = {
       name text,
       type text not null,
       state text not null default 'pending',
-      dependencies text[] not null default '{}',
-      parameters jsonb not null default '{}',
+      -- documents nobody searches: json is stored three times as fast as jsonb
+      dependencies json not null default '[]',
+      parameters json not null default '{}',
       created_at timestamptz(3) not null default now(),
       sent_at timestamptz(3),
       started_at timestamptz(3),
@@ -32,8 +33,8 @@ export const engine: Migration = {
       worker text, -- name of the process that runs it
       manager_name text,
       agent_name text,
-      result jsonb,
-      error jsonb
+      result json,
+      error json
     ) with (fillfactor = 60);
     create index operations_tasks_graph on operations (tasks_graph_id, storage_id);
 

@@ -108,3 +108,11 @@ export async function findStatuses(
   );
   return new Map(rows.map((row) => [row.id, row.status]));
 }
+
+/** Whether any execution waits for its turn. */
+export async function isAnythingQueued(session: Session): Promise<boolean> {
+  const [row] = await session.prepared<{ any: boolean }>(
+    `select exists (select from executions where status = 'queued') as any`,
+  );
+  return row?.any ?? false;
+}

@@ -77,7 +77,8 @@ const arrayTypes: Readonly<Record<Field['type'], string>> = {
 function equality(resource: ResourceShape, name: string, values: readonly string[], parameters: Parameters): string {
   const field = fieldOf(resource, name, 'Filter');
   const converted = values.map((value) => filterValue(name, field.type, value));
-  return `${field.sql} = any(${parameters.add(converted)}::${arrayTypes[field.type]})`;
+  const sql = field.type === 'json' ? `(${field.sql})::jsonb` : field.sql;
+  return `${sql} = any(${parameters.add(converted)}::${arrayTypes[field.type]})`;
 }
 
 function searchCondition(

@@ -2,7 +2,7 @@
 import type { Json } from '../domain/plan.ts';
 import type { Session } from './session.ts';
 import { isAlive } from './processes.ts';
-import { toJson } from './values.ts';
+import { toJsonLines } from './values.ts';
 
 /** What became of the wish to run an operation. */
 export type OperationClaim =
@@ -104,16 +104,18 @@ export async function storeAnswers(
   answers: readonly OperationAnswer[],
 ): Promise<string[]> {
   const rows = await session.prepared<{ id: string }>(
-    `update operations operation set state = 'response-sent', result = answer.result::jsonb, error = answer.error::jsonb
-     from unnest($2::text[], $3::text[], $4::text[]) as answer (id, result, error)
+    `update operations operation set state = 'response-sent', result = nullif(answer.result, '')::json,
+       error = nullif(answer.error, '')::json
+     from rows from (unnest($2::text[]), string_to_table($3::text, E'\\n'), string_to_table($4::text, E'\\n'))
+       as answer (id, result, error)
      where operation.id = answer.id and operation.worker = $1 and operation.state = 'started'
      returning operation.id`,
     [
       worker,
       answers.map(({ id }) => id),
-      answers.map(({ ok, result }) => (ok ? toJson(result ?? null) : null)),
+      toJsonLines(answers.map(({ ok, result }) => (ok ? (result ?? null) : undefined))),
       // an answer without an error object would read as a success
-      answers.map(({ ok, error }) => (ok ? null : toJson(error ?? {}))),
+      toJsonLines(answers.map(({ ok, error }) => (ok ? undefined : (error ?? {})))),
     ],
   );
   return rows.map(({ id }) => id);

@@ -4,13 +4,19 @@ import type { Json, JsonObject } from '../domain/plan.ts';
 import type { OperationState } from '../domain/states.ts';
 import { isUniqueViolation } from './database-errors.ts';
 import { findResources, getResource, listResources } from './list-query.ts';
+import {
+  operationColumns,
+  operationParameters,
+  operationSource,
+  operationValues,
+  uncountedType,
+} from './operation-rows.ts';
 import type { Resource } from './resource.ts';
 import { heavy, integer, json, resourceJoins, scopeFields, scopeOf, text, timestamp } from './resource.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
 import type { NewOperation } from './tasks-graphs.ts';
-import { uncountedType } from './tasks-graphs.ts';
-import { toJson } from './values.ts';
+import { toJsonLines } from './values.ts';
 
 /** One change of a stored operation by the engine; absent members stay. */
 export interface OperationChange {
@@ -93,13 +99,12 @@ export async function markOperationsSent(session: Session, ids: readonly string[
 
 const addStatement = `
   with added as (
-    insert into operations (id, tasks_graph_id, name, type, state, dependencies, parameters, created_at, manager_name, agent_name)
-    select operation.id, graph.storage_id, operation.name, operation.type, coalesce(operation.state, 'pending'),
-      coalesce(operation.dependencies, '{}'), operation.parameters, coalesce(operation."createdAt", now()),
-      operation."managerName", operation."agentName"
-    from json_to_recordset($1::json) as operation (id text, "tasksGraphId" text, name text, type text, state text,
-      dependencies text[], parameters jsonb, "createdAt" timestamptz, "managerName" text, "agentName" text)
-    join tasks_graphs graph on graph.id = operation."tasksGraphId"
+    insert into operations (tasks_graph_id, ${operationColumns})
+    select graph.storage_id, ${operationValues}
+    from unnest($1::text[]) with ordinality as target (tasks_graph_id, position)
+    join ${operationSource(2)} using (position)
+    join tasks_graphs graph on graph.id = target.tasks_graph_id
+    order by position
     on conflict (id) do nothing
     returning tasks_graph_id, type
   ), counts as (
@@ -117,7 +122,8 @@ export async function addOperations(
 ): Promise<void> {
   if (operations.length > 0) {
     await session.prepared(addStatement, [
-      toJson(operations.map(({ tasksGraphId, operation }) => ({ ...operation, tasksGraphId }))),
+      operations.map(({ tasksGraphId }) => tasksGraphId),
+      ...operationParameters(operations.map(({ operation }) => operation)),
     ]);
   }
 }
@@ -160,9 +166,9 @@ export async function replaceOperationParameters(
   changes: readonly { id: string; parameters: JsonObject }[],
 ): Promise<void> {
   await session.prepared(
-    `update operations operation set parameters = change.parameters::jsonb
-     from unnest($1::text[], $2::text[]) as change (id, parameters) where operation.id = change.id`,
-    [changes.map(({ id }) => id), changes.map(({ parameters }) => toJson(parameters))],
+    `update operations operation set parameters = change.parameters::json
+     from rows from (unnest($1::text[]), string_to_table($2::text, E'\\n')) as change (id, parameters) where operation.id = change.id`,
+    [changes.map(({ id }) => id), toJsonLines(changes.map(({ parameters }) => parameters))],
   );
 }
 
@@ -179,7 +185,7 @@ const resetStatement = `
     where operation.tasks_graph_id in (select storage_id from graphs) and operation.state = any($2)
       and not exists (select from retried where retried.id = operation.id)
   ), reset as (
-    update operations operation set state = 'pending', parameters = operation.parameters || '{"current_retries": 0}',
+    update operations operation set state = 'pending', parameters = (operation.parameters::jsonb || '{"current_retries": 0}')::json,
       worker = null, result = null, error = null, sent_at = null, started_at = null, ended_at = null
     from chosen where operation.storage_id = chosen.storage_id
     returning chosen.type, chosen.state

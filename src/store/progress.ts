@@ -5,11 +5,11 @@ import { insertEvents } from './events.ts';
 import type { InstanceStateChange } from './instance-states.ts';
 import { changeInstanceStates } from './instance-states.ts';
 import type { OperationChange } from './operations.ts';
+import { uncountedType } from './operation-rows.ts';
 import { addOperations } from './operations.ts';
 import type { Session } from './session.ts';
 import type { NewOperation } from './tasks-graphs.ts';
-import { uncountedType } from './tasks-graphs.ts';
-import { toJson } from './values.ts';
+import { toJsonLines } from './values.ts';
 
 /** Everything one group commit of the engine writes, possibly of many executions. */
 export interface Progress {
@@ -56,17 +56,18 @@ const changeStatement = `
   with changed as (
     update operations operation set
       state = change.state,
-      result = coalesce(change.result::jsonb, operation.result),
-      error = coalesce(change.error::jsonb, operation.error),
+      result = coalesce(nullif(change.result, '')::json, operation.result),
+      error = coalesce(nullif(change.error, '')::json, operation.error),
       manager_name = coalesce(change.manager_name, operation.manager_name),
       agent_name = coalesce(change.agent_name, operation.agent_name),
-      parameters = case when change.parameters is null then operation.parameters
-        else operation.parameters || change.parameters::jsonb end,
+      parameters = case when coalesce(change.parameters, '') = '' then operation.parameters
+        else (operation.parameters::jsonb || change.parameters::jsonb)::json end,
       sent_at = case when change.was_sent then coalesce(operation.sent_at, now()) else operation.sent_at end,
       started_at = case when change.was_started then coalesce(operation.started_at, now()) else operation.started_at end,
       ended_at = case when change.is_end then now() else operation.ended_at end
-    from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-      $9::boolean[], $10::boolean[], $11::boolean[])
+    from rows from (unnest($1::text[]), unnest($2::text[]), unnest($3::integer[]), string_to_table($4::text, E'\\n'),
+        string_to_table($5::text, E'\\n'), unnest($6::text[]), unnest($7::text[]), string_to_table($8::text, E'\\n'),
+        unnest($9::boolean[]), unnest($10::boolean[]), unnest($11::boolean[]))
       as change (id, state, rank, result, error, manager_name, agent_name, parameters, was_sent, was_started, is_end)
     where operation.id = change.id and ${storedRank} < change.rank
     returning operation.tasks_graph_id, operation.type, change.is_end
@@ -92,11 +93,11 @@ export async function changeOperations(session: Session, changes: readonly Opera
     rows.map(({ id }) => id),
     rows.map(({ state }) => state),
     rows.map(({ state }) => rankOf(state)),
-    rows.map(({ result }) => toJson(result)),
-    rows.map(({ error }) => toJson(error)),
+    toJsonLines(rows.map(({ result }) => result)),
+    toJsonLines(rows.map(({ error }) => error)),
     rows.map(({ managerName }) => managerName ?? null),
     rows.map(({ agentName }) => agentName ?? null),
-    rows.map(({ parameters }) => toJson(parameters)),
+    toJsonLines(rows.map(({ parameters }) => parameters)),
     rows.map(({ wasSent }) => wasSent),
     rows.map(({ wasStarted }) => wasStarted),
     rows.map(({ state }) => isOperationTerminal(state)),

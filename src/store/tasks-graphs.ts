@@ -5,11 +5,17 @@ import type { OperationState } from '../domain/states.ts';
 import { terminalOperationStates } from '../domain/states.ts';
 import { isUniqueViolation } from './database-errors.ts';
 import { findResources, getResource } from './list-query.ts';
+import {
+  operationColumns,
+  operationParameters,
+  operationSource,
+  operationValues,
+  uncountedType,
+} from './operation-rows.ts';
 import type { Resource } from './resource.ts';
 import { integer, resourceJoins, scopeFields, scopeOf, text, timestamp } from './resource.ts';
 import type { Scope } from './scope.ts';
 import type { Session } from './session.ts';
-import { toJson } from './values.ts';
 
 export interface NewOperation {
   id: string;
@@ -48,25 +54,21 @@ const tasksGraphResource: Resource<TasksGraphRow> = {
   defaultOrder: 'graph.created_at, graph.storage_id',
 };
 
-/** Type of tasks that do nothing; progress does not count them. */
-export const uncountedType = 'NOPLocalWorkflowTask';
-
 const storeStatement = `
   with graph as (
     insert into tasks_graphs (id, execution_id, name, created_at)
     select $2, execution.storage_id, $3, coalesce($4::timestamptz, now()) from executions execution where execution.id = $1
     returning storage_id, execution_id
   ), stored as (
-    insert into operations (id, tasks_graph_id, name, type, state, dependencies, parameters, created_at, manager_name, agent_name)
-    select operation.id, graph.storage_id, operation.name, operation.type, operation.state,
-      coalesce(operation.dependencies, '{}'), operation.parameters, coalesce(operation."createdAt", now()),
-      operation."managerName", operation."agentName"
-    from graph, json_to_recordset($5::json) as operation (id text, name text, type text, state text, dependencies text[],
-      parameters jsonb, "createdAt" timestamptz, "managerName" text, "agentName" text)
+    insert into operations (tasks_graph_id, ${operationColumns})
+    select graph.storage_id, ${operationValues}
+    from graph, ${operationSource(7)}
+    where operation.id is not null
+    order by operation.position
   )
   update executions execution set
-    total_operations = coalesce(execution.total_operations, 0) + $6,
-    finished_operations = coalesce(execution.finished_operations, 0) + $7
+    total_operations = coalesce(execution.total_operations, 0) + $5,
+    finished_operations = coalesce(execution.finished_operations, 0) + $6
   from graph where execution.storage_id = graph.execution_id
   returning graph.storage_id as "storageId"`;
 
@@ -82,16 +84,15 @@ export async function storeTasksGraph(
 ): Promise<TasksGraphRow> {
   const counted = graph.operations.filter(({ type }) => type !== uncountedType);
   const finished = counted.filter(({ state }) => state && terminalOperationStates.includes(state));
-  const operations = graph.operations.map((operation) => ({ ...operation, state: operation.state ?? 'pending' }));
   try {
     const rows = await session.prepared(storeStatement, [
       executionId,
       graph.id,
       graph.name,
       graph.createdAt ?? null,
-      toJson(operations),
       counted.length,
       finished.length,
+      ...operationParameters(graph.operations),
     ]);
     if (rows.length === 0) {
       throw notFound('Execution', executionId);

@@ -136,7 +136,8 @@ describe('lists of the store', () => {
 
     it('load costly fields only when asked', async () => {
       const { items } = await listDeployments(database, everything, { filters: { id: ['b'] }, fields: ['id'] });
-      expect(items[0]).to.deep.include({ inputs: undefined, labels: [], deploymentGroups: [] });
+      expect(items[0]).to.deep.include({ id: 'b', labels: [], deploymentGroups: [] });
+      expect(items[0]?.inputs).to.equal(undefined);
       const full = await getDeployment(database, everything, 'b');
       expect(full.inputs).to.deep.equal({ x: 1 });
       expect(full.labels.map(({ key, value, createdBy }) => [key, value, createdBy])).to.deep.equal([
@@ -262,8 +263,13 @@ describe('lists of the store', () => {
     it('refuse ids that are taken in the tenant or globally, and tell when an id means two', async () => {
       const create = (id: string, tenantId: number, visibility: 'tenant' | 'global' = 'tenant'): Promise<unknown> =>
         createBlueprint(database, { ...owner, id, tenantId, visibility, state: 'uploaded' });
-      for (const attempt of [create('tenant-own', 0), create('global-other', 0), create('tenant-other', 0, 'global')]) {
-        expect(await attempt.catch((error: unknown) => error)).to.include({ code: 'conflict_error' });
+      for (const [id, tenantId, visibility] of [
+        ['tenant-own', 0, 'tenant'],
+        ['global-other', 0, 'tenant'],
+        ['tenant-other', 0, 'global'],
+      ] as const) {
+        const error = await create(id, tenantId, visibility).catch((thrown: unknown) => thrown);
+        expect(error).to.include({ code: 'conflict_error' });
       }
       await create('tenant-own', other);
       const both: Scope = { tenantId: 0, tenants: [0, other] };

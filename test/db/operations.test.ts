@@ -168,6 +168,18 @@ describe('operations in the store', () => {
     expect(await counters(executionId)).to.deep.equal([1, 2]);
   });
 
+  it('change one at a time, with or without documents', async () => {
+    const { ids, graphId } = await addGraph(sampleOperations(1, { parameters: { a: 1, b: 2 } }));
+    const [id = ''] = ids;
+    await storeProgress(database, { ...nothing, operations: [{ id, state: 'sending' }] });
+    await storeProgress(database, { ...nothing, operations: [{ id, state: 'sent', parameters: { b: 3 } }] });
+    await storeProgress(database, { ...nothing, operations: [{ id, state: 'succeeded', result: null }] });
+    const [stored] = await loadOperations(database, graphId);
+    expect(stored).to.deep.include({ state: 'succeeded', parameters: { a: 1, b: 3 } });
+    expect(stored?.sentAt).to.be.instanceOf(Date);
+    expect(stored?.endedAt).to.be.instanceOf(Date);
+  });
+
   it('count as finished once, and retries join the graph', async () => {
     const { ids, graphId, executionId } = await addGraph(sampleOperations(2));
     const [retry] = sampleOperations(1, { parameters: { retried_task: ids[0] ?? '', current_retries: 1 } });
