@@ -5,7 +5,7 @@ import type { EvaluationData } from './data.ts';
 import { Suspended } from './data.ts';
 import type { Evaluation, Outcome } from './definition.ts';
 import { evaluationError, recursionError } from './errors.ts';
-import { copyMapping, setKey } from './mapping.ts';
+import { setKey } from './mapping.ts';
 import type { IntrinsicFunction } from './recognise.ts';
 import { isMapping, parseFunction } from './recognise.ts';
 import { FUNCTIONS } from './registry.ts';
@@ -34,7 +34,7 @@ interface Remembered {
  */
 export class Evaluator implements Evaluation {
   readonly #data: EvaluationData;
-  readonly #isStaticSkipped: boolean;
+  readonly #leavesFunctions: boolean;
   readonly #contextNumbers = new WeakMap<EvaluationContext, number>();
   readonly #contexts = new WeakMap<EvaluationData, Map<string, EvaluationContext>>();
   readonly #remembered = new Map<string, Remembered>();
@@ -43,10 +43,10 @@ export class Evaluator implements Evaluation {
   #cost = 0;
   #depth = 0;
 
-  /** @param options.leavesHybrid leave every function as it is, as deployments that evaluate at run time only do */
-  constructor(data: EvaluationData, options: { leavesHybrid?: boolean } = {}) {
+  /** @param options.leavesFunctions check functions but leave them as they are, as deployments that evaluate at run time only do */
+  constructor(data: EvaluationData, options: { leavesFunctions?: boolean } = {}) {
     this.#data = data;
-    this.#isStaticSkipped = options.leavesHybrid === true;
+    this.#leavesFunctions = options.leavesFunctions === true;
   }
 
   /**
@@ -143,13 +143,15 @@ export class Evaluator implements Evaluation {
   }
 
   #evaluateUntilData(start: Json, startContext: EvaluationContext, path: string): Json {
-    const costBefore = this.#cost;
     const sources: string[] = [];
     let value = start;
     let context = startContext;
+    let cost = 0;
     try {
       for (;;) {
+        const costBefore = this.#cost;
         value = this.#evaluateChildren(value, context, path);
+        cost = this.#cost - costBefore;
         const call = parseFunction(value);
         if (call === undefined) {
           break;
@@ -161,8 +163,8 @@ export class Evaluator implements Evaluation {
         if (outcome.source !== undefined) {
           const remembered = this.#remembered.get(outcome.source);
           if (remembered !== undefined) {
-            this.#spend(remembered.cost, path);
-            value = remembered.value;
+            ({ value, cost } = remembered);
+            this.#spend(cost, path);
             break;
           }
           if (this.#active.has(outcome.source)) {
@@ -177,7 +179,6 @@ export class Evaluator implements Evaluation {
         }
         ({ value, context } = outcome);
       }
-      const cost = this.#cost - costBefore;
       for (const source of sources) {
         this.#remembered.set(source, { value, cost });
       }
@@ -192,17 +193,13 @@ export class Evaluator implements Evaluation {
   #apply(call: IntrinsicFunction, context: EvaluationContext, path: string): Outcome | undefined {
     const definition = FUNCTIONS[call.name];
     definition.checkShape(call);
-    if (this.#isStaticSkipped) {
+    if (this.#leavesFunctions) {
       return undefined;
     }
     if (this.#data.isStatic && definition.evaluation === 'runtime') {
       return undefined;
     }
-    const outcome = this.#located(path, () => definition.evaluate(call, context, this, path));
-    if (typeof outcome?.value === 'string') {
-      this.#spend(outcome.value.length / CHARACTERS_PER_VALUE, path);
-    }
-    return outcome;
+    return this.#located(path, () => definition.evaluate(call, context, this, path));
   }
 
   /** Adds to an error where the function stands; the innermost place is the telling one. */
@@ -218,14 +215,11 @@ export class Evaluator implements Evaluation {
   }
 
   #evaluateChildren(value: Json, context: EvaluationContext, path: string): Json {
-    this.#spend(1, path);
+    this.#spend(typeof value === 'string' ? 1 + value.length / CHARACTERS_PER_VALUE : 1, path);
     if (Array.isArray(value)) {
       return this.#evaluateItems(value, context, path);
     }
-    if (isMapping(value)) {
-      return this.#evaluateMapping(value, context, path);
-    }
-    return value;
+    return isMapping(value) ? this.#evaluateMapping(value, context, path) : value;
   }
 
   #evaluateItems(items: Json[], context: EvaluationContext, path: string): Json[] {
@@ -255,7 +249,7 @@ export class Evaluator implements Evaluation {
       if (result instanceof Suspended) {
         suspended = result;
       } else if (result !== item) {
-        setKey((copy ??= copyMapping(mapping)), key, result);
+        setKey((copy ??= { ...mapping }), key, result);
       }
     }
     if (suspended !== undefined) {
@@ -268,7 +262,7 @@ export class Evaluator implements Evaluation {
   #evaluateChild(item: Json, context: EvaluationContext, path: string, key: string | number): Json | Suspended {
     const isLeaf = typeof item !== 'object' || item === null;
     if (isLeaf && this.#depth < MAXIMUM_DEPTH) {
-      this.#spend(1, path);
+      this.#spend(typeof item === 'string' ? 1 + item.length / CHARACTERS_PER_VALUE : 1, path);
       return item;
     }
     const itemPath = typeof key === 'number' ? `${path}[${String(key)}]` : `${path}.${key}`;

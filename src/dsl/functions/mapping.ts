@@ -8,8 +8,3 @@ export function setKey(mapping: JsonObject, key: string, value: Json): void {
     mapping[key] = value;
   }
 }
-
-/** A shallow copy that keeps every key, `__proto__` included. */
-export function copyMapping(mapping: JsonObject): JsonObject {
-  return Object.defineProperties({}, Object.getOwnPropertyDescriptors(mapping));
-}

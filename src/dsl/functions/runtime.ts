@@ -5,7 +5,7 @@ import type { EvaluationNode, EvaluationNodeInstance } from './data.ts';
 import { Suspended } from './data.ts';
 import { Evaluator } from './evaluator.ts';
 import { LoadedData } from './loaded-data.ts';
-import { copyMapping, setKey } from './mapping.ts';
+import { setKey } from './mapping.ts';
 import { isMapping } from './recognise.ts';
 import type { EvaluationStorage } from './storage.ts';
 
@@ -160,7 +160,7 @@ function evaluateCapabilityProperties(
   context: EvaluationContext,
   path: string,
 ): JsonObject {
-  const evaluated = copyMapping(capabilities);
+  const evaluated = { ...capabilities };
   for (const [name, capability] of Object.entries(capabilities)) {
     if (!isMapping(capability) || !isMapping(capability['properties'])) {
       continue;

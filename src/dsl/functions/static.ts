@@ -15,7 +15,7 @@ import { scanPlan } from './scan.ts';
  * @throws DslError when a function fails
  */
 export function evaluatePlan(plan: ScannedPlan, inputs: JsonObject, options: { isRuntimeOnly: boolean }): void {
-  const evaluator = new Evaluator(new PlanData(inputs, plan.nodes), { leavesHybrid: options.isRuntimeOnly });
+  const evaluator = new Evaluator(new PlanData(inputs, plan.nodes), { leavesFunctions: options.isRuntimeOnly });
   scanPlan(plan, ({ values, place, replace }) => {
     const evaluated = evaluator.evaluateContents(values, contextOfPlace(place), place.path);
     if (evaluated !== values) {

@@ -1,11 +1,11 @@
-import type { Json, Plan } from '../../domain/plan.ts';
+import type { Json, JsonObject, Plan } from '../../domain/plan.ts';
 import { DslError } from '../errors.ts';
 import { recursionError } from './errors.ts';
 import { MAXIMUM_DEPTH } from './evaluator.ts';
 import type { FunctionPlace, ScannedPlan } from './place.ts';
 import { readPlan } from './plan-reader.ts';
 import type { IntrinsicFunction } from './recognise.ts';
-import { isMapping, parseFunction } from './recognise.ts';
+import { parseFunction } from './recognise.ts';
 import { FUNCTIONS } from './registry.ts';
 import { scanPlan } from './scan.ts';
 
@@ -53,35 +53,29 @@ export function visitFunctions(
   visit: (call: IntrinsicFunction, place: FunctionPlace) => void,
 ): void {
   scanPlan(plan, ({ values, place }) => {
-    for (const key of Object.keys(values)) {
-      visitValue(values[key] as Json, { ...place, path: `${place.path}.${key}` }, 1, visit);
-    }
+    visitMembers(values, place, 0, visit);
   });
 }
 
-function visitValue(
-  value: Json,
+function visitMembers(
+  container: Json[] | JsonObject,
   place: FunctionPlace,
   depth: number,
   visit: (call: IntrinsicFunction, place: FunctionPlace) => void,
 ): void {
-  if (typeof value !== 'object' || value === null) {
-    return;
-  }
   if (depth > MAXIMUM_NESTING) {
     throw recursionError(`The value at ${place.path.slice(0, 200)}... is nested too deep`);
   }
-  const call = parseFunction(value);
-  if (call !== undefined) {
-    visit(call, place);
-  }
-  if (Array.isArray(value)) {
-    value.forEach((item, index) => {
-      visitValue(item, { ...place, path: `${place.path}[${String(index)}]` }, depth + 1, visit);
-    });
-  } else if (isMapping(value)) {
-    for (const key of Object.keys(value)) {
-      visitValue(value[key] as Json, { ...place, path: `${place.path}.${key}` }, depth + 1, visit);
+  const isList = Array.isArray(container);
+  for (const [key, value] of Object.entries(container)) {
+    if (typeof value !== 'object' || value === null) {
+      continue;
     }
+    const here = { ...place, path: isList ? `${place.path}[${key}]` : `${place.path}.${key}` };
+    const call = parseFunction(value);
+    if (call !== undefined) {
+      visit(call, here);
+    }
+    visitMembers(value, here, depth + 1, visit);
   }
 }
