@@ -48,8 +48,9 @@ function outcomeText(input: TaskEventInput): string {
   if (input.state === 'succeeded' && input.result !== undefined && input.result !== null) {
     return ` - ${pythonText(input.result)}`;
   }
-  const hasError = (input.state === 'failed' || input.state === 'rescheduled') && input.error !== undefined;
-  return hasError && input.error !== '' ? ` -> ${input.error}` : '';
+  const isFailure = input.state === 'failed' || input.state === 'rescheduled';
+  // A subgraph fails with the error of a task inside it, which has an event of its own.
+  return isFailure && !input.isSubgraph && input.error ? ` -> ${input.error}` : '';
 }
 
 function retryText(input: TaskEventInput): string {

@@ -16,14 +16,10 @@ const replaceableMethods = ['init_script', 'plugin', 'remote'];
 /** Checks the connection of the agents of the chosen hosts. */
 export async function validateAgents(context: WorkflowContext): Promise<undefined> {
   const hosts = findHosts(context);
-  await context.runGraph(
-    'validate_agents',
-    (graph) => {
-      const builder = new LifecycleBuilder(graph, viewOf(context.topology));
-      addValidation(builder, hosts, { current_amqp: true, manager_ip: null, manager_certificate: null });
-    },
-    { isStored: false },
-  );
+  await context.runGraph('validate_agents', (graph) => {
+    const builder = new LifecycleBuilder(graph, viewOf(context.topology));
+    addValidation(builder, hosts, { current_amqp: true, manager_ip: null, manager_certificate: null });
+  });
 }
 
 /** Replaces the agents of the chosen hosts by new ones, after all old ones have been checked. */

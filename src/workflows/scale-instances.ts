@@ -92,7 +92,12 @@ function groupMembers(context: WorkflowContext): Map<string, string[]> {
   const groups = new Map<string, string[]>();
   for (const instance of context.topology.instances.values()) {
     for (const { id } of instance.scalingGroups) {
-      groups.set(id, [...(groups.get(id) ?? []), instance.id]);
+      const members = groups.get(id);
+      if (members) {
+        members.push(instance.id);
+      } else {
+        groups.set(id, [instance.id]);
+      }
     }
   }
   return groups;

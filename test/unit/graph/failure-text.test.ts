@@ -63,7 +63,7 @@ describe('task events', () => {
     [{ state: 'succeeded', result: 'yes' }, "Task succeeded 'p.f' - yes"],
     [{ state: 'succeeded', result: { a: [1, true, "it's"] } }, `Task succeeded 'p.f' - {'a': [1, True, "it's"]}`],
     [{ state: 'failed', error: 'bad' }, "Task failed 'p.f' -> bad", 'task_failed'],
-    [{ state: 'failed', isSubgraph: true }, "Subgraph failed 'p.f'"],
+    [{ state: 'failed', isSubgraph: true, error: 'bad' }, "Subgraph failed 'p.f'"],
     [{ state: 'rescheduled', error: 'wait' }, "Task rescheduled 'p.f' -> wait", 'task_rescheduled'],
     [{ state: 'started', currentRetries: 2 }, "Task started 'p.f' [retry 2/60]"],
     [{ state: 'started', currentRetries: 2, totalRetries: -1 }, "Task started 'p.f' [retry 2]"],

@@ -32,7 +32,7 @@ async function run(workflow: WorkflowFunction, options: SimulationOptions = {}, 
 }
 
 describe('validate_agents', () => {
-  it('checks the agents that can be replaced, without storing its graph', async () => {
+  it('checks the agents that can be replaced', async () => {
     const { world } = await run(validateAgents);
     expect(world.operations()).to.deep.equal(['h1.validate_amqp', 'h2.validate_amqp']);
     expect(world.operationStarts[0]?.kwargs).to.deep.include({ current_amqp: true });

@@ -431,7 +431,7 @@ export class Simulation implements WorkflowContext {
       totalRetries: task.policy.totalRetries,
       isDryRun: this.execution.isDryRun,
       result: change?.result,
-      error: task.action.kind === 'subgraph' ? undefined : change?.error?.message,
+      error: change?.error?.message,
     });
     if (event) {
       this.world.taskEvents.push(event.message);
