@@ -119,7 +119,7 @@ describe('random deployments', () => {
         }
         expectOrder(world);
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 
@@ -145,7 +145,7 @@ describe('random deployments', () => {
           }
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 120 },
     );
   });
 
@@ -191,7 +191,7 @@ describe('random deployments', () => {
             expect(error === undefined).to.equal(expected === undefined);
           },
         ),
-        { numRuns: 300 },
+        { numRuns: 120 },
       );
     });
   }
