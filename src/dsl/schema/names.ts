@@ -23,25 +23,25 @@ export function nearestName(wanted: string, known: Iterable<string>): string | u
   return best === undefined ? undefined : `Did you mean '${best}'?`;
 }
 
-/** Insertions, deletions and replacements between two texts; stops counting at `limit`. */
+/** Insertions, deletions, replacements and swaps of neighbours between two texts; stops counting at `limit`. */
 function editDistance(a: string, b: string, limit: number): number {
   if (a.length > 200 || b.length > 200) {
     return limit;
   }
+  let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const current = [i];
-    let rowBest = i;
     for (let j = 1; j <= b.length; j++) {
       const replaced = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const value = Math.min(replaced, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1);
-      current.push(value);
-      rowBest = Math.min(rowBest, value);
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swapped = isSwap ? (beforePrevious[j - 2] ?? 0) + 1 : limit;
+      current.push(Math.min(replaced, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1, swapped));
     }
-    if (rowBest >= limit) {
+    if (Math.min(...current) > limit) {
       return limit;
     }
-    previous = current;
+    [beforePrevious, previous] = [previous, current];
   }
   return previous[b.length] ?? limit;
 }
