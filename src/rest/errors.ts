@@ -55,6 +55,10 @@ export function errorHandler(log: Logger): ErrorRequestHandler {
         error,
       });
     }
+    if (!request.complete) {
+      // what is left of the body must not be taken for the next request
+      response.set('Connection', 'close');
+    }
     if (refusal?.status === 304) {
       response.status(304).end();
       return;

@@ -1,5 +1,6 @@
 import busboy from 'busboy';
 import type { Request } from 'express';
+import { PassThrough } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { coerceError, GantryError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/plan.ts';
@@ -106,4 +107,23 @@ export async function readForm<Received>(
     throw failure;
   }
   return { parameters, received };
+}
+
+/**
+ * The body of a request as a stream of its own. When its reader gives up, the rest of the body is read and dropped, so
+ * that the client gets to see the answer instead of a broken connection.
+ */
+export function bodyStream(request: Request): Readable {
+  const body = new PassThrough();
+  request.pipe(body);
+  request.on('close', () => {
+    if (!request.complete) {
+      body.destroy(new GantryError('bad_parameters_error', 'The upload was broken off'));
+    }
+  });
+  body.on('close', () => {
+    request.unpipe(body);
+    request.resume();
+  });
+  return body;
 }

@@ -14,7 +14,7 @@ import { created, noContent, ok } from '../route.ts';
 import type { Answer, ApiCall, Route } from '../route.ts';
 import { blueprintShape } from '../shapes/blueprint.ts';
 import { neededFields, selectFields, shapeOne } from '../shapes/field.ts';
-import { hasBody, isMultipart, readForm } from '../upload.ts';
+import { bodyStream, hasBody, isMultipart, readForm } from '../upload.ts';
 
 const visibilitySchema = { type: 'object', required: ['visibility'], properties: { visibility: {} } };
 
@@ -36,7 +36,7 @@ async function readUpload(request: Request, query: QueryValues, files: FileStore
     return { parameters: { ...queryParameters(query), ...form.parameters }, archive: form.received };
   }
   const parameters = queryParameters(query);
-  const archive = hasBody(request) ? await files.receiveArchive(request, maxBytes, 'Blueprint') : undefined;
+  const archive = hasBody(request) ? await files.receiveArchive(bodyStream(request), maxBytes, 'Blueprint') : undefined;
   return { parameters, archive };
 }
 

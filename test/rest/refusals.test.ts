@@ -1,0 +1,70 @@
+import { expect } from 'chai';
+import { PostgresServer } from '../kit/postgres-server.ts';
+import { RestService, simpleBlueprint } from './kit.ts';
+import { refusals } from './refusal-cases.ts';
+
+interface ErrorBody {
+  message: string;
+  error_code: string;
+  server_traceback: null;
+}
+
+describe('what the service refuses', function () {
+  this.timeout(60_000);
+  let postgres: PostgresServer;
+  let rest: RestService;
+
+  before(async () => {
+    postgres = await PostgresServer.start();
+    rest = await RestService.start(postgres);
+    expect((await rest.upload('good', { 'blueprint.yaml': simpleBlueprint })).status).to.equal(201);
+    expect((await rest.call('PUT', '/deployments/taken', { body: { blueprint_id: 'good' } })).status).to.equal(201);
+  });
+
+  after(async () => {
+    await rest?.stop();
+    await postgres?.stop();
+  });
+
+  for (const { what, method, path, options, status, code, message } of refusals) {
+    it(`refuses ${what}`, async () => {
+      const answer = await rest.call(method, path, options);
+      const body = answer.json<ErrorBody>();
+      expect(body.message).to.match(message);
+      expect([answer.status, body.error_code]).to.deep.equal([status, code]);
+      expect(body.server_traceback).to.equal(null);
+      expect(answer.headers.get('content-type')).to.match(/^application\/json/);
+    });
+  }
+
+  it('leaves no row behind for an archive that was refused on arrival', async () => {
+    for (const id of ['text', 'large', 'nothing', 'both', 'outside']) {
+      expect((await rest.call('GET', `/blueprints/${id}`)).status, id).to.equal(404);
+    }
+  });
+
+  it('refuses an expired token', async () => {
+    const created = await rest.call('POST', '/tokens', { body: { expiration_date: '+1h' } });
+    const { id, value } = created.json<{ id: string; value: string }>();
+    expect((await rest.call('GET', '/deployments', { token: value })).status).to.equal(200);
+    await rest.database.query(`update tokens set expiration_date = now() - interval '1 minute' where id = $1`, [id]);
+    const answer = await rest.call('GET', '/deployments', { token: value });
+    expect(answer.status).to.equal(401);
+    expect(answer.json<ErrorBody>().message).to.equal('User unauthorized: Token is expired');
+  });
+
+  it('refuses to start what a broken environment cannot run', async () => {
+    const answer = await rest.call('POST', '/executions', { body: { deployment_id: 'typed', workflow_id: 'install' } });
+    expect(answer.status).to.equal(400);
+    expect(answer.json<ErrorBody>().error_code).to.equal('deployment_creation_error');
+  });
+
+  it('slows down whoever tries many passwords', async () => {
+    let status = 0;
+    for (let attempt = 0; attempt < 12 && status !== 429; attempt += 1) {
+      status = (await rest.call('GET', '/version', { user: 'guess', password: `p${attempt}` })).status;
+      status = (await rest.call('GET', '/version', { user: 'admin', password: `p${attempt}` })).status;
+    }
+    expect(status).to.equal(429);
+  });
+});
