@@ -4,6 +4,7 @@
  */
 export const entryPoints = {
   gantry: 'src/main.ts',
+  'parse-worker': 'src/executor/system/parse-worker.ts',
   'plugin-process': 'src/runtime/node/child.ts',
   'parse-worker': 'src/executor/system/parse-worker.ts',
 };

@@ -1,11 +1,216 @@
-import type { Config } from './config/config.ts';
-import type { Logger } from './log/logger.ts';
+import { randomInt, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { connectBroker } from './amqp/connection.ts';
+import type { BrokerConnection } from './amqp/connection.ts';
+import { startTaskBroker } from './broker/broker.ts';
+import { makeOperationHost } from './broker/operation-host.ts';
 import type { RunningManager } from './cli/manager-control.ts';
+import type { Config, RoleName } from './config/config.ts';
+import { resourcePath } from './config/package-root.ts';
+import { startExecutor } from './executor/executor.ts';
+import { BlueprintParser } from './executor/system/blueprint-parser.ts';
+import { makeSystemWorkflows } from './executor/system/workflows.ts';
+import { FileStore } from './files/file-store.ts';
+import type { Logger } from './log/logger.ts';
+import { EventSink } from './recorder/event-sink.ts';
+import { startRecorder } from './recorder/recorder.ts';
+import { createApp } from './rest/app.ts';
+import { builtinPlugins } from './runtime/node/builtins.ts';
+import { makeRuntime } from './runtime/runtime.ts';
+import { startHeartbeat } from './scheduler/heartbeat.ts';
+import { startScheduler } from './scheduler/scheduler.ts';
+import { openSecretBox } from './security/secret-box.ts';
+import type { SecretBox } from './security/secret-box.ts';
+import { createServices } from './services/services.ts';
+import { Shutdown } from './shutdown.ts';
+import { bootstrap } from './store/bootstrap.ts';
+import { connectDatabase } from './store/database.ts';
+import type { Database } from './store/database.ts';
+import { migrate } from './store/migrate.ts';
+import { startEmbeddedPostgres } from './store/postgres/embedded.ts';
 
-export async function startManager(_config: Config, _log: Logger, _signal: AbortSignal): Promise<RunningManager> {
-  throw new Error('not there yet');
+/** What every role works with. */
+interface Foundation {
+  config: Config;
+  log: Logger;
+  database: Database;
+  /** Connection to the `/` vhost. */
+  broker: BrokerConnection;
+  files: FileStore;
+  secretBox: SecretBox;
+  clock: { now: () => number };
+  newId: () => string;
+  processName: string;
+  isNew: boolean;
 }
 
-export async function migrateDatabase(_config: Config, _log: Logger): Promise<readonly string[]> {
-  throw new Error('not there yet');
+/** URL of the configured database; the embedded one is started first. */
+async function openDatabase(config: Config, log: Logger, shutdown: Shutdown): Promise<string> {
+  if (config.database.url !== 'embedded') {
+    return config.database.url;
+  }
+  const server = await startEmbeddedPostgres({ dataDir: config.dataDir, log });
+  shutdown.add('embedded PostgreSQL', () => server.stop());
+  return server.url;
+}
+
+async function layFoundation(
+  config: Config,
+  log: Logger,
+  shutdown: Shutdown,
+  signal: AbortSignal,
+): Promise<Foundation> {
+  await mkdir(config.dataDir, { recursive: true });
+  const url = await openDatabase(config, log, shutdown);
+  const { poolSize } = config.database;
+  const database = await connectDatabase({ url, poolSize, log, applicationName: config.instanceName }, signal);
+  shutdown.add('database', () => database.close());
+  await migrate({ url, log });
+  const isNew = await bootstrap(database, { adminPasswordFile: config.security.adminPasswordFile, log });
+  const { url: brokerUrl, tlsCaFile } = config.amqp;
+  const broker = connectBroker({ url: brokerUrl, log, name: config.instanceName, tlsCaFile });
+  shutdown.add('broker connection', () => broker.close());
+  const files = new FileStore({ root: config.files.root, sharedRoot: resourcePath() });
+  await files.prepare();
+  const secretBox = await openSecretBox(config.security.keyFile);
+  const heartbeat = await startHeartbeat({ config, log, database });
+  shutdown.add('heartbeat', () => heartbeat.stop());
+  const clock = { now: () => Date.now() };
+  const { processName } = heartbeat;
+  return { config, log, database, broker, files, secretBox, clock, newId: randomUUID, processName, isNew };
+}
+
+async function startExecutorRole(foundation: Foundation, shutdown: Shutdown): Promise<void> {
+  const { config, files, clock, secretBox, log } = foundation;
+  const parser = new BlueprintParser({ log });
+  shutdown.add('blueprint parser', () => parser.stop());
+  const systemWorkflows = makeSystemWorkflows({
+    config,
+    files,
+    clock,
+    parser,
+    random: (bound) => randomInt(bound),
+    decrypt: (stored) => secretBox.decrypt(stored),
+  });
+  const executor = await startExecutor({ ...foundation, systemWorkflows });
+  shutdown.add('executor', () => executor.stop());
+}
+
+async function startBrokerRole(foundation: Foundation, shutdown: Shutdown): Promise<void> {
+  const { config, database, log, secretBox } = foundation;
+  const sink = new EventSink(database, log);
+  shutdown.add('event sink', () => sink.stop());
+  const runtime = makeRuntime({
+    defaultTimeoutSeconds: config.broker.defaultOperationTimeout,
+    temporaryDirectory: tmpdir(),
+    builtins: builtinPlugins(),
+    allowedScriptHosts: config.imports.allowedHosts,
+  });
+  shutdown.add('runtime', () => runtime.stop());
+  const host = makeOperationHost({ ...foundation, sink, decrypt: (stored) => secretBox.decrypt(stored) });
+  const taskBroker = await startTaskBroker({ ...foundation, runtime, host });
+  shutdown.add('task broker', () => taskBroker.stop());
+}
+
+async function listen(server: Server, { host, port }: Config['http']): Promise<string> {
+  const listening = once(server, 'listening');
+  server.listen(port, host);
+  try {
+    await listening;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+      throw new Error(`Port ${port} of ${host} is taken by another program; choose another one with --port`);
+    }
+    throw error;
+  }
+  const address = server.address() as AddressInfo;
+  const isEverywhere = host === '0.0.0.0' || host === '::';
+  const name = isEverywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${address.port}`;
+}
+
+/** Starts the REST service; resolves with its address. */
+async function startRestRole(foundation: Foundation, shutdown: Shutdown): Promise<string> {
+  const { config, log } = foundation;
+  const services = await createServices(foundation);
+  shutdown.add('services', () => services.stop());
+  const server = createServer(createApp({ config, log, services }));
+  // longer than a proxy keeps a connection it may still use
+  server.keepAliveTimeout = 75_000;
+  const url = await listen(server, config.http);
+  shutdown.add('REST service', async () => {
+    const closed = once(server, 'close');
+    server.close();
+    server.closeIdleConnections();
+    const timer = setTimeout(() => server.closeAllConnections(), 5000);
+    await closed;
+    clearTimeout(timer);
+  });
+  return url;
+}
+
+const starters: Readonly<Record<RoleName, (foundation: Foundation, shutdown: Shutdown) => Promise<string | void>>> = {
+  rest: startRestRole,
+  executor: startExecutorRole,
+  broker: startBrokerRole,
+  recorder: async (foundation, shutdown) => {
+    const recorder = await startRecorder(foundation);
+    shutdown.add('recorder', () => recorder.stop());
+  },
+  scheduler: async (foundation, shutdown) => {
+    const scheduler = await startScheduler(foundation);
+    shutdown.add('scheduler', () => scheduler.stop());
+  },
+};
+
+/** Roles in the order they start: who asks for work comes last, and stops first. */
+const startOrder: readonly RoleName[] = ['recorder', 'broker', 'executor', 'scheduler', 'rest'];
+
+function noticesOf(config: Config): string[] {
+  return config.amqp.url.startsWith('memory:')
+    ? ['Agents on other hosts and workflows written in Python need RabbitMQ: start with --amqp URL to use one.']
+    : [];
+}
+
+/**
+ * Starts the configured roles in this process.
+ * @param signal gives up while the database is not there yet
+ * @throws Error with one sentence on what is missing
+ */
+export async function startManager(config: Config, log: Logger, signal: AbortSignal): Promise<RunningManager> {
+  const shutdown = new Shutdown(log);
+  try {
+    const foundation = await layFoundation(config, log, shutdown, signal);
+    let url: string | undefined;
+    for (const role of startOrder.filter((name) => config.roles.includes(name))) {
+      url = (await starters[role](foundation, shutdown)) ?? url;
+    }
+    log.info('Started', { name: config.instanceName, roles: config.roles, url });
+    return {
+      url,
+      adminUsername: 'admin',
+      adminPasswordFile: config.security.adminPasswordFile,
+      isNew: foundation.isNew,
+      notices: noticesOf(config),
+      stop: () => shutdown.run(),
+    };
+  } catch (error) {
+    await shutdown.run();
+    throw error;
+  }
+}
+
+/** Brings the schema of the configured database up to date; returns the migrations that ran. */
+export async function migrateDatabase(config: Config, log: Logger): Promise<readonly string[]> {
+  const shutdown = new Shutdown(log);
+  try {
+    return await migrate({ url: await openDatabase(config, log, shutdown), log });
+  } finally {
+    await shutdown.run();
+  }
 }

@@ -12,8 +12,6 @@ export interface RunningManager {
   readonly isNew: boolean;
   /** What the person who starts it should know, one sentence each. */
   readonly notices: readonly string[];
-  /** Rejects when the manager cannot go on. */
-  readonly failed: Promise<never>;
   /** Ends everything; resolves when all is stored and closed. */
   stop(): Promise<void>;
 }

@@ -26,15 +26,14 @@ export async function watchExecution(
   options: WatchOptions,
 ): Promise<ExecutionShape | undefined> {
   const isSilent = invocation.options.quiet === true || invocation.output.format !== 'table';
-  const view = isSilent
-    ? undefined
-    : makeProgressView(invocation.terminal, options.title, { withCauses: invocation.options.verbose === true });
+  const isVerbose = invocation.options.verbose === true;
+  const view = isSilent ? undefined : makeProgressView(invocation.terminal, options.title, { withCauses: isVerbose });
   const follow: FollowOptions = {
     withLogs: options.withLogs ?? true,
     signal: invocation.signal,
     ...(view
       ? {
-          onEvents: (events) => view.events(events),
+          onEvents: (events) => view.events(isVerbose ? events : events.filter(({ level }) => level !== 'debug')),
           onExecution: (current) => view.execution(current),
           onUnreachable: (error) => view.note(`${error.message}; waiting for it to come back`),
         }

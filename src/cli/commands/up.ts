@@ -83,7 +83,7 @@ async function serve(
   const manager = await control.start(config, log, setting.signal);
   try {
     await onReady(manager);
-    await Promise.race([whenAborted(setting.signal), manager.failed]);
+    await whenAborted(setting.signal);
   } finally {
     await manager.stop();
   }
