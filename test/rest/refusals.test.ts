@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService, simpleBlueprint } from './kit.ts';
 import { refusals } from './refusal-cases.ts';
+import { requestRefusals } from './request-refusal-cases.ts';
 
 interface ErrorBody {
   message: string;
@@ -26,7 +27,7 @@ describe('what the service refuses', function () {
     await postgres?.stop();
   });
 
-  for (const { what, method, path, options, status, code, message } of refusals) {
+  for (const { what, method, path, options, status, code, message } of [...refusals, ...requestRefusals]) {
     it(`refuses ${what}`, async () => {
       const answer = await rest.call(method, path, options);
       const body = answer.json<ErrorBody>();
