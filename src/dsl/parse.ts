@@ -221,21 +221,34 @@ async function mainLocation(options: ParseOptions): Promise<string | undefined> 
   return undefined;
 }
 
+/** Files asked for at a time. */
+const concurrentLookups = 32;
+
 async function findScripts(
   possible: ReadonlyMap<string, string>,
   bases: readonly string[],
   resolver: ImportResolver,
 ): Promise<Set<string>> {
-  const existing = new Map<string, boolean>();
-  await Promise.all(
-    [...new Set(possible.values())].map(async (path) => {
+  const existing = new Set<string>();
+  const waiting = [...new Set(possible.values())].values();
+  const lookUp = async (): Promise<void> => {
+    for (const path of waiting) {
       for (const base of bases) {
-        if (await resolver.resourceExists(`${base}/${path}`)) {
-          existing.set(path, true);
-          return;
+        if (await resolver.resourceExists(scriptLocation(base, path))) {
+          existing.add(path);
+          break;
         }
       }
-    }),
-  );
+    }
+  };
+  if (bases.length > 0) {
+    await Promise.all(Array.from({ length: concurrentLookups }, lookUp));
+  }
   return new Set([...possible].filter(([, path]) => existing.has(path)).map(([implementation]) => implementation));
+}
+
+/** The script below a base; where that is a URL, the path becomes part of one. */
+function scriptLocation(base: string, path: string): string {
+  const isUrl = /^[A-Za-z][A-Za-z0-9+.-]*:/.test(base);
+  return `${base}/${isUrl ? path.split('/').map(encodeURIComponent).join('/') : path}`;
 }

@@ -258,6 +258,11 @@ describe('operations', () => {
       await parse(script('scripts/x.sh'), world, { additionalResourceBases: ['http://more'] });
     });
 
+    it('may have any name a file can have', async () => {
+      const given = ['file:/b/scripts/a%20b%23c%3F.sh'];
+      expect((await planned(script("'scripts/a b#c?.sh'"), given)).inputs['script_path']).to.equal('scripts/a b#c?.sh');
+    });
+
     it('that are scripts cannot have the script as an input', async () => {
       for (const input of ['script_path', 'script_source']) {
         const text = script('http://host/x.sh').replace('{a: {default: 1}}', `{${input}: {default: y}}`);
