@@ -11,6 +11,7 @@ import { SessionPluginContext } from './node/plugin-context.ts';
 import type { TemplateRenderer } from './node/plugin-context.ts';
 import { ProcessPool } from './node/process-pool.ts';
 import { outcomeOf } from './outcome.ts';
+import { endOrphans, runtimeFolderName } from './script/orphans.ts';
 import { runScript, scriptTaskName } from './script/script-plugin.ts';
 import { NonRecoverableError } from './sdk.ts';
 import { OperationSession } from './session/operation-session.ts';
@@ -44,11 +45,12 @@ class OperationRuntime implements Runtime {
   readonly #renderers = new ProcessPool(2);
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
+  #orphansEnded: Promise<void> | undefined;
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
     setMaxListeners(0, this.#stopping.signal);
-    this.#folder = join(options.temporaryDirectory, `gantry-${process.pid}-${randomUUID().slice(0, 8)}`);
+    this.#folder = join(options.temporaryDirectory, runtimeFolderName(randomUUID().slice(0, 8)));
   }
 
   run(request: OperationRequest, host: OperationHost, signal?: AbortSignal): Promise<OperationOutcome> {
@@ -99,7 +101,9 @@ class OperationRuntime implements Runtime {
     return this.#runInstalled(session);
   }
 
-  #runScript(session: OperationSession): Promise<Json> {
+  async #runScript(session: OperationSession): Promise<Json> {
+    this.#orphansEnded ??= endOrphans(this.#options.temporaryDirectory);
+    await this.#orphansEnded;
     if (session.context.resume === true) {
       throw interruptedError();
     }

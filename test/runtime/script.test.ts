@@ -1,8 +1,11 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { packageRoot } from '../../src/config/package-root.ts';
 import type { JsonObject } from '../../src/domain/plan.ts';
 import type { OperationContext, OperationOutcome } from '../../src/runtime/types.ts';
 import { FakeHost } from './support/fake-host.ts';
@@ -379,6 +382,23 @@ describe('Scripts', () => {
       );
       expect(results).to.deep.equal(Array.from({ length: 50 }, (_unused, number) => `${number} web task-${number}`));
     });
+
+    it('ends what a runtime left behind that was killed', async () => {
+      const shared = await startRuntime();
+      const program = join(import.meta.dirname, 'support', 'killed-runtime.ts');
+      const child = spawn(process.execPath, ['--import=tsx', program, shared.folder], {
+        cwd: packageRoot(),
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const [chunk] = (await once(child.stdout, 'data')) as [Buffer];
+      const pid = Number(chunk.toString());
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      expect(await isRunning(pid)).to.equal(true);
+      resultOf(await shared.runtime.run(scriptRequest({ script_source: 'true' }), host));
+      expect(await isRunning(pid)).to.equal(false);
+      await shared.stop();
+    }).timeout(20_000);
 
     it('aborts what runs when it is stopped, and takes nothing new', async () => {
       const own = await startRuntime();

@@ -36,6 +36,7 @@ export class PluginProcess {
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
   #end: string | undefined;
+  #isKilled = false;
   #tail = '';
   #receive: ((message: FromPlugin) => void) | undefined;
   #onEnd: (() => void) | undefined;
@@ -68,8 +69,9 @@ export class PluginProcess {
     }
   }
 
+  /** Whether it may be used; a process that was killed may still be about to end. */
   get isAlive(): boolean {
-    return this.#end === undefined;
+    return this.#end === undefined && !this.#isKilled;
   }
 
   /** Waits until the process takes work. @throws RecoverableError when it does not start */
@@ -148,7 +150,8 @@ export class PluginProcess {
 
   /** Kills the process and everything it started. */
   kill(): void {
-    if (this.isAlive && this.#child.pid !== undefined) {
+    this.#isKilled = true;
+    if (this.#end === undefined && this.#child.pid !== undefined) {
       try {
         process.kill(-this.#child.pid, 'SIGKILL');
       } catch {
@@ -186,7 +189,7 @@ export class PluginProcess {
   }
 
   #send(message: ToPlugin): void {
-    if (this.isAlive && this.#child.connected) {
+    if (this.#child.connected) {
       // a failure to send means that the process has ended, which is noticed by its exit
       this.#child.send(message, () => undefined);
     }

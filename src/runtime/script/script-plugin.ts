@@ -11,6 +11,7 @@ import { NonRecoverableError, RecoverableError } from '../sdk.ts';
 import type { OperationSession } from '../session/operation-session.ts';
 import { OperationTimeout } from '../time-limit.ts';
 import { scriptEnvironment } from './environment.ts';
+import { recordProcess } from './orphans.ts';
 import { OutputLines, OutputPump } from './output.ts';
 import { runProcess } from './process-group.ts';
 import { processOptions } from './process-options.ts';
@@ -93,12 +94,13 @@ export async function runScript(session: OperationSession, plugin: ScriptPluginO
 
 async function execute(run: ScriptRun, inputs: JsonObject, ctxUrl: string | undefined): Promise<Json> {
   const { session, options, command } = run;
+  const folder = await session.folder();
   const env = scriptEnvironment({
     inputs,
     extra: options.env,
     executionEnvironment: session.context.execution_env ?? {},
     ctxUrl,
-    temporaryDirectory: await session.folder(),
+    temporaryDirectory: folder,
   });
   const output = new OutputLines(session.secrets);
   const errors = options.isErrorJoined ? output : new OutputLines(session.secrets);
@@ -110,7 +112,10 @@ async function execute(run: ScriptRun, inputs: JsonObject, ctxUrl: string | unde
     env,
     signal: session.signal,
     graceOnAbort: () => (session.signal.reason instanceof OperationTimeout ? graceWhenLate : graceWhenKilled),
-    onStart: (pid) => void session.log('debug', `Process created, PID: ${pid}`),
+    onStart: (pid) => {
+      recordProcess(folder, pid);
+      void session.log('debug', `Process created, PID: ${pid}`);
+    },
     readOutput: (stream, name) => {
       const isError = name === 'stderr' && !options.isErrorJoined;
       const isLogged = isError ? options.isErrorLogged : options.isOutputLogged;
