@@ -1,6 +1,7 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import { coerceError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
+import { managementExchange, operationQueue, routingKeys, workflowQueue } from './names.ts';
 import { startConsumer } from './consumer.ts';
 import type { Consumer, ConsumerOptions } from './consumer.ts';
 import { Publisher } from './publisher.ts';
@@ -16,6 +17,11 @@ export interface BrokerConnectionOptions {
   name: string;
   /** PEM file of the broker's certificate authority. */
   tlsCaFile?: string | undefined;
+  /**
+   * Whether the queues of the manager are declared on every connection, so that what is sent to a role that never
+   * started yet waits for it; default true. Agents may not and need not.
+   */
+  declaresQueues?: boolean;
 }
 
 const firstDelay = 100;
@@ -28,6 +34,7 @@ const longestDelay = 10_000;
 export class BrokerConnection {
   readonly #address: BrokerAddress;
   readonly #options: BrokerConnectionOptions;
+  readonly #declaresQueues: boolean;
   readonly #log: Logger;
   readonly #users = new Set<ConnectionUser>();
   readonly #publisher: Publisher;
@@ -43,6 +50,7 @@ export class BrokerConnection {
     const address = parseBrokerUrl(options.url, options.tlsCaFile);
     this.#address = vhost === undefined ? address : { ...address, vhost };
     this.#options = options;
+    this.#declaresQueues = vhost === undefined && options.declaresQueues !== false;
     this.#log = options.log.child({ broker: describeAddress(this.#address) });
     this.#publisher = new Publisher(this.#log, this.#address.kind);
     this.#users.add(this.#publisher);
@@ -180,6 +188,9 @@ export class BrokerConnection {
   async #open(): Promise<void> {
     try {
       const model = await openConnection(this.#address, this.#options.name);
+      if (this.#declaresQueues) {
+        await declareManagementQueues(model, this.#log);
+      }
       if (this.#isClosed) {
         await closeQuietly(model);
         return;
@@ -240,6 +251,25 @@ export class BrokerConnection {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     waiting.forEach((resolve) => resolve());
+  }
+}
+
+/** Declares the queues that must be there before anything is sent; a connection without them is of use, too. */
+async function declareManagementQueues(model: ChannelModel, log: Logger): Promise<void> {
+  try {
+    const channel = await model.createChannel();
+    channel.on('error', () => undefined);
+    await channel.assertExchange(managementExchange, 'direct', { durable: true });
+    for (const [queue, key] of [
+      [workflowQueue, routingKeys.workflow],
+      [operationQueue, routingKeys.operation],
+    ] as const) {
+      await channel.assertQueue(queue, { durable: true });
+      await channel.bindQueue(queue, managementExchange, key);
+    }
+    await channel.close();
+  } catch (thrown) {
+    log.warn('The queues of the manager could not be declared', { reason: coerceError(thrown).message });
   }
 }
 

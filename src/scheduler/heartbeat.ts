@@ -14,6 +14,8 @@ export interface Heartbeat {
   readonly processName: string;
   /** Ends the heartbeat and signs the process off: what it drove may be taken over at once. */
   stop(): Promise<void>;
+  /** Ends the heartbeat only, as if the process had died; for tests of taking over. */
+  abandon(): Promise<void>;
 }
 
 const beatMilliseconds = 2000;
@@ -39,12 +41,16 @@ export async function startHeartbeat({ config, log, database }: HeartbeatDepende
   };
   await beat(database, entry);
   next();
+  const abandon = async (): Promise<void> => {
+    isStopped = true;
+    clearTimeout(timer);
+    await running;
+  };
   return {
     processName: config.instanceName,
+    abandon,
     stop: async () => {
-      isStopped = true;
-      clearTimeout(timer);
-      await running;
+      await abandon();
       await leave(database, config.instanceName).catch((error: unknown) =>
         log.warn('Process not signed off; others notice by its missing heartbeat', { error }),
       );

@@ -14,6 +14,7 @@ export class Listener {
   readonly #handlers = new Map<string, Set<NotificationHandler>>();
   readonly #closing = new AbortController();
   #client: pg.Client | undefined;
+  #last: Promise<unknown> = Promise.resolve();
   #opening: Promise<pg.Client> | undefined;
 
   constructor(connect: () => pg.Client, log: Logger) {
@@ -25,9 +26,15 @@ export class Listener {
     const handlers = this.#handlers.get(channel) ?? new Set();
     this.#handlers.set(channel, handlers);
     handlers.add(handler);
-    const client = await this.#open();
-    await client.query(`listen ${pg.escapeIdentifier(channel)}`);
+    await this.#inTurn(async () => (await this.#open()).query(`listen ${pg.escapeIdentifier(channel)}`));
     return async () => this.#forget(channel, handler);
+  }
+
+  /** A connection takes one statement at a time. */
+  #inTurn(work: () => Promise<unknown>): Promise<unknown> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
   }
 
   async close(): Promise<void> {
@@ -43,7 +50,9 @@ export class Listener {
     handlers?.delete(handler);
     if (handlers?.size === 0) {
       this.#handlers.delete(channel);
-      await this.#client?.query(`unlisten ${pg.escapeIdentifier(channel)}`).catch(() => undefined);
+      await this.#inTurn(async () => this.#client?.query(`unlisten ${pg.escapeIdentifier(channel)}`)).catch(
+        () => undefined,
+      );
     }
   }
 

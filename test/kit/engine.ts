@@ -122,6 +122,15 @@ export class EngineProcess {
     return started;
   }
 
+  /**
+   * Disappears as after a kill: nobody hears of it any more, but (unlike after a kill) what runs in it goes on, which
+   * must not matter to others.
+   */
+  async vanish(): Promise<void> {
+    await this.#heartbeat.abandon();
+    await this.connection.close();
+  }
+
   /** A graceful stop. */
   async stop(graceSeconds = 1): Promise<void> {
     await this.executor?.stop();

@@ -1,0 +1,409 @@
+import { expect } from 'chai';
+import type { Execution } from '../../src/domain/entities.ts';
+import { operationError } from '../../src/domain/operation-error.ts';
+import { changeExecutionStatus, createExecutions, findExecution } from '../../src/store/executions.ts';
+import { resetOperations } from '../../src/store/operations.ts';
+import { workflowMessage } from '../../src/amqp/workflow-message.ts';
+import { managementExchange } from '../../src/amqp/names.ts';
+import { silentLogger } from '../../src/log/logger.ts';
+import type { OperationRequest } from '../../src/runtime/types.ts';
+import { startScheduler } from '../../src/scheduler/scheduler.ts';
+import { createTestDatabase } from '../kit/database.ts';
+import type { TestDatabase } from '../kit/database.ts';
+import { EngineProcess, ended, seedDeployment, startWorkflow, succeed } from '../kit/engine.ts';
+import type { OperationFunction } from '../kit/engine.ts';
+import { isRabbitmqInstalled, sharedRabbitmq } from '../kit/rabbitmq.ts';
+
+/** Counts operations, and lets a test hold them. */
+class Operations {
+  readonly runs: { key: string; request: OperationRequest }[] = [];
+  readonly aborted: string[] = [];
+  readonly #waiting: { count: number; resolve: () => void }[] = [];
+  #gate: Promise<void> | undefined;
+  #open: () => void = () => undefined;
+
+  readonly run: OperationFunction = async (request, signal) => {
+    const key = `${request.context.operation?.name.split('.').at(-1) ?? ''} ${request.context.node_id ?? ''}`;
+    this.runs.push({ key, request });
+    this.#waiting.filter(({ count }) => this.runs.length >= count).forEach(({ resolve }) => resolve());
+    if (this.#gate) {
+      const killed = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      await Promise.race([this.#gate, killed]);
+      if (signal.aborted) {
+        this.aborted.push(key);
+        return { ok: false, error: operationError({ kind: 'NonRecoverableError', message: 'Process terminated' }) };
+      }
+    }
+    return { ok: true, result: null };
+  };
+
+  hold(): void {
+    this.#gate = new Promise((resolve) => {
+      this.#open = resolve;
+    });
+  }
+
+  release(): void {
+    this.#gate = undefined;
+    this.#open();
+  }
+
+  started(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.runs.length >= count) {
+        resolve();
+      } else {
+        this.#waiting.push({ count, resolve });
+      }
+    });
+  }
+
+  keys(): string[] {
+    return this.runs.map(({ key }) => key).sort();
+  }
+}
+
+function suite(makeUrl: () => Promise<string>) {
+  let test: TestDatabase;
+  let amqpUrl: string;
+  let processes: EngineProcess[] = [];
+  let count = 0;
+
+  const start = async (options: Partial<Parameters<typeof EngineProcess.start>[0]> = {}): Promise<EngineProcess> => {
+    count += 1;
+    const process = await EngineProcess.start({
+      databaseUrl: test.url,
+      amqpUrl,
+      name: `manager-${count}`,
+      ...options,
+    });
+    processes.push(process);
+    return process;
+  };
+  const statesOf = async (executionId: string): Promise<Record<string, number>> => {
+    const rows = await test.database.query<{ state: string; count: number }>(
+      `select operations.state, count(*) from operations join tasks_graphs on tasks_graphs.storage_id = tasks_graph_id
+        join executions on executions.storage_id = execution_id
+        where executions.id = $1 and type = 'RemoteWorkflowTask' group by 1 order by 1`,
+      [executionId],
+    );
+    return Object.fromEntries(rows.map((row) => [row.state, row.count]));
+  };
+  const eventsOf = async (executionId: string): Promise<string[]> => {
+    const rows = await test.database.query<{ message: string }>(
+      `select message from events join executions on executions.storage_id = execution_id
+        where executions.id = $1 order by events.storage_id`,
+      [executionId],
+    );
+    return rows.map((row) => row.message);
+  };
+  const act = async (execution: Execution, event: string): Promise<void> => {
+    expect(await changeExecutionStatus(test.database, execution.id, { event, error: '' })).to.not.equal(undefined);
+  };
+
+  before(async function () {
+    this.timeout(120_000);
+    test = await createTestDatabase();
+  });
+  beforeEach(async () => {
+    amqpUrl = await makeUrl();
+  });
+  afterEach(async () => {
+    await Promise.all(processes.map((process) => process.stop(0)));
+    processes = [];
+  });
+  after(async () => {
+    await test.close();
+  });
+
+  it('runs every operation of a workflow once and records what happened', async () => {
+    const operations = new Operations();
+    const process = await start({ run: operations.run });
+    const deployment = await seedDeployment(test.database, { instances: 2 });
+    const execution = await startWorkflow(process, deployment, 'install');
+    const result = await ended(test.database, execution.id);
+    expect(result).to.include({ status: 'terminated', error: '' });
+    expect(result.finishedOperations).to.equal(result.totalOperations);
+    expect(operations.runs).to.have.length(6);
+    expect(new Set(operations.keys())).to.have.length(6);
+    expect(await statesOf(execution.id)).to.deep.equal({ succeeded: 6 });
+    const states = await test.database.query<{ state: string }>(
+      'select state from node_instances where deployment_id = $1',
+      [deployment.storageId],
+    );
+    expect(states.map((row) => row.state)).to.deep.equal(['started', 'started']);
+    const events = await eventsOf(execution.id);
+    expect(events[0]).to.equal("Starting 'install' workflow execution");
+    expect(events.at(-1)).to.equal("'install' workflow execution succeeded");
+    const ofCreate = events.filter((message) => message.includes("'noop.create'"));
+    expect(ofCreate).to.have.members([
+      ...Array<string>(2).fill("Sending task 'noop.create'"),
+      ...Array<string>(2).fill("Task started 'noop.create'"),
+      ...Array<string>(2).fill("Task succeeded 'noop.create'"),
+    ]);
+  });
+
+  it('gives operations the context that plugins rely on', async () => {
+    const operations = new Operations();
+    const process = await start({ run: operations.run });
+    const deployment = await seedDeployment(test.database, { instances: 1, operation: { inputs: { port: 8080 } } });
+    const execution = await startWorkflow(process, deployment, 'install');
+    await ended(test.database, execution.id);
+    const { context, inputs } = operations.runs[0]!.request;
+    expect(inputs).to.deep.equal({ port: 8080 });
+    expect(context).to.deep.include({
+      type: 'operation',
+      task_name: 'noop.create',
+      execution_id: execution.id,
+      workflow_id: 'install',
+      tenant: { name: 'default_tenant' },
+      deployment_id: deployment.id,
+      blueprint_id: deployment.id,
+      node_name: 'web',
+      operation: { name: 'cloudify.interfaces.lifecycle.create', retry_number: 0, max_retries: 60 },
+      task_queue: managementExchange,
+      task_target: managementExchange,
+      execution_creator_username: 'admin',
+      local: false,
+    });
+    expect(context.execution_token).to.be.a('string').with.length(32);
+  });
+
+  it('tries a failed operation again and fails the execution when the attempts are used up', async () => {
+    let attempts = 0;
+    const run: OperationFunction = async ({ context }) => {
+      if (context.task_name !== 'noop.configure') {
+        return { ok: true, result: null };
+      }
+      attempts += 1;
+      return {
+        ok: false,
+        error: operationError({ kind: 'RecoverableError', message: `boom ${attempts}`, type: 'Boom' }),
+      };
+    };
+    const process = await start({ run });
+    const deployment = await seedDeployment(test.database, {
+      instances: 1,
+      operation: { max_retries: 2, retry_interval: 0 },
+    });
+    const execution = await startWorkflow(process, deployment, 'install');
+    const result = await ended(test.database, execution.id);
+    expect(result.status).to.equal('failed');
+    expect(result.error).to.match(
+      /^Task failed: noop\.configure \(web_\S+:cloudify\.interfaces\.lifecycle\.configure\): Boom `boom 3`$/,
+    );
+    expect(attempts).to.equal(3);
+    expect(await statesOf(execution.id)).to.deep.equal({ failed: 3, pending: 1, succeeded: 1 });
+    const events = await eventsOf(execution.id);
+    expect(events).to.include("Task failed 'noop.configure' -> boom 3 [retry 2/2]");
+    expect(events.at(-1)).to.equal(`'install' workflow execution failed: ${result.error ?? ''}`);
+  });
+
+  it('calls an operation again that asked for it', async () => {
+    let attempts = 0;
+    const run: OperationFunction = async ({ context }) => {
+      attempts += 1;
+      return context.operation?.retry_number === 0 && context.task_name === 'noop.start'
+        ? { ok: false, error: operationError({ kind: 'OperationRetry', message: 'not yet', retryAfter: 0 }) }
+        : { ok: true, result: null };
+    };
+    const process = await start({ run });
+    const deployment = await seedDeployment(test.database, { instances: 1 });
+    const execution = await startWorkflow(process, deployment, 'install');
+    expect(await ended(test.database, execution.id)).to.include({ status: 'terminated' });
+    expect(attempts).to.equal(4);
+    expect(await statesOf(execution.id)).to.deep.equal({ rescheduled: 1, succeeded: 3 });
+  });
+
+  it('changes nothing in a dry run', async () => {
+    const operations = new Operations();
+    const process = await start({ run: operations.run });
+    const deployment = await seedDeployment(test.database, { instances: 1 });
+    const execution = await startWorkflow(process, deployment, 'install', { isDryRun: true });
+    expect(await ended(test.database, execution.id)).to.include({ status: 'terminated' });
+    expect(operations.runs).to.deep.equal([]);
+    expect(await statesOf(execution.id)).to.deep.equal({});
+    const events = await eventsOf(execution.id);
+    expect(events[0]).to.equal("Starting 'install' workflow execution (dry run)");
+    expect(events).to.include("Task succeeded 'noop.create' (dry run)");
+    expect(events.at(-1)).to.equal("'install' workflow execution succeeded (dry run)");
+  });
+
+  it('stops at a cancel, leaves running operations alone, and goes on from there after a resume', async () => {
+    const operations = new Operations();
+    const process = await start({ run: operations.run });
+    const deployment = await seedDeployment(test.database, { instances: 1 });
+    operations.hold();
+    const execution = await startWorkflow(process, deployment, 'install');
+    await operations.started(1);
+    await act(execution, 'cancel');
+    expect(await ended(test.database, execution.id)).to.include({ status: 'cancelled' });
+    expect(operations.aborted).to.deep.equal([]);
+    operations.release();
+    await resetOperations(test.database, execution.id, false);
+    const resumed = await changeExecutionStatus(test.database, execution.id, { event: 'resume', error: '' });
+    await process.connection.publish(workflowMessage(resumed!));
+    expect(await ended(test.database, execution.id)).to.include({ status: 'terminated' });
+    expect(operations.runs).to.have.length(3);
+    const events = await eventsOf(execution.id);
+    expect(events).to.include("'install' workflow execution cancelled");
+    expect(events).to.include("Resuming 'install' workflow execution");
+  });
+
+  it('kills running operations at a kill', async () => {
+    const operations = new Operations();
+    const process = await start({ run: operations.run });
+    const deployment = await seedDeployment(test.database, { instances: 2 });
+    operations.hold();
+    const execution = await startWorkflow(process, deployment, 'install');
+    await operations.started(2);
+    await act(execution, 'kill');
+    expect(await ended(test.database, execution.id)).to.include({ status: 'cancelled' });
+    await process.taskBroker!.stop(30);
+    expect(operations.aborted).to.have.length(2);
+  });
+
+  it('cancels an execution that waits for an executor', async () => {
+    const waiting = await start({ roles: ['broker'] });
+    const deployment = await seedDeployment(test.database, { instances: 1 });
+    const execution = await startWorkflow(waiting, deployment, 'install');
+    await act(execution, 'cancel');
+    await start({ roles: ['executor'] });
+    expect(await ended(test.database, execution.id)).to.include({ status: 'cancelled' });
+  });
+
+  it('hands executions over at a graceful stop: another process goes on, no operation runs twice', async () => {
+    const operations = new Operations();
+    const worker = await start({ roles: ['broker'], run: operations.run });
+    const first = await start({ roles: ['executor'] });
+    await start({ roles: ['executor'] });
+    const deployment = await seedDeployment(test.database, { instances: 20 });
+    operations.hold();
+    const execution = await startWorkflow(worker, deployment, 'install');
+    await operations.started(20);
+    const driver = (await findExecution(test.database, execution.id))?.executor;
+    const driving = processes.find((process) => process.config.instanceName === driver)!;
+    await driving.stop();
+    processes = processes.filter((process) => process !== driving);
+    operations.release();
+    expect(await ended(test.database, execution.id)).to.include({ status: 'terminated' });
+    expect(operations.runs).to.have.length(60);
+    expect(new Set(operations.keys())).to.have.length(60);
+    expect(first.config.instanceName).to.be.a('string');
+  });
+
+  it('takes over from a process that vanished, and the vanished one changes nothing any more', async function () {
+    this.timeout(60_000);
+    const operations = new Operations();
+    const worker = await start({ roles: ['broker'], run: operations.run });
+    const vanished = await start({ roles: ['executor'] });
+    const deployment = await seedDeployment(test.database, { instances: 5 });
+    operations.hold();
+    const execution = await startWorkflow(worker, deployment, 'install');
+    await operations.started(5);
+    await vanished.vanish();
+    const scheduler = await startScheduler({
+      config: worker.config,
+      log: silentLogger,
+      database: test.database,
+      broker: worker.connection,
+      clock: { now: () => Date.now() },
+      newId: () => '',
+    });
+    await start({ roles: ['executor'] });
+    operations.release();
+    expect(await ended(test.database, execution.id)).to.include({ status: 'terminated' });
+    await scheduler.stop();
+    expect(new Set(operations.keys())).to.have.length(15);
+    expect(operations.runs).to.have.length(15);
+  });
+
+  it('answers a repeated message of a finished operation from the store', async () => {
+    const operations = new Operations();
+    const process = await start({ run: operations.run });
+    const deployment = await seedDeployment(test.database, { instances: 1 });
+    operations.hold();
+    const execution = await startWorkflow(process, deployment, 'install');
+    await operations.started(1);
+    const { request } = operations.runs[0]!;
+    const repeat = {
+      exchange: managementExchange,
+      routingKey: 'operation',
+      correlationId: request.context.task_id ?? '',
+      replyTo: `execution_responses_${execution.id}`,
+      body: { cloudify_task: { kwargs: { ...request.inputs, __cloudify_context: request.context } } },
+    };
+    await process.connection.publishAll([repeat, repeat]);
+    operations.release();
+    await process.connection.publishAll([repeat, repeat]);
+    expect(await ended(test.database, execution.id)).to.include({ status: 'terminated' });
+    expect(operations.runs).to.have.length(3);
+  });
+
+  it('starts queued executions of a deployment one after the other', async () => {
+    const operations = new Operations();
+    const process = await start({ run: operations.run });
+    const scheduler = await startScheduler({
+      config: process.config,
+      log: silentLogger,
+      database: test.database,
+      broker: process.connection,
+      clock: { now: () => Date.now() },
+      newId: () => '',
+    });
+    const deployment = await seedDeployment(test.database, { instances: 1 });
+    operations.hold();
+    const execution = await startWorkflow(process, deployment, 'install');
+    await operations.started(1);
+    const queued = await createExecutions(
+      test.database,
+      ['uninstall', 'install'].map((workflowId, index) => ({
+        id: `${execution.id}-${index}`,
+        tenantId: deployment.tenantId,
+        creatorId: execution.creatorId,
+        visibility: 'tenant' as const,
+        workflowId,
+        status: 'queued' as const,
+        parameters: {},
+        deploymentStorageId: deployment.storageId,
+      })),
+    );
+    operations.release();
+    for (const { id } of queued) {
+      expect(await ended(test.database, id)).to.include({ status: 'terminated' });
+    }
+    await scheduler.stop();
+    const order = operations.runs.map(({ request }) => request.context.execution_id);
+    expect(order).to.deep.equal([...order].sort((left, right) => order.indexOf(left) - order.indexOf(right)));
+    expect(new Set(order)).to.have.length(3);
+  });
+
+  it('runs many executions at the same time', async function () {
+    this.timeout(60_000);
+    const process = await start({ run: succeed });
+    const deployments = await Promise.all(
+      Array.from({ length: 30 }, () => seedDeployment(test.database, { instances: 2 })),
+    );
+    const executions = await Promise.all(
+      deployments.map((deployment) => startWorkflow(process, deployment, 'install')),
+    );
+    const results = await Promise.all(executions.map(({ id }) => ended(test.database, id)));
+    expect(results.map(({ status }) => status)).to.deep.equal(Array(30).fill('terminated'));
+  });
+}
+
+describe('engine over the in-process broker', () => {
+  let count = 0;
+  suite(async () => `memory:engine-${(count += 1)}`);
+});
+
+describe('engine over RabbitMQ', () => {
+  before(async function () {
+    if (!isRabbitmqInstalled()) {
+      this.skip();
+    }
+    this.timeout(60_000);
+    await sharedRabbitmq();
+  });
+  suite(async () => (await sharedRabbitmq()).createVhost('engine'));
+});
