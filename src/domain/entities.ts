@@ -2,6 +2,7 @@
  * The things the product stores, as the use cases see them. Dates are `Date`, absent values are `undefined`. Ids are
  * the ones clients know; `storageId` is the internal key where a relation needs it.
  */
+import type { PluginState } from './cluster.ts';
 import type { Json, JsonObject, Plan, PlanScalingGroup, PlanWorkflow } from './plan.ts';
 import type {
   BlueprintState,
@@ -273,6 +274,7 @@ export interface EventRow {
 
 export interface DeploymentModification extends Resource {
   createdAt: Date;
+  deploymentStorageId: number;
   endedAt: Date | undefined;
   status: ModificationStatus;
   context: Json | undefined;
@@ -295,7 +297,7 @@ export interface Plugin extends Resource {
   packageName: string;
   packageVersion: string | undefined;
   packageSource: string | undefined;
-  supportedPlatform: string | undefined;
+  supportedPlatform: Json | undefined;
   distribution: string | undefined;
   distributionRelease: string | undefined;
   distributionVersion: string | undefined;
@@ -304,6 +306,10 @@ export interface Plugin extends Resource {
   excludedWheels: readonly string[];
   uploadedAt: Date;
   title: string | undefined;
+  blueprintLabels: JsonObject | undefined;
+  labels: JsonObject | undefined;
+  resourceTags: JsonObject | undefined;
+  states: readonly PluginState[];
 }
 
 /** A message that must be published because something was committed. */

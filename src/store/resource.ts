@@ -50,6 +50,10 @@ export function integer(sql: string): Field {
   return { sql, type: 'integer' };
 }
 
+export function number(sql: string): Field {
+  return { sql, type: 'number' };
+}
+
 export function boolean(sql: string): Field {
   return { sql, type: 'boolean' };
 }
