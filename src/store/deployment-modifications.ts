@@ -1,58 +1,49 @@
 import type { DeploymentModification } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
-import type { ModificationStatus } from '../domain/states.ts';
 import { isUniqueViolation } from './database-errors.ts';
-import { findResources, getResource, listResources, returnResources } from './list-query.ts';
-import type { ReadOptions } from './list-query.ts';
+import { getResource, listResources, returnResources } from './list-query.ts';
 import type { Resource } from './resource.ts';
 import { heavy, integer, json, resourceJoins, scopeFields, scopeOf, text, timestamp } from './resource.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
-import { Parameters, toJson } from './values.ts';
+import { Parameters, onlyRow, toJson } from './values.ts';
 
-const modificationResource: Resource<DeploymentModification> = {
+export const deploymentModificationResource: Resource<DeploymentModification> = {
   kind: 'DeploymentModification',
   table: 'deployment_modifications',
   alias: 'modification',
   from: `deployment_modifications modification
-    join deployments deployment on deployment.storage_id = modification.deployment_id
-    ${resourceJoins('deployment', 'modification')}`,
+    join deployments deployment on deployment.storage_id = modification.deployment_id ${resourceJoins('deployment', 'modification')}`,
   scope: scopeOf('deployment', 'modification'),
   fields: {
     storageId: integer('modification.storage_id'),
     id: text('modification.id'),
     ...scopeFields('deployment', 'modification'),
+    deploymentId: text('deployment.id'),
+    deploymentStorageId: integer('modification.deployment_id'),
     createdAt: timestamp('modification.created_at'),
     endedAt: timestamp('modification.ended_at'),
     status: text('modification.status'),
-    context: json('modification.context'),
-    modifiedNodes: json('modification.modified_nodes'),
+    context: heavy(json('modification.context')),
+    modifiedNodes: heavy(json('modification.modified_nodes')),
     nodeInstances: heavy(json('modification.node_instances')),
-    deploymentId: text('deployment.id'),
-    deploymentStorageId: integer('modification.deployment_id'),
   },
   defaultOrder: 'modification.created_at, modification.storage_id',
-  attributes: { id: 'modification.id' },
-  defaults: { nodeInstances: {} },
+  defaults: { modifiedNodes: {}, nodeInstances: {} },
 };
 
-export interface NewDeploymentModification {
-  id: string;
-  deploymentStorageId: number;
-  creatorId: number;
-  context?: Json | undefined;
-  modifiedNodes: JsonObject;
-  nodeInstances: JsonObject;
-}
-
-/**
- * Stores a modification as started.
- * @throws GantryError existing_started_deployment_modification_error: a deployment has one at a time
- */
-export async function createDeploymentModification(
+/** @throws GantryError existing_started_deployment_modification_error while another one of the deployment is started */
+export async function createModification(
   session: Session,
-  modification: NewDeploymentModification,
+  modification: {
+    id: string;
+    deploymentStorageId: number;
+    creatorId: number;
+    context: Json | undefined;
+    modifiedNodes: JsonObject;
+    nodeInstances: JsonObject;
+  },
 ): Promise<DeploymentModification> {
   const parameters = new Parameters();
   const values = [
@@ -64,87 +55,73 @@ export async function createDeploymentModification(
     toJson(modification.nodeInstances),
   ].map((value) => parameters.add(value));
   try {
-    const [created] = await returnResources(
+    const rows = await returnResources(
       session,
-      modificationResource,
+      deploymentModificationResource,
       `insert into deployment_modifications (id, deployment_id, creator_id, context, modified_nodes, node_instances, status)
        values (${values.join(', ')}, 'started')`,
       parameters,
     );
-    if (!created) {
-      throw new Error('The modification was not stored');
-    }
-    return created;
+    return onlyRow(rows);
   } catch (error) {
     throw isUniqueViolation(error, 'deployment_modifications_started')
       ? new GantryError(
           'existing_started_deployment_modification_error',
-          'Cannot start deployment modification while there are existing started deployment modifications',
+          'Cannot start deployment modification while there is an existing started deployment modification; finish it or roll it back first',
           { cause: error },
         )
       : error;
   }
 }
 
-/** Modifications of a deployment that are started, oldest first. */
-export async function findStartedModifications(
+/**
+ * Ends a started modification.
+ * @param nodeInstances stored instead of what it has
+ * @throws GantryError deployment_modification_already_ended_error
+ */
+export async function endModification(
   session: Session,
-  deploymentStorageId: number,
-): Promise<DeploymentModification[]> {
-  return findResources(
+  modification: Pick<DeploymentModification, 'id' | 'storageId'>,
+  status: 'finished' | 'rolledback',
+  nodeInstances?: JsonObject,
+): Promise<DeploymentModification> {
+  const parameters = new Parameters();
+  const [ended] = await returnResources(
     session,
-    modificationResource,
-    (parameters) =>
-      `modification.deployment_id = ${parameters.add(deploymentStorageId)} and modification.status = 'started'`,
+    deploymentModificationResource,
+    `update deployment_modifications modification set status = ${parameters.add(status)}, ended_at = now(),
+       node_instances = coalesce(${parameters.add(toJson(nodeInstances))}::jsonb, modification.node_instances)
+     where modification.storage_id = ${parameters.add(modification.storageId)} and modification.status = 'started'`,
+    parameters,
   );
+  if (!ended) {
+    const [row] = await session.prepared<{ status: string }>(
+      'select status from deployment_modifications where storage_id = $1',
+      [modification.storageId],
+    );
+    const verb = status === 'finished' ? 'finish' : 'rollback';
+    throw new GantryError(
+      'deployment_modification_already_ended_error',
+      `Cannot ${verb} deployment modification: ${modification.id}. It is already in ${row?.status ?? 'an ended'} status.`,
+    );
+  }
+  return ended;
 }
 
 /** @throws GantryError not_found_error */
-export async function getDeploymentModification(
+export async function getModification(
   session: Session,
   scope: Scope,
   id: string,
-  options?: ReadOptions,
+  options?: { lock?: boolean },
 ): Promise<DeploymentModification> {
-  return getResource(session, modificationResource, scope, { id }, options);
+  return getResource(session, deploymentModificationResource, scope, { id }, options);
 }
 
-export async function listDeploymentModifications(
+export async function listModifications(
   session: Session,
   scope: Scope,
   query: ListQuery,
 ): Promise<Page<DeploymentModification>> {
-  return listResources(session, modificationResource, scope, query);
-}
-
-/** started -> `status`. @returns the modification, or undefined when it was not started */
-export async function endDeploymentModification(
-  session: Session,
-  storageId: number,
-  status: Exclude<ModificationStatus, 'started'>,
-): Promise<DeploymentModification | undefined> {
-  const parameters = new Parameters();
-  const id = parameters.add(storageId);
-  const [ended] = await returnResources(
-    session,
-    modificationResource,
-    `update deployment_modifications modification set status = ${parameters.add(status)}, ended_at = now()
-     where modification.storage_id = ${id} and modification.status = 'started'`,
-    parameters,
-  );
-  return ended;
-}
-
-/** The instances of a deployment as they are, in the shape clients know: kept with a modification. */
-export async function snapshotInstances(session: Session, deploymentStorageId: number): Promise<JsonObject[]> {
-  const rows = await session.prepared<{ instance: JsonObject }>(
-    `select jsonb_build_object('id', instance.id, 'node_id', node.id, 'index', instance.index,
-       'host_id', instance.host_id, 'state', instance.state, 'version', instance.version,
-       'relationships', instance.relationships, 'runtime_properties', instance.runtime_properties,
-       'system_properties', instance.system_properties, 'scaling_groups', instance.scaling_groups) as instance
-     from node_instances instance join nodes node on node.storage_id = instance.node_id
-     where instance.deployment_id = $1 order by instance.storage_id`,
-    [deploymentStorageId],
-  );
-  return rows.map((row) => row.instance);
+  return listResources(session, deploymentModificationResource, scope, query);
 }
