@@ -105,13 +105,19 @@ export class Database extends Statements implements Session {
   readonly #listener: Listener;
   readonly #log: Logger;
   readonly #options: DatabaseOptions;
+  #isClosing = false;
 
   constructor(options: DatabaseOptions) {
     super();
     this.#options = options;
     this.#log = options.log;
     this.#pool = new pg.Pool({ ...this.clientConfig(), max: options.poolSize, idleTimeoutMillis: 30_000 });
-    this.#pool.on('error', (error) => this.#log.warn('An idle database connection was lost', { error }));
+    this.#pool.on('error', (error) => {
+      // the pool does not wait for its goodbyes to arrive, so a server that stops next may answer them
+      if (!this.#isClosing) {
+        this.#log.warn('An idle database connection was lost', { reason: error.message });
+      }
+    });
     this.#listener = new Listener(() => new pg.Client(this.clientConfig()), options.log);
   }
 
@@ -234,6 +240,7 @@ export class Database extends Statements implements Session {
 
   /** Waits for running statements and closes every connection. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     await this.#listener.close();
     await this.#pool.end();
   }
