@@ -116,3 +116,17 @@ export async function isAnythingQueued(session: Session): Promise<boolean> {
   );
   return row?.any ?? false;
 }
+
+/** The instances of a deployment as they are, in the shape clients know: kept with a modification. */
+export async function snapshotInstances(session: Session, deploymentStorageId: number): Promise<JsonObject[]> {
+  const rows = await session.prepared<{ instance: JsonObject }>(
+    `select jsonb_build_object('id', instance.id, 'node_id', node.id, 'index', instance.index,
+       'host_id', instance.host_id, 'state', instance.state, 'version', instance.version,
+       'relationships', instance.relationships, 'runtime_properties', instance.runtime_properties,
+       'system_properties', instance.system_properties, 'scaling_groups', instance.scaling_groups) as instance
+     from node_instances instance join nodes node on node.storage_id = instance.node_id
+     where instance.deployment_id = $1 order by instance.storage_id`,
+    [deploymentStorageId],
+  );
+  return rows.map((row) => row.instance);
+}
