@@ -86,8 +86,8 @@ async function layFoundation(
 }
 
 async function startExecutorRole(foundation: Foundation, shutdown: Shutdown): Promise<void> {
-  const { config, files, clock, secretBox, log } = foundation;
-  const parser = new BlueprintParser({ log });
+  const { config, files, clock, secretBox } = foundation;
+  const parser = new BlueprintParser();
   shutdown.add('blueprint parser', () => parser.stop());
   const systemWorkflows = makeSystemWorkflows({
     config,
@@ -97,7 +97,7 @@ async function startExecutorRole(foundation: Foundation, shutdown: Shutdown): Pr
     random: (bound) => randomInt(bound),
     decrypt: (stored) => secretBox.decrypt(stored),
   });
-  const executor = await startExecutor({ ...foundation, systemWorkflows });
+  const executor = await startExecutor({ ...foundation, random: (bound) => randomInt(bound), systemWorkflows });
   shutdown.add('executor', () => executor.stop());
 }
 

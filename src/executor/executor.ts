@@ -5,7 +5,7 @@ import { readServiceTask, readWorkflowTask } from '../amqp/envelopes.ts';
 import type { ServiceTask, WorkflowContextMessage, WorkflowTask } from '../amqp/envelopes.ts';
 import { managementExchange, routingKeys, serviceExchange, serviceQueue, workflowQueue } from '../amqp/names.ts';
 import type { Config } from '../config/config.ts';
-import type { Clock, IdGenerator } from '../domain/clock.ts';
+import type { Clock, IdGenerator, RandomSource } from '../domain/clock.ts';
 import type { Execution } from '../domain/entities.ts';
 import { activeExecutionStatuses } from '../domain/states.ts';
 import type { Logger } from '../log/logger.ts';
@@ -25,6 +25,8 @@ export interface ExecutorDependencies {
   broker: BrokerConnection;
   clock: Clock;
   newId: IdGenerator;
+  /** Makes up the names of node instances. */
+  random: RandomSource;
   /** Name of this run of the program, as its heartbeat has it. */
   processName: string;
   /** Workflows the product brings for itself, by id; see `makeSystemWorkflows`. */

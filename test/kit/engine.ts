@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { workflowMessage } from '../../src/amqp/workflow-message.ts';
 import { connectBroker } from '../../src/amqp/connection.ts';
 import type { BrokerConnection } from '../../src/amqp/connection.ts';
@@ -117,7 +117,7 @@ export class EngineProcess {
     }
     if (roles.includes('executor')) {
       const systemWorkflows: SystemWorkflows = options.systemWorkflows ?? new Map();
-      started.executor = await startExecutor({ ...common, newId: randomUUID, systemWorkflows });
+      started.executor = await startExecutor({ ...common, newId: randomUUID, random: randomInt, systemWorkflows });
     }
     return started;
   }
