@@ -378,6 +378,38 @@ function suite(makeUrl: () => Promise<string>) {
     expect(new Set(order)).to.have.length(3);
   });
 
+  it('scales a node out and in again', async () => {
+    const operations = new Operations();
+    const process = await start({ run: operations.run });
+    const deployment = await seedDeployment(test.database, { instances: 1 });
+    const counts = async (): Promise<unknown> => {
+      const rows = await test.database.query(
+        `select number_of_instances as number, planned_number_of_instances as planned,
+          (select count(*) from node_instances where node_id = nodes.storage_id and state = 'started') as started,
+          (select count(*) from node_instances where node_id = nodes.storage_id) as actual
+          from nodes where deployment_id = $1`,
+        [deployment.storageId],
+      );
+      return rows[0];
+    };
+    await ended(test.database, (await startWorkflow(process, deployment, 'install')).id);
+    const scale = async (delta: number): Promise<void> => {
+      const parameters = { scalable_entity_name: 'web', delta };
+      const execution = await startWorkflow(process, deployment, 'scale', { parameters });
+      expect(await ended(test.database, execution.id)).to.include({ status: 'terminated', error: '' });
+    };
+    await scale(2);
+    expect(await counts()).to.deep.equal({ number: 3, planned: 3, started: 3, actual: 3 });
+    await scale(-1);
+    expect(await counts()).to.deep.equal({ number: 2, planned: 2, started: 2, actual: 2 });
+    expect(operations.runs).to.have.length(3 + 6 + 2);
+    const modifications = await test.database.query<{ status: string }>(
+      'select status from deployment_modifications where deployment_id = $1',
+      [deployment.storageId],
+    );
+    expect(modifications.map(({ status }) => status)).to.deep.equal(['finished', 'finished']);
+  });
+
   it('runs many executions at the same time', async function () {
     this.timeout(60_000);
     const process = await start({ run: succeed });

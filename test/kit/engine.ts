@@ -169,11 +169,11 @@ export async function seedDeployment(database: Database, options: DeploymentOpti
   const id = `deployment-${count}-${randomUUID().slice(0, 8)}`;
   const common = { tenantId, creatorId: userId, visibility: 'tenant' as const };
   const workflows = Object.fromEntries(
-    ['install', 'uninstall', 'reinstall', 'execute_operation'].map((name) => [
+    ['install', 'uninstall', 'reinstall', 'execute_operation', 'scale'].map((name) => [
       name,
       {
         plugin: 'default_workflows',
-        operation: `cloudify.plugins.workflows.${name}`,
+        operation: `cloudify.plugins.workflows.${name === 'scale' ? 'scale_entity' : name}`,
         parameters: {},
         is_cascading: false,
         availability_rules: null,
