@@ -1,4 +1,4 @@
-/** The smaller things tenants own: sites, filters, groups, schedules, dependencies, updates. */
+/** The smaller things tenants own: sites, groups, schedules, dependencies, updates. */
 import type { Label, Resource } from './entities.ts';
 import type { Json, JsonObject } from './plan.ts';
 import type { ExecutionStatus } from './states.ts';
@@ -7,17 +7,6 @@ export interface Site extends Resource {
   createdAt: Date;
   latitude: number | undefined;
   longitude: number | undefined;
-}
-
-export type FilterKind = 'blueprints' | 'deployments';
-
-/** A stored list of filter rules; the rules are a document of the wire. */
-export interface StoredFilter extends Resource {
-  kind: FilterKind;
-  createdAt: Date;
-  updatedAt: Date | undefined;
-  value: readonly JsonObject[];
-  isSystemFilter: boolean;
 }
 
 export interface SecretsProvider extends Resource {

@@ -1,5 +1,4 @@
-import type { JsonObject } from '../domain/plan.ts';
-import type { FilterKind, StoredFilter } from '../domain/resources.ts';
+import type { Filter, FilterKind, FilterRule } from '../domain/filter.ts';
 import type { Visibility } from '../domain/states.ts';
 import { getResource, listResources } from './list-query.ts';
 import type { Resource } from './resource.ts';
@@ -10,7 +9,9 @@ import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
 import { jsonChange } from './values.ts';
 
-export const filterResource: Resource<StoredFilter> = {
+export type { FilterKind };
+
+export const filterResource: Resource<Filter> = {
   kind: 'Filter',
   table: 'filters',
   alias: 'filter',
@@ -21,7 +22,7 @@ export const filterResource: Resource<StoredFilter> = {
     kind: text('filter.kind'),
     createdAt: timestamp('filter.created_at'),
     updatedAt: timestamp('filter.updated_at'),
-    value: json('filter.value'),
+    rules: json('filter.value'),
     isSystemFilter: boolean('filter.is_system_filter'),
   },
   defaultOrder: 'filter.created_at, filter.storage_id',
@@ -30,13 +31,13 @@ export const filterResource: Resource<StoredFilter> = {
 /** @throws GantryError conflict_error when the id is taken in the tenant or by a global filter */
 export async function createFilter(
   session: Session,
-  filter: NewResource & { kind: FilterKind; value: readonly JsonObject[] },
-): Promise<StoredFilter> {
-  return createResource(session, filterResource, filter, { value: jsonChange(filter.value) }, { kind: filter.kind });
+  filter: NewResource & { kind: FilterKind; rules: readonly FilterRule[] },
+): Promise<Filter> {
+  return createResource(session, filterResource, filter, { value: jsonChange(filter.rules) }, { kind: filter.kind });
 }
 
 /** @throws GantryError not_found_error, ambiguous_name */
-export async function getFilter(session: Session, scope: Scope, kind: FilterKind, id: string): Promise<StoredFilter> {
+export async function getFilter(session: Session, scope: Scope, kind: FilterKind, id: string): Promise<Filter> {
   return getResource(session, filterResource, scope, { id, kind });
 }
 
@@ -45,7 +46,7 @@ export async function listFilters(
   scope: Scope,
   kind: FilterKind,
   query: ListQuery,
-): Promise<Page<StoredFilter>> {
+): Promise<Page<Filter>> {
   return listResources(session, filterResource, scope, query, [
     (parameters) => `filter.kind = ${parameters.add(kind)}`,
   ]);
@@ -55,10 +56,10 @@ export async function listFilters(
 export async function updateFilter(
   session: Session,
   storageId: number,
-  update: { value?: readonly JsonObject[] | undefined; visibility?: Visibility | undefined },
-): Promise<StoredFilter> {
+  update: { rules?: readonly FilterRule[] | undefined; visibility?: Visibility | undefined },
+): Promise<Filter> {
   return updateResource(session, filterResource, storageId, {
-    value: jsonChange(update.value),
+    value: jsonChange(update.rules),
     visibility: update.visibility,
     updated_at: new Date(),
   });

@@ -1,4 +1,5 @@
 /** Which rows a caller sees, and what it asked of a list. */
+import type { FilterRule } from '../domain/filter.ts';
 
 /** The user on whose behalf rows are read. */
 export interface Viewer {
@@ -19,21 +20,7 @@ export interface Scope {
   viewer?: Viewer;
 }
 
-export interface LabelFilterRule {
-  type: 'label';
-  key: string;
-  operator: 'any_of' | 'not_any_of' | 'is_not' | 'is_null' | 'is_not_null';
-  values: readonly string[];
-}
-
-export interface AttributeFilterRule {
-  type: 'attribute';
-  key: string;
-  operator: 'any_of' | 'not_any_of' | 'contains' | 'not_contains' | 'starts_with' | 'ends_with' | 'is_not_empty';
-  values: readonly string[];
-}
-
-export type FilterRule = LabelFilterRule | AttributeFilterRule;
+export type { AttributeFilterRule, FilterRule, LabelFilterRule } from '../domain/filter.ts';
 
 export interface SortKey {
   /** A sortable field of the entity, or `label:KEY`. */
