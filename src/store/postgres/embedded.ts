@@ -168,6 +168,8 @@ class Supervisor {
 
   async stop(): Promise<void> {
     this.#isStopping = true;
+    // nothing else may keep this process alive until the server's exit is told
+    this.#child?.ref();
     const pid = this.#adopted ?? this.#child?.pid;
     if (pid === undefined) {
       return;
