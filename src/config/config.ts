@@ -180,7 +180,13 @@ export function loadConfig(environment: Environment, overrides: ConfigOverrides 
     dataDir,
     http: {
       host: overrides.host ?? environment['GANTRY_HOST'] ?? '127.0.0.1',
-      port: integer('The port', overrides.port?.toString() ?? environment['GANTRY_PORT'], 8080, 0, 65535),
+      port: integer(
+        overrides.port === undefined ? 'GANTRY_PORT' : '--port',
+        overrides.port?.toString() ?? environment['GANTRY_PORT'],
+        8080,
+        0,
+        65535,
+      ),
       publicUrl: environment['GANTRY_PUBLIC_URL'],
       maxUploadBytes: integer(
         'GANTRY_MAX_UPLOAD_BYTES',
