@@ -74,7 +74,7 @@ function parseKeys(content: string, file: string): Map<string, Buffer> {
 
 async function createKeyFile(file: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
-  const unfinished = `${file}.${process.pid}`;
+  const unfinished = `${file}.${randomBytes(4).toString('hex')}`;
   await writeFile(unfinished, newKeyLine(), { mode: 0o600, flag: 'wx' });
   try {
     // unlike a rename, a link does not replace the file of a process that was faster
