@@ -175,7 +175,11 @@ async function store(
 /** What the store needs to find things that a deployment may name. */
 export interface CreationLookups {
   /** @throws GantryError not_found_error, illegal_action_error when the site is less visible than the deployment */
-  findSite(session: Session, caller: TenantCaller, request: DeploymentRequest): Promise<number | undefined>;
+  findSite(
+    session: Session,
+    caller: TenantCaller,
+    request: Pick<DeploymentRequest, 'id' | 'siteName' | 'visibility'>,
+  ): Promise<number | undefined>;
   /** @throws GantryError deployment_plugin_not_found */
   requirePlugins(session: Session, caller: TenantCaller, plan: Plan): Promise<void>;
 }

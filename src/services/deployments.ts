@@ -15,6 +15,8 @@ import { listScopeOf, scopeOf } from './caller.ts';
 import type { Caller, TenantCaller } from './caller.ts';
 import { createDeploymentFrom, waitForCreation } from './deployment-creation.ts';
 import type { CreationLookups, DeploymentRequest } from './deployment-creation.ts';
+import { changeDeployment } from './deployment-update.ts';
+import type { DeploymentChange } from './deployment-update.ts';
 import { describeDependents } from './dependents.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
@@ -51,6 +53,10 @@ export interface DeploymentService {
   create(caller: TenantCaller, request: DeploymentRequest, isAsync: boolean, signal: AbortSignal): Promise<Deployment>;
   /** Starts the deletion; the deployment goes when its execution has ended. @throws GantryError dependent_exists_error */
   remove(caller: TenantCaller, id: string, request: DeletionRequest): Promise<void>;
+  /** @throws GantryError conflict_error, deployment_parent_not_found_error */
+  change(caller: TenantCaller, id: string, change: DeploymentChange): Promise<Deployment>;
+  /** Puts it at a site, or at none. @throws GantryError not_found_error, illegal_action_error */
+  setSite(caller: TenantCaller, id: string, siteName: string | undefined): Promise<Deployment>;
   setVisibility(caller: TenantCaller, id: string, visibility: unknown): Promise<Deployment>;
   outputs(caller: TenantCaller, id: string): Promise<JsonObject>;
   capabilities(caller: TenantCaller, id: string): Promise<JsonObject>;
@@ -186,6 +192,17 @@ export function createDeploymentService(
       database.transactionAs(actorOf(caller), (transaction) =>
         startDeletion(dependencies, caller, id, request, transaction),
       ),
+
+    change: (caller, id, change) =>
+      database.transactionAs(actorOf(caller), (transaction) => changeDeployment(transaction, caller, id, change)),
+
+    setSite: (caller, id, siteName) =>
+      database.transactionAs(actorOf(caller), async (transaction) => {
+        const deployment = await getDeployment(transaction, scopeOf(caller), id, { fields: ['id'], lock: true });
+        requireOwnTenant(caller, deployment);
+        const siteStorageId = await lookups.findSite(transaction, caller, { ...deployment, siteName });
+        return updateDeployment(transaction, deployment.storageId, { siteStorageId: siteStorageId ?? null });
+      }),
 
     setVisibility: (caller, id, wanted) =>
       database.transactionAs(actorOf(caller), async (transaction) => {

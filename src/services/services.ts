@@ -23,6 +23,12 @@ import type { EventService } from './events.ts';
 import { startExecutionWaiter } from './execution-waiter.ts';
 import { createExecutionService } from './executions.ts';
 import type { ExecutionService } from './executions.ts';
+import { createMaintenanceService } from './maintenance.ts';
+import type { MaintenanceService } from './maintenance.ts';
+import { createFilterService } from './filters.ts';
+import type { FilterService } from './filters.ts';
+import { createLabelService } from './label-lists.ts';
+import type { LabelService } from './label-lists.ts';
 import { createManagerService } from './manager.ts';
 import type { ManagerService } from './manager.ts';
 import { createNodeInstanceService, createNodeService } from './nodes.ts';
@@ -57,6 +63,9 @@ export interface Services {
   readonly users: UserService;
   readonly tokens: TokenService;
   readonly manager: ManagerService;
+  readonly maintenance: MaintenanceService;
+  readonly filters: FilterService;
+  readonly labels: LabelService;
   readonly resources: ResourceService;
   readonly files: FileStore;
   /** Waits for what is being published and stops listening. */
@@ -111,6 +120,9 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     users: createUserService({ database, clock, lockRule: () => accounts.lockRule() }),
     tokens: createTokenService({ database, clock }),
     manager: createManagerService({ database, config, isBrokerConnected: () => broker.isConnected }),
+    maintenance: createMaintenanceService(database),
+    filters: createFilterService(common),
+    labels: createLabelService(database),
     resources: createResourceService(database, tenants),
     files,
     async stop() {

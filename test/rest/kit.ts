@@ -111,7 +111,7 @@ export class RestService {
     const clock = { now: () => Date.now() };
     const heartbeat = await startHeartbeat({ config, log, database });
     const common = { config, log, database, broker, clock, newId: randomUUID, processName: heartbeat.processName };
-    const parser = new BlueprintParser({ log });
+    const parser = new BlueprintParser();
     const parts: { executor?: Executor; taskBroker?: TaskBroker; parser: BlueprintParser } = { parser };
     if (options.hasEngine !== false) {
       const systemWorkflows = makeSystemWorkflows({
@@ -122,7 +122,7 @@ export class RestService {
         random: (bound) => randomInt(bound),
         decrypt: (stored) => secretBox.decrypt(stored),
       });
-      parts.executor = await startExecutor({ ...common, systemWorkflows });
+      parts.executor = await startExecutor({ ...common, random: (bound) => randomInt(bound), systemWorkflows });
       parts.taskBroker = await startTaskBroker({ ...common, runtime: fakeRuntime(succeed), host: {} as OperationHost });
     }
     const services = await createServices({

@@ -4,6 +4,7 @@ import { GantryError } from '../../domain/errors.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import type { FileStore, ReceivedArchive } from '../../files/file-store.ts';
 import type { BlueprintService, BlueprintUpload } from '../../services/blueprints.ts';
+import type { FilterService } from '../../services/filters.ts';
 import type { TenantCaller } from '../../services/caller.ts';
 import { checkIdentifier, visibilityFor } from '../../services/identifiers.ts';
 import { parseLabels } from '../../services/labels.ts';
@@ -112,6 +113,7 @@ function uploadOf(caller: TenantCaller, id: string, upload: Upload, isValidation
 export interface BlueprintRouteDependencies {
   readonly config: Config;
   readonly blueprints: BlueprintService;
+  readonly filters: FilterService;
   readonly files: FileStore;
 }
 
@@ -143,8 +145,15 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       path: '/blueprints',
       summary: 'List blueprints',
       access: { permission: 'blueprint_list', hasAllTenants: true },
-      handle: async ({ caller, query }) => {
-        const parsed = parseList(query, blueprintShape, { search: { _search: 'id' }, takesLabelSort: true });
+      handle: async (call) => {
+        const { caller, query } = call;
+        const filterId = query.one('_filter_id');
+        const rules =
+          filterId === undefined
+            ? undefined
+            : await dependencies.filters.rules(call.tenantCaller, 'blueprints', filterId);
+        const options = { search: { _search: 'id' }, takesLabelSort: true };
+        const parsed = parseList(query, blueprintShape, options, rules);
         const filters = { isHidden: ['false'], ...parsed.query.filters };
         const page = await blueprints.list(caller, { ...parsed.query, filters }, parsed.isAllTenants);
         return ok(listAnswer(parsed, page));

@@ -2,8 +2,11 @@ import { GantryError } from '../../domain/errors.ts';
 import type { Deployment } from '../../domain/entities.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import type { DeploymentService } from '../../services/deployments.ts';
+import type { FilterService } from '../../services/filters.ts';
+import type { DeploymentChange, DocumentName } from '../../services/deployment-update.ts';
 import { checkIdentifier, visibilityFor } from '../../services/identifiers.ts';
 import { parseLabels } from '../../services/labels.ts';
+import { isObject } from '../body.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
@@ -64,18 +67,20 @@ function withoutWorkflows(deployment: Deployment): DeploymentView {
 
 const idOf = ({ parameters }: ApiCall): string => parameters['deployment_id'] ?? '';
 
-function listRoute(deployments: DeploymentService): Route {
+function listRoute(deployments: DeploymentService, filters: FilterService): Route {
   return {
     method: 'get',
     path: '/deployments',
     summary: 'List deployments',
     access: { permission: 'deployment_list', hasAllTenants: true },
     query: ['_search', '_search_name', '_filter_id', '_group_id', '_get_data'],
-    handle: async ({ caller, query }) => {
-      const parsed = parseList(query, deploymentShape, {
-        search: { _search: 'id', _search_name: 'displayName' },
-        takesLabelSort: true,
-      });
+    handle: async (call) => {
+      const { caller, query } = call;
+      const options = { search: { _search: 'id', _search_name: 'displayName' }, takesLabelSort: true };
+      const filterId = query.one('_filter_id');
+      const rules =
+        filterId === undefined ? undefined : await filters.rules(call.tenantCaller, 'deployments', filterId);
+      const parsed = parseList(query, deploymentShape, options, rules);
       const page = await deployments.list(caller, parsed.query, parsed.isAllTenants, {
         groupId: query.one('_group_id'),
         dependenciesOf: query.one('_dependencies_of'),
@@ -129,11 +134,102 @@ function createRoute(deployments: DeploymentService): Route {
   };
 }
 
-/** Routes of `/deployments`. */
-export function deploymentRoutes(deployments: DeploymentService): Route[] {
+const changeSchema = {
+  type: 'object',
+  properties: {
+    display_name: { type: ['string', 'null'] },
+    description: { type: ['string', 'null'] },
+    labels: { type: ['array', 'null'] },
+    blueprint_id: { type: ['string', 'null'] },
+    runtime_only_evaluation: { type: ['boolean', 'null'] },
+  },
+};
+
+const siteSchema = {
+  type: 'object',
+  properties: { site_name: { type: ['string', 'null'] }, detach_site: { type: ['boolean', 'null'] } },
+};
+
+/** Member on the wire -> document. */
+const documents: Readonly<Record<string, DocumentName>> = {
+  inputs: 'inputs',
+  groups: 'groups',
+  policy_triggers: 'policyTriggers',
+  policy_types: 'policyTypes',
+  outputs: 'outputs',
+  capabilities: 'capabilities',
+  scaling_groups: 'scalingGroups',
+  workflows: 'workflows',
+  resource_tags: 'resourceTags',
+};
+
+function changeOf(body: JsonObject): DeploymentChange {
+  const text = (name: string): string | undefined => (typeof body[name] === 'string' ? body[name] : undefined);
+  const { labels, runtime_only_evaluation: evaluation } = body;
+  const given = Object.entries(documents).flatMap(([member, name]) => {
+    const value = body[member];
+    return isObject(value) ? [[name, value] as const] : [];
+  });
+  return {
+    displayName: displayNameOf(body['display_name']),
+    description: text('description'),
+    blueprintId: text('blueprint_id'),
+    runtimeOnlyEvaluation: typeof evaluation === 'boolean' ? evaluation : undefined,
+    labels: labels === undefined || labels === null ? undefined : parseLabels(labels),
+    documents: Object.fromEntries(given),
+  };
+}
+
+function changeRoutes(deployments: DeploymentService): Route[] {
   return [
-    listRoute(deployments),
+    {
+      method: 'patch',
+      path: '/deployments/:deployment_id',
+      summary: 'Change a deployment',
+      access: { permission: 'deployment_update' },
+      body: changeSchema,
+      handle: async (call) => {
+        const body = call.body as JsonObject;
+        if (Object.keys(body).length === 0) {
+          throw new GantryError(
+            'illegal_action_error',
+            'Update a deployment request must include at least one parameter to update',
+          );
+        }
+        const deployment = await deployments.change(call.tenantCaller, idOf(call), changeOf(body));
+        return ok(shapeOne(deploymentShape, withoutWorkflows(deployment), call.query.include()));
+      },
+    },
+    {
+      method: 'post',
+      path: '/deployments/:deployment_id/set-site',
+      summary: 'Put a deployment at a site, or take it away',
+      access: { permission: 'deployment_set_site' },
+      body: siteSchema,
+      handle: async (call) => {
+        const { site_name: siteName, detach_site: isDetaching } = call.body as JsonObject;
+        const hasSite = typeof siteName === 'string' && siteName !== '';
+        if (hasSite === (isDetaching === true)) {
+          throw new GantryError(
+            'bad_parameters_error',
+            'Must provide either a `site_name` of a valid site or `detach_site` with true value for detaching the ' +
+              'current site of the given deployment',
+          );
+        }
+        const name = hasSite ? siteName : undefined;
+        const deployment = await deployments.setSite(call.tenantCaller, idOf(call), name);
+        return ok(shapeOne(deploymentShape, withoutWorkflows(deployment), call.query.include()));
+      },
+    },
+  ];
+}
+
+/** Routes of `/deployments`. */
+export function deploymentRoutes(deployments: DeploymentService, filters: FilterService): Route[] {
+  return [
+    listRoute(deployments, filters),
     createRoute(deployments),
+    ...changeRoutes(deployments),
     {
       method: 'get',
       path: '/deployments/:deployment_id',

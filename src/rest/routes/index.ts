@@ -7,6 +7,9 @@ import { evaluateRoutes } from './evaluate.ts';
 import { eventRoutes } from './events.ts';
 import { executionRoutes } from './executions.ts';
 import { fileServerRoutes } from './file-server.ts';
+import { maintenanceRoutes } from './maintenance.ts';
+import { filterRoutes } from './filters.ts';
+import { searchRoutes } from './searches.ts';
 import { managerRoutes } from './manager.ts';
 import { nodeInstanceRoutes, nodeRoutes } from './nodes.ts';
 import { operationRoutes } from './operations.ts';
@@ -18,8 +21,8 @@ import { userRoutes } from './users.ts';
 /** Every route of the API. */
 export function allRoutes({ config, services }: { config: Config; services: Services }): Route[] {
   return [
-    ...blueprintRoutes({ config, blueprints: services.blueprints, files: services.files }),
-    ...deploymentRoutes(services.deployments),
+    ...blueprintRoutes({ config, ...services }),
+    ...deploymentRoutes(services.deployments, services.filters),
     ...evaluateRoutes(services.deployments),
     ...executionRoutes(services.executions),
     ...nodeRoutes(services.nodes),
@@ -30,7 +33,10 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...tenantRoutes(services.tenants),
     ...userRoutes(services.users),
     ...tokenRoutes(services.tokens),
+    ...filterRoutes(services.filters, services.labels),
+    ...searchRoutes(services),
     ...managerRoutes(services.manager),
+    ...maintenanceRoutes(services.maintenance),
     ...fileServerRoutes(services),
   ];
 }
