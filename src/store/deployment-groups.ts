@@ -10,7 +10,7 @@ import type { NewResource } from './resource-writes.ts';
 import { createResource, deleteResource, updateResource } from './resource-writes.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
-import { jsonChange, onlyRow } from './values.ts';
+import { jsonChange, onlyRow, groupRows } from './values.ts';
 
 export interface DeploymentGroupUpdate {
   description?: string | undefined;
@@ -27,7 +27,7 @@ async function attachMembers(session: Session, items: DeploymentGroup[]): Promis
      where member.deployment_group_id = any($1) order by deployment.created_at, deployment.storage_id`,
     [items.map(({ storageId }) => storageId)],
   );
-  const members = Map.groupBy(rows, ({ groupId }) => groupId);
+  const members = groupRows(rows, ({ groupId }) => groupId);
   for (const item of items) {
     item.deploymentIds = (members.get(item.storageId) ?? []).map(({ id }) => id);
   }

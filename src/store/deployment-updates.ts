@@ -7,7 +7,7 @@ import { boolean, heavy, integer, json, resourceJoins, scopeFields, scopeOf, tex
 import { updateResource } from './resource-writes.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
-import { Parameters, jsonChange, onlyRow, toJson } from './values.ts';
+import { Parameters, jsonChange, onlyRow, toJson, groupRows } from './values.ts';
 
 /** undefined = leave as it is. */
 export interface DeploymentUpdateChange {
@@ -42,7 +42,7 @@ async function attachSteps(session: Session, items: DeploymentUpdate[]): Promise
      from deployment_update_steps where deployment_update_id = any($1) order by storage_id`,
     [items.map(({ storageId }) => storageId)],
   );
-  const steps = Map.groupBy(rows, ({ updateId }) => updateId);
+  const steps = groupRows(rows, ({ updateId }) => updateId);
   for (const item of items) {
     item.steps = (steps.get(item.storageId) ?? []).map(({ id, action, entityType, entityId, topologyOrder }) => ({
       id,

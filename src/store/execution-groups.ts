@@ -8,6 +8,7 @@ import type { NewResource } from './resource-writes.ts';
 import { createResource, deleteResource, updateResource } from './resource-writes.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
+import { groupRows } from './values.ts';
 
 export interface ExecutionGroupUpdate {
   /** 0 = paused. */
@@ -29,7 +30,7 @@ async function attachExecutions(session: Session, items: ExecutionGroup[]): Prom
      where member.execution_group_id = any($1) order by execution.created_at, execution.storage_id`,
     [items.map(({ storageId }) => storageId)],
   );
-  const members = Map.groupBy(rows, ({ groupId }) => groupId);
+  const members = groupRows(rows, ({ groupId }) => groupId);
   for (const item of items) {
     const own = members.get(item.storageId) ?? [];
     item.executionIds = own.map(({ id }) => id);

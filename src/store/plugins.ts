@@ -11,7 +11,7 @@ import { deleteResource, requireResource, updateResource } from './resource-writ
 import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
 import { insertUnique } from './unique-ids.ts';
-import { jsonChange } from './values.ts';
+import { jsonChange, groupRows } from './values.ts';
 
 export interface PluginUpdate {
   creatorId?: number | undefined;
@@ -50,7 +50,7 @@ async function attachStates(session: Session, items: Plugin[]): Promise<void> {
      where plugins_states.plugin_id = any($1) order by plugins_states.storage_id`,
     [items.map(({ storageId }) => storageId)],
   );
-  const states = Map.groupBy(rows, ({ pluginId }) => pluginId);
+  const states = groupRows(rows, ({ pluginId }) => pluginId);
   for (const item of items) {
     item.states = (states.get(item.storageId) ?? []).map(({ state, error, manager, agent }) => ({
       state,

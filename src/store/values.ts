@@ -92,3 +92,18 @@ export function onlyRow<Row>(rows: readonly Row[]): Row {
   }
   return row;
 }
+
+/** Rows by a key, in their order; what Map.groupBy does where the runtime has it. */
+export function groupRows<Row, Key>(rows: readonly Row[], keyOf: (row: Row) => Key): Map<Key, Row[]> {
+  const groups = new Map<Key, Row[]>();
+  for (const row of rows) {
+    const key = keyOf(row);
+    const group = groups.get(key);
+    if (group) {
+      group.push(row);
+    } else {
+      groups.set(key, [row]);
+    }
+  }
+  return groups;
+}
