@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { benchOperations } from './ops.ts';
+import { benchFlatness, benchOperations } from './ops.ts';
 import type { BenchmarkResult } from './report.ts';
 
 interface Options {
@@ -10,7 +10,7 @@ interface Options {
 const scenarios: Readonly<Record<string, (options: Options, log: (line: string) => void) => Promise<BenchmarkResult>>> =
   {
     ops: ({ instances }, log) => benchOperations(instances ?? [1000], log),
-    'ops-sizes': ({ instances }, log) => benchOperations(instances ?? [1000, 100, 300, 3000, 5000], log),
+    'ops-flat': ({ instances }, log) => benchFlatness(instances ?? [100, 1000, 5000], log),
   };
 
 function sizesOf(text: string | undefined): readonly number[] | undefined {

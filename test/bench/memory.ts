@@ -13,33 +13,32 @@ export function peakMemory(pid: number): number | undefined {
 
 /** Seconds of processor time a process and its ended children have used. */
 export function processorSeconds(pid: number): number {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ');
-    // user and system time, own and of children that ended, in ticks of a hundredth of a second
-    return [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0) / 100;
-  } catch {
-    return 0;
-  }
+  // user and system time, own and of children that ended, in ticks of a hundredth of a second
+  const fields = statusFields(pid)?.fields;
+  return fields ? [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0) / 100 : 0;
 }
 
-/** Processes whose parent is `pid`. */
-export function childrenOf(pid: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((candidate) => {
-      try {
-        return (
-          Number(
-            readFileSync(`/proc/${candidate}/stat`, 'utf8')
-              .replace(/^.*\) /s, '')
-              .split(' ')[1],
-          ) === pid
-        );
-      } catch {
-        return false;
-      }
-    });
+/** Everything that descends from `ancestor`, with the names of the programs. */
+export function descendants(ancestor: number): { pid: number; command: string }[] {
+  const children = new Map<number, { pid: number; command: string }[]>();
+  for (const name of readdirSync('/proc')) {
+    const status = /^\d+$/.test(name) ? statusFields(Number(name)) : undefined;
+    if (status) {
+      const parent = Number(status.fields[1]);
+      children.set(parent, [...(children.get(parent) ?? []), { pid: Number(name), command: status.command }]);
+    }
+  }
+  const below = (pid: number): { pid: number; command: string }[] =>
+    (children.get(pid) ?? []).flatMap((child) => [child, ...below(child.pid)]);
+  return below(ancestor);
+}
+
+/** What Linux tells of a process: its name, and the fields after it (state, parent, ...). */
+function statusFields(pid: number): { command: string; fields: string[] } | undefined {
+  try {
+    const match = /^\d+ \((.*)\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    return match ? { command: match[1] ?? '', fields: (match[2] ?? '').split(' ') } : undefined;
+  } catch {
+    return undefined;
+  }
 }

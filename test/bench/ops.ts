@@ -1,45 +1,96 @@
 import type { GantryClient } from '../../src/client/client.ts';
-import { deploy, mustRun, noopBlueprint } from '../kit/blueprints.ts';
+import { deploy, noopBlueprint } from '../kit/blueprints.ts';
 import { measureRoundTrips } from './raw-round-trip.ts';
 import { rounded } from './report.ts';
 import type { BenchmarkResult } from './report.ts';
 import { startStack } from './stack.ts';
+import type { Stack } from './stack.ts';
+import { timeWorkflow } from './workflow-time.ts';
 
 const operationsPerInstance = 3;
+/** Instances of the installations before the measured one: code is compiled and caches are filled then. */
+const warmUpInstances = 300;
 
-interface InstallFigures {
+export interface InstallFigures {
   instances: number;
   operations: number;
   seconds: number;
   operationsPerSecond: number;
+  /** Milliseconds of the whole time per instance. */
+  perInstance: number;
+  processorSeconds: Record<string, number>;
 }
 
-/** Installs one node template with `instances` instances, three operations each, and checks what is stored. */
-async function measureInstall(client: GantryClient, instances: number, name: string): Promise<InstallFigures> {
-  await deploy(client, name, noopBlueprint(instances));
-  const started = performance.now();
-  const { execution } = await mustRun(client, name, 'install');
-  const seconds = (performance.now() - started) / 1000;
+/** Checks that nothing of an installation is missing in the store. @throws Error naming what is */
+async function verifyInstalled(client: GantryClient, deploymentId: string, executionId: string, instances: number) {
   const operations = instances * operationsPerInstance;
-  const { metadata } = await client.deployments.nodeInstances({
-    filters: { deployment_id: name, state: 'started' },
+  const started = await client.deployments.nodeInstances({
+    filters: { deployment_id: deploymentId, state: 'started' },
     size: 1,
   });
-  if (metadata.pagination.total !== instances) {
-    throw new Error(`${metadata.pagination.total} of ${instances} instances are started`);
+  if (started.metadata.pagination.total !== instances) {
+    throw new Error(`${started.metadata.pagination.total} of ${instances} instances are started`);
   }
+  const execution = await client.executions.get(executionId);
   if (execution.finished_operations !== execution.total_operations || execution.total_operations < operations) {
     throw new Error(`${execution.finished_operations} of ${execution.total_operations} operations are finished`);
   }
-  const { metadata: events } = await client.executions.events({
-    filters: { execution_id: execution.id, event_type: 'task_succeeded' },
-    withLogs: false,
-    size: 1,
-  });
-  if (events.pagination.total < operations) {
-    throw new Error(`${events.pagination.total} events tell of ${operations} operations`);
+  for (const type of ['sending_task', 'task_started', 'task_succeeded']) {
+    const events = await client.executions.events({
+      filters: { execution_id: executionId, event_type: type },
+      withLogs: false,
+      size: 1,
+    });
+    // subgraphs have events of their own, besides those of the operations
+    if (events.metadata.pagination.total < operations) {
+      throw new Error(`${events.metadata.pagination.total} events ${type} tell of ${operations} operations`);
+    }
   }
-  return { instances, operations, seconds: rounded(seconds), operationsPerSecond: rounded(operations / seconds) };
+}
+
+/** Installs one node template with `instances` instances, three operations each, and checks what is stored. */
+export async function measureInstall(stack: Stack, instances: number, name: string): Promise<InstallFigures> {
+  const { client } = stack.cluster;
+  await deploy(client, name, noopBlueprint(instances));
+  const before = stack.processorSeconds();
+  const { executionId, seconds } = await timeWorkflow(client, name, 'install');
+  const after = stack.processorSeconds();
+  await verifyInstalled(client, name, executionId, instances);
+  const operations = instances * operationsPerInstance;
+  return {
+    instances,
+    operations,
+    seconds: rounded(seconds),
+    operationsPerSecond: rounded(operations / seconds),
+    perInstance: rounded((seconds * 1000) / instances),
+    processorSeconds: Object.fromEntries(
+      Object.entries(after).map(([part, used]) => [part, Number((used - (before[part] ?? 0)).toFixed(2))]),
+    ),
+  };
+}
+
+function describe(figure: InstallFigures): string {
+  const parts = Object.entries(figure.processorSeconds).map(([part, used]) => `${part} ${used}`);
+  return (
+    `${figure.instances} instances: ${figure.seconds} s, ${figure.operationsPerSecond} operations/s; ` +
+    `processor seconds: ${parts.join(', ')}`
+  );
+}
+
+async function measureSizes(
+  stack: Stack,
+  sizes: readonly number[],
+  log: (line: string) => void,
+): Promise<InstallFigures[]> {
+  await measureInstall(stack, warmUpInstances, 'warm-up-1');
+  await measureInstall(stack, warmUpInstances, 'warm-up-2');
+  const figures: InstallFigures[] = [];
+  for (const size of sizes) {
+    const figure = await measureInstall(stack, size, `install-${size}`);
+    figures.push(figure);
+    log(describe(figure));
+  }
+  return figures;
 }
 
 /**
@@ -53,19 +104,9 @@ export async function benchOperations(
 ): Promise<BenchmarkResult> {
   const stack = await startStack();
   try {
-    const { client } = stack.cluster;
     const limit = await measureRoundTrips(await stack.rabbitmq.createVhost('bench'));
     log(`broker alone: ${limit.perSecond} round trips/s with 100 in flight`);
-    // the first execution compiles code and fills caches; it is not what is measured
-    await measureInstall(client, 20, 'warm-up');
-    const figures: InstallFigures[] = [];
-    for (const count of instances) {
-      const processorBefore = stack.processorSeconds();
-      const figure = await measureInstall(client, count, `install-${count}`);
-      figures.push(figure);
-      const processor = rounded(stack.processorSeconds() - processorBefore);
-      log(`${count} instances: ${figure.seconds} s, ${figure.operationsPerSecond} operations/s, ${processor} CPU s`);
-    }
+    const figures = await measureSizes(stack, instances, log);
     const [main] = figures;
     if (!main) {
       throw new Error('No size to measure');
@@ -81,7 +122,38 @@ export async function benchOperations(
       seconds: main.seconds,
       instances: main.instances,
       operations: main.operations,
-      peakRssMiB: peaks.total,
+      peakRssMiB: peaks.largest,
+      peakRssByProcessMiB: peaks.byProcess,
+      sizes: figures,
+    };
+  } finally {
+    await stack.stop();
+  }
+}
+
+/**
+ * Whether the cost per instance stays the same however many there are.
+ * @param instances sizes to compare; the figure is the cost per instance of the dearest over that of the cheapest
+ */
+export async function benchFlatness(
+  instances: readonly number[],
+  log: (line: string) => void,
+): Promise<BenchmarkResult> {
+  const stack = await startStack();
+  try {
+    const figures = await measureSizes(stack, instances, log);
+    const costs = figures.map((figure) => figure.perInstance);
+    const peaks = stack.peaks();
+    const value = rounded(Math.max(...costs) / Math.min(...costs));
+    const limit = 1.5;
+    return {
+      scenario: 'ops-flat',
+      value,
+      unit: 'cost per instance, dearest size / cheapest size',
+      limit,
+      limitUnit: 'at most',
+      ratio: rounded(value / limit),
+      peakRssMiB: peaks.largest,
       peakRssByProcessMiB: peaks.byProcess,
       sizes: figures,
     };

@@ -2,16 +2,16 @@ import type { RoleName } from '../../src/config/config.ts';
 import { ManagerCluster } from '../kit/manager.ts';
 import { RabbitmqServer } from '../kit/rabbitmq.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
-import { peakMemory, processorSeconds } from './memory.ts';
+import { descendants, peakMemory, processorSeconds } from './memory.ts';
 
 /** A manager as it runs in production: every role a process, over a real broker and database. */
 export interface Stack {
   readonly cluster: ManagerCluster;
   readonly rabbitmq: RabbitmqServer;
-  /** Peak memory of every process of the manager in MiB, and their sum. */
-  peaks(): { byProcess: Record<string, number>; total: number };
-  /** Processor seconds used by the manager so far. */
-  processorSeconds(): number;
+  /** Peak memory of every process of the manager in MiB, and that of the largest. */
+  peaks(): { byProcess: Record<string, number>; largest: number };
+  /** Processor seconds used so far by every process of the manager, and by its servers. */
+  processorSeconds(): Record<string, number>;
   stop(): Promise<void>;
 }
 
@@ -37,10 +37,18 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       const byProcess = Object.fromEntries(
         [...cluster.programs].map(([name, program]) => [name, peakMemory(program.pid) ?? 0]),
       );
-      return { byProcess, total: Object.values(byProcess).reduce((sum, value) => sum + value, 0) };
+      return { byProcess, largest: Math.max(...Object.values(byProcess)) };
     },
-    processorSeconds: () =>
-      [...cluster.programs.values()].reduce((sum, program) => sum + processorSeconds(program.pid), 0),
+    processorSeconds: () => {
+      const ours = Object.fromEntries(
+        [...cluster.programs].map(([name, program]) => [name, processorSeconds(program.pid)]),
+      );
+      const pids = new Set([...cluster.programs.values()].map((program) => program.pid));
+      const others = descendants(process.pid).filter(({ pid }) => !pids.has(pid));
+      const used = (command: RegExp): number =>
+        others.reduce((sum, entry) => sum + (command.test(entry.command) ? processorSeconds(entry.pid) : 0), 0);
+      return { ...ours, postgres: used(/^postgres/), rabbitmq: used(/^beam/) };
+    },
     stop: async () => {
       await cluster.stop();
       await Promise.all([rabbitmq.stop(), postgres.stop()]);
