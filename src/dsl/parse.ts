@@ -1,7 +1,7 @@
 import type { Plan, PlanVersion } from '../domain/plan.ts';
-import { validateInputDefaults } from './constraints/index.ts';
+import { findWrongDefaults } from './constraints/index.ts';
 import { DslError, logicError } from './errors.ts';
-import { planRequirements, validatePlanFunctions } from './functions/index.ts';
+import { findWrongFunctions, planRequirements } from './functions/index.ts';
 import { atStatement, checkImportVersion, collectImports } from './imports/collect.ts';
 import type { ImportedUnit, LoadedBlueprint } from './imports/collect.ts';
 import { sectionsOf } from './imports/fragment.ts';
@@ -88,12 +88,14 @@ export async function parseBlueprint(options: ParseOptions): Promise<Plan> {
       localScripts,
       local: options.localTime,
     });
+    const problems = new Problems();
     if (options.validateInputDefaults ?? true) {
-      validateInputDefaults(plan.inputs);
+      findWrongDefaults(plan.inputs, problems);
     }
     if (options.validateFunctions ?? true) {
-      validatePlanFunctions(plan);
+      findWrongFunctions(plan, problems);
     }
+    problems.throwIfAny();
     plan.requirements = planRequirements(plan);
     return plan;
   } catch (error) {

@@ -31,11 +31,12 @@ export class Problems {
   }
 
   /**
-   * Runs `work` and collects the mistake it throws. `path` is where it stands if the mistake does not say.
+   * Runs `work` and collects the mistake it throws. `path` is where it stands if the mistake does not say, in the
+   * blueprint, or dotted in the plan.
    *
    * @returns the result, or undefined when there was a mistake
    */
-  attempt<T>(path: Path, work: () => T): T | undefined {
+  attempt<T>(path: Path | string, work: () => T): T | undefined {
     try {
       return work();
     } catch (error) {

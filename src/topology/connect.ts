@@ -87,11 +87,17 @@ function linkAll(link: Link, sources: readonly Instance[], targets: readonly Ins
   // Relationships are plain data that nobody changes, so all sources share one object per target.
   const relationships = targets.map(({ id, vertex }) => ({ type: link.type, targetName: vertex.name, targetId: id }));
   for (const source of sources) {
-    for (const relationship of relationships) {
-      source.relationships.push(relationship);
-    }
+    append(source.relationships, relationships);
   }
   return count;
+}
+
+/** In portions, because a call takes a limited number of arguments. */
+function append<Item>(list: Item[], items: readonly Item[]): void {
+  const portion = 10_000;
+  for (let from = 0; from < items.length; from += portion) {
+    list.push(...items.slice(from, from + portion));
+  }
 }
 
 function refuseGroup(source: Vertex, link: Link, group: Vertex | undefined): void {

@@ -1,7 +1,7 @@
 import type { RandomSource } from '../domain/clock.ts';
 import type { Plan, PlanNodeInstance } from '../domain/plan.ts';
 import { connectForest } from './connect.ts';
-import { groupsOfPlan, nodesOfPlan, planInstance } from './from-plan.ts';
+import { groupsOfPlan, nodesOfPlan, planInstances } from './from-plan.ts';
 import type { TopologyGroup, TopologyNode } from './graph.ts';
 import { buildTopologyGraph } from './graph.ts';
 import { InstanceIds } from './instance-ids.ts';
@@ -34,7 +34,7 @@ export function expandTopology(
 }
 
 /**
- * Creates the node instances of a deployment plan.
+ * Creates the node instances of a deployment plan. Lists that are equal may be one object: treat them as read-only.
  *
  * @param takenIds ids by node that new instances must not get
  * @throws DslError when the topology cannot be deployed
@@ -45,5 +45,5 @@ export function expandPlan(
   takenIds?: ReadonlyMap<string, readonly string[]>,
 ): PlanNodeInstance[] {
   const groups = groupsOfPlan(Object.entries(plan.scaling_groups));
-  return expandTopology(nodesOfPlan(plan.nodes), groups, random, takenIds).map(planInstance);
+  return planInstances(expandTopology(nodesOfPlan(plan.nodes), groups, random, takenIds));
 }

@@ -46,18 +46,28 @@ export function groupsOfPlan(groups: Iterable<readonly [string, PlanScalingGroup
   }));
 }
 
-/** An instance as a deployment plan holds it. */
-export function planInstance(instance: TopologyInstance): PlanNodeInstance {
-  const planned: PlanNodeInstance = {
-    name: instance.nodeId,
-    node_id: instance.nodeId,
-    id: instance.id,
-    relationships: instance.relationships.map(({ type, targetName, targetId }) => ({
-      type,
-      target_name: targetName,
-      target_id: targetId,
-    })),
-  };
+/**
+ * Instances as a deployment plan holds them. Neighbours with the same relationships share one list: where everything
+ * is connected with everything there would be millions of entries.
+ */
+export function planInstances(instances: readonly TopologyInstance[]): PlanNodeInstance[] {
+  let known: TopologyInstance['relationships'] = [];
+  let planned: PlanNodeInstance['relationships'] = [];
+  return instances.map((instance) => {
+    if (!haveSameMembers(instance.relationships, known)) {
+      known = instance.relationships;
+      planned = known.map(({ type, targetName, targetId }) => ({ type, target_name: targetName, target_id: targetId }));
+    }
+    return planInstance(instance, planned);
+  });
+}
+
+function haveSameMembers(left: readonly object[], right: readonly object[]): boolean {
+  return left.length === right.length && left.every((member, position) => member === right[position]);
+}
+
+function planInstance(instance: TopologyInstance, relationships: PlanNodeInstance['relationships']): PlanNodeInstance {
+  const planned: PlanNodeInstance = { name: instance.nodeId, node_id: instance.nodeId, id: instance.id, relationships };
   if (instance.hostId !== undefined) {
     planned.host_id = instance.hostId;
   }

@@ -14,4 +14,4 @@ export {
 } from './runtime.ts';
 export type { Declared, PayloadContext } from './runtime.ts';
 export type { CapabilityOwner, EvaluationStorage } from './storage.ts';
-export { planRequirements, validatePlanFunctions } from './validate.ts';
+export { findWrongFunctions, planRequirements, validatePlanFunctions } from './validate.ts';

@@ -16,9 +16,10 @@ export interface Site {
  * they are used.
  */
 export function scanPlan(plan: ScannedPlan, visit: (site: Site) => void): void {
+  const withoutInputs = new Set<PlanOperations>();
   for (const node of plan.nodes) {
     scanNodeProperties(node, visit);
-    scanNodeOperations(node, visit);
+    scanNodeOperations(node, visit, withoutInputs);
   }
   scanDeployment(plan, visit);
 }
@@ -45,9 +46,22 @@ export function scanNodeProperties(
   }
 }
 
-/** Visits the inputs of a node's operations and of those of its relationships. */
-export function scanNodeOperations(node: PlanNode, visit: (site: Site) => void): void {
-  scanOperations(node.operations, { scope: 'node_template', path: `nodes.${node.name}.operations`, node }, visit);
+/**
+ * Visits the inputs of a node's operations and of those of its relationships.
+ *
+ * @param withoutInputs operations known to have none; nodes of one type share them. Added to.
+ */
+export function scanNodeOperations(
+  node: PlanNode,
+  visit: (site: Site) => void,
+  withoutInputs: Set<PlanOperations> = new Set(),
+): void {
+  const scan = (operations: PlanOperations, place: FunctionPlace): void => {
+    if (!withoutInputs.has(operations) && !scanOperations(operations, place, visit)) {
+      withoutInputs.add(operations);
+    }
+  };
+  scan(node.operations, { scope: 'node_template', path: `nodes.${node.name}.operations`, node });
   for (const relationship of node.relationships) {
     const place: FunctionPlace = {
       scope: 'node_template_relationship',
@@ -55,8 +69,8 @@ export function scanNodeOperations(node: PlanNode, visit: (site: Site) => void):
       node,
       relationship,
     };
-    scanOperations(relationship.source_operations, place, visit);
-    scanOperations(relationship.target_operations, place, visit);
+    scan(relationship.source_operations, place);
+    scan(relationship.target_operations, place);
   }
 }
 
@@ -89,13 +103,16 @@ function scanDeployment(plan: ScannedPlan, visit: (site: Site) => void): void {
   });
 }
 
-function scanOperations(operations: PlanOperations, place: FunctionPlace, visit: (site: Site) => void): void {
+/** @returns whether any operation has inputs */
+function scanOperations(operations: PlanOperations, place: FunctionPlace, visit: (site: Site) => void): boolean {
+  let hasInputs = false;
   // Most operations have no inputs, and there are many of them: nothing is made for those.
   for (const name in operations) {
     const operation = operations[name] as PlanOperation;
     if (!isMapping(operation) || !isMapping(operation.inputs) || isEmpty(operation.inputs)) {
       continue;
     }
+    hasInputs = true;
     visit({
       values: operation.inputs,
       place: { ...place, path: `${place.path}.${name}.inputs`, operation },
@@ -104,9 +121,11 @@ function scanOperations(operations: PlanOperations, place: FunctionPlace, visit:
       },
     });
   }
+  return hasInputs;
 }
 
-function isEmpty(mapping: JsonObject): boolean {
+/** Whether a mapping has no keys; quicker than listing them. */
+export function isEmpty(mapping: JsonObject): boolean {
   for (const key in mapping) {
     return mapping[key] === undefined;
   }

@@ -1,10 +1,17 @@
-import type { DeploymentPlan, JsonObject, Plan, PlanInterfaces, PlanOperations } from '../../domain/plan.ts';
+import type {
+  DeploymentPlan,
+  JsonObject,
+  Plan,
+  PlanInterfaces,
+  PlanOperation,
+  PlanOperations,
+} from '../../domain/plan.ts';
 import type { EvaluationContext } from './context.ts';
 import { Evaluator } from './evaluator.ts';
 import type { FunctionPlace, ScannedPlan } from './place.ts';
 import { PlanData } from './plan-data.ts';
 import { isFunction, isMapping } from './recognise.ts';
-import { scanPlan } from './scan.ts';
+import { isEmpty, scanPlan } from './scan.ts';
 
 /**
  * Evaluates the functions of a plan that need no running deployment, and marks the operations whose inputs still hold
@@ -25,20 +32,37 @@ export function evaluatePlan(plan: ScannedPlan, inputs: JsonObject, options: { i
       place.operation.has_intrinsic_functions = true;
     }
   });
+  // Interfaces of one type are one object for all nodes of it: what has no inputs is looked through once.
+  const withoutInputs = new Set<PlanInterfaces>();
   for (const node of plan.nodes) {
-    node.interfaces = withInputsOf(node.operations, node.interfaces);
+    node.interfaces = withInputsOf(node.operations, node.interfaces, withoutInputs);
     for (const relationship of node.relationships) {
-      relationship.source_interfaces = withInputsOf(relationship.source_operations, relationship.source_interfaces);
-      relationship.target_interfaces = withInputsOf(relationship.target_operations, relationship.target_interfaces);
+      const { source_operations: source, target_operations: target } = relationship;
+      relationship.source_interfaces = withInputsOf(source, relationship.source_interfaces, withoutInputs);
+      relationship.target_interfaces = withInputsOf(target, relationship.target_interfaces, withoutInputs);
     }
   }
 }
 
 /** The interfaces with the inputs their operations have now; the same object when nothing differs. */
-function withInputsOf(operations: PlanOperations, interfaces: PlanInterfaces): PlanInterfaces {
+function withInputsOf(
+  operations: PlanOperations,
+  interfaces: PlanInterfaces,
+  withoutInputs: Set<PlanInterfaces>,
+): PlanInterfaces {
+  if (withoutInputs.has(interfaces)) {
+    return interfaces;
+  }
   let copy: PlanInterfaces | undefined;
-  for (const [interfaceName, members] of Object.entries(interfaces)) {
-    for (const [operationName, definition] of Object.entries(members)) {
+  let hasInputs = false;
+  for (const interfaceName in interfaces) {
+    const members = interfaces[interfaceName] as PlanInterfaces[string];
+    for (const operationName in members) {
+      const definition = members[operationName] as PlanInterfaces[string][string];
+      if (!isMapping(definition.inputs) || isEmpty(definition.inputs)) {
+        continue;
+      }
+      hasInputs = true;
       const inputs = operations[`${interfaceName}.${operationName}`]?.inputs;
       // Operations that run a script have inputs of their own beside those of the interface.
       if (inputs !== undefined && inputs !== definition.inputs && hasSameKeys(inputs, definition.inputs)) {
@@ -47,16 +71,19 @@ function withInputsOf(operations: PlanOperations, interfaces: PlanInterfaces): P
       }
     }
   }
+  if (!hasInputs) {
+    withoutInputs.add(interfaces);
+  }
   return copy ?? interfaces;
 }
 
 /** A copy of a plan in which every part that {@link evaluatePlan} changes is its own; values are shared. */
 export function copyScannedParts<P extends Plan | DeploymentPlan>(plan: P): P {
-  const copyOperations = <T extends object>(operations: T): T =>
-    Object.fromEntries(Object.entries(operations).map(([name, operation]) => [name, { ...operation }])) as T;
+  const copyMembers = <T extends object>(members: T): T =>
+    Object.fromEntries(Object.entries(members).map(([name, member]) => [name, { ...member }])) as T;
   const nodes = plan.nodes.map((node) => ({
     ...node,
-    capabilities: copyOperations(node.capabilities),
+    capabilities: copyMembers(node.capabilities),
     operations: copyOperations(node.operations),
     relationships: node.relationships.map((relationship) => ({
       ...relationship,
@@ -70,9 +97,22 @@ export function copyScannedParts<P extends Plan | DeploymentPlan>(plan: P): P {
     outputs: { ...plan.outputs },
     capabilities: { ...plan.capabilities },
     labels: { ...plan.labels },
-    policies: copyOperations(plan.policies),
-    scaling_groups: copyOperations(plan.scaling_groups),
+    policies: copyMembers(plan.policies),
+    scaling_groups: copyMembers(plan.scaling_groups),
   };
+}
+
+/** A copy in which every operation with inputs is its own; the same object when no operation has any. */
+function copyOperations(operations: PlanOperations): PlanOperations {
+  let copy: PlanOperations | undefined;
+  for (const name in operations) {
+    const operation = operations[name] as PlanOperation;
+    if (isMapping(operation) && isMapping(operation.inputs) && !isEmpty(operation.inputs)) {
+      copy ??= { ...operations };
+      copy[name] = { ...operation };
+    }
+  }
+  return copy ?? operations;
 }
 
 function hasSameKeys(left: JsonObject, right: unknown): boolean {

@@ -1,5 +1,5 @@
 import type { Json, JsonObject, Plan } from '../../domain/plan.ts';
-import { DslError } from '../errors.ts';
+import { Problems } from '../problems.ts';
 import { recursionError } from './errors.ts';
 import { MAXIMUM_DEPTH } from './evaluator.ts';
 import type { FunctionPlace, ScannedPlan } from './place.ts';
@@ -16,22 +16,38 @@ const MAXIMUM_NESTING = 20 * MAXIMUM_DEPTH;
  * Checks every intrinsic function of a plan: the shape of its arguments, that the inputs, nodes and properties it
  * names exist, that SELF/SOURCE/TARGET make sense where it stands, and that the version of the blueprint has it.
  *
- * @throws DslError of the first function that is wrong
+ * @param problems takes every function that is wrong, once
+ * @throws DslError for values nested too deep
  */
-export function validatePlanFunctions(plan: Plan): void {
+export function findWrongFunctions(plan: Plan, problems: Problems): void {
   const reader = readPlan(plan);
+  // operations stand in a plan under two names
+  const wrong = new Set<object>();
   visitFunctions(plan, (call, place) => {
+    if (wrong.has(call.raw)) {
+      return;
+    }
     const definition = FUNCTIONS[call.name];
-    try {
+    const found = problems.count;
+    problems.attempt(place.path, () => {
       definition.checkShape(call);
       definition.validate?.(call, place, reader);
-    } catch (error) {
-      if (error instanceof DslError) {
-        error.path ??= place.path;
-      }
-      throw error;
+    });
+    if (problems.count > found) {
+      wrong.add(call.raw);
     }
   });
+}
+
+/**
+ * Checks every intrinsic function of a plan, see {@link findWrongFunctions}.
+ *
+ * @throws DslError of the first function that is wrong, with the others attached
+ */
+export function validatePlanFunctions(plan: Plan): void {
+  const problems = new Problems();
+  findWrongFunctions(plan, problems);
+  problems.throwIfAny();
 }
 
 /** What a plan needs from its surroundings: capabilities of the environment and secrets, as written, duplicates kept. */

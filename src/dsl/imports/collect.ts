@@ -1,5 +1,6 @@
 import { DslError, formatError, logicError } from '../errors.ts';
 import type { Path, SourceLocation } from '../errors.ts';
+import { Problems } from '../problems.ts';
 import { typeNameOf } from '../schema/element.ts';
 import { namespaceDelimiter } from '../schema/namespace.ts';
 import { describeVersion, isOlder, supportedVersions, versionKey, versionNumbers } from '../versions.ts';
@@ -62,10 +63,14 @@ export async function collectImports(main: ImportedUnit, options: CollectOptions
   return { units: [...collector.units.values()], namespaces: collector.namespaces };
 }
 
+/** Each failure may have cost a wait for a host that does not answer. */
+const maxFailures = 5;
+
 class Collector {
   readonly units = new Map<string, ImportedUnit>();
   readonly namespaces = new Map<string, string>();
   private readonly options: CollectOptions;
+  private readonly problems = new Problems(maxFailures);
   private readonly fetched = new Map<string, Promise<ImportedSource>>();
 
   constructor(options: CollectOptions) {
@@ -77,12 +82,26 @@ class Collector {
     const queue = [main];
     for (let next = queue.shift(); next; next = queue.shift()) {
       for (const entry of this.importsOf(next, next === main)) {
-        const unit = await atImport(next.document, entry, () => this.visit(entry, next));
+        const unit = await this.attempt(next, entry);
         if (unit) {
           this.units.set(unitKey(unit.location, unit.namespace), unit);
           queue.push(unit);
         }
       }
+    }
+    this.problems.throwIfAny();
+  }
+
+  /** Imports that fail do not keep the others from being looked at. */
+  private async attempt(parent: ImportedUnit, entry: ImportEntry): Promise<ImportedUnit | undefined> {
+    try {
+      return await atImport(parent.document, entry, () => this.visit(entry, parent));
+    } catch (error) {
+      if (!(error instanceof DslError)) {
+        throw error;
+      }
+      this.problems.add(error);
+      return undefined;
     }
   }
 
