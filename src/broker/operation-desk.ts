@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { Delivery } from '../amqp/consumer.ts';
@@ -56,6 +57,7 @@ export class OperationDesk {
   constructor(dependencies: BrokerDependencies) {
     this.#dependencies = dependencies;
     this.#facts = new ExecutionFacts(dependencies.database);
+    setMaxListeners(0, this.#stopping.signal);
     this.#claims = new GroupCommit({ maxItems: batchSize, parallel: 2, commit: (items) => this.#claim(items) });
     this.#answers = new GroupCommit({ maxItems: batchSize, parallel: 2, commit: (items) => this.#store(items) });
   }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BrokerConnection } from '../amqp/connection.ts';
 import type { Consumer, Delivery } from '../amqp/consumer.ts';
@@ -81,6 +82,8 @@ class ExecutionDriver implements Executor {
 
   constructor(dependencies: ExecutorDependencies) {
     const { database, processName, log, config } = dependencies;
+    // every execution that waits for the database listens
+    setMaxListeners(0, this.#stopping.signal);
     this.#dependencies = {
       ...dependencies,
       executorName: processName,

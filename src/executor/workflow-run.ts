@@ -3,6 +3,7 @@ import { writeServiceTask } from '../amqp/envelopes.ts';
 import { routingKeys, tenantVhost } from '../amqp/names.ts';
 import type { Deployment, Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
+import type { Plan } from '../domain/plan.ts';
 import type { Topology } from '../domain/topology.ts';
 import type { Logger } from '../log/logger.ts';
 import { getBlueprint } from '../store/blueprints.ts';
@@ -10,6 +11,7 @@ import { getDeployment } from '../store/deployments.ts';
 import { findAgents } from '../store/driving.ts';
 import { loadNodeInstances } from '../store/node-instances.ts';
 import { loadNodes } from '../store/nodes.ts';
+import { findPluginVersions } from '../store/plugins.ts';
 import { WorkflowRefused } from '../workflows/errors.ts';
 import { findWorkflow } from '../workflows/registry.ts';
 import type { Workflow } from '../workflows/registry.ts';
@@ -17,6 +19,7 @@ import { MessageDispatcher } from './dispatcher.ts';
 import { EngineContext } from './engine-context.ts';
 import type { RunDependencies } from './executor.ts';
 import { executionEnvironments } from './message-environment.ts';
+import type { ManagedPlugin } from './message-environment.ts';
 import { makeModifications } from './modifications.ts';
 import type { ReplyInbox } from './reply-inbox.ts';
 import { runOnServices } from './services-run.ts';
@@ -72,7 +75,7 @@ export class WorkflowRun {
       execution,
       deployment,
       plan: blueprint.plan,
-      plugins: [],
+      plugins: await findManagedPlugins(input, blueprint.plan),
       message: input.message,
       token: input.token,
     });
@@ -146,6 +149,25 @@ export class WorkflowRun {
       );
     }
   }
+}
+
+/** The stored plugins behind those a plan names, for what operations are told about them. */
+async function findManagedPlugins(
+  { dependencies, execution }: WorkflowRunInput,
+  plan: Plan | undefined,
+): Promise<ManagedPlugin[]> {
+  const packages = new Set(
+    [
+      ...(plan?.deployment_plugins_to_install ?? []),
+      ...(plan?.workflow_plugins_to_install ?? []),
+      ...(plan?.host_agent_plugins_to_install ?? []),
+    ].flatMap((plugin) => plugin.package_name ?? []),
+  );
+  const found: ManagedPlugin[] = [];
+  for (const name of packages) {
+    found.push(...(await findPluginVersions(dependencies.database, execution.tenantId, name)));
+  }
+  return found;
 }
 
 async function readDeployment({ dependencies, execution }: WorkflowRunInput): Promise<Deployment> {

@@ -1,15 +1,69 @@
 import { GantryError } from '../../domain/errors.ts';
+import type { Plugin } from '../../domain/entities.ts';
+import type { JsonObject } from '../../domain/plan.ts';
+import { compareVersions, parseSpecifiers } from '../../domain/version-specifiers.ts';
+import { DslError } from '../../dsl/errors.ts';
+import type { StoredPluginSections } from '../../dsl/imports/resolver.ts';
 import type { FileStore } from '../../files/file-store.ts';
-import type { FoundBlueprint, ImportCatalogue } from '../../files/import-resolver.ts';
+import type { FoundBlueprint, FoundPlugin, ImportCatalogue, PluginImport } from '../../files/import-resolver.ts';
+import { choosePluginYaml } from '../../files/plugin-yaml.ts';
 import { getBlueprint } from '../../store/blueprints.ts';
+import { findPluginVersions } from '../../store/plugins.ts';
 import type { Session } from '../../store/session.ts';
 
 /** What blueprints of a tenant can import from the manager: other blueprints and plugins, the global ones included. */
 export function importCatalogue(session: Session, files: FileStore, tenantId: number): ImportCatalogue {
   return {
-    findPlugin: async () => undefined,
+    findPlugin: (plugin) => findPlugin(session, files, tenantId, plugin),
     findBlueprint: (id) => findBlueprint(session, files, tenantId, id),
   };
+}
+
+/** The newest stored version that meets what the import asks for. */
+async function findPlugin(
+  session: Session,
+  files: FileStore,
+  tenantId: number,
+  wanted: PluginImport,
+): Promise<FoundPlugin | undefined> {
+  const checks = wanted.version.map((text) => {
+    const check = parseSpecifiers(text);
+    if (!check) {
+      throw new DslError(
+        'InvalidBlueprintImport',
+        `Specified version param ${text} of the plugin ${wanted.name} are in an invalid form. ` +
+          'Write specifiers such as >=1.2,<2',
+      );
+    }
+    return check;
+  });
+  const versions = await findPluginVersions(session, tenantId, wanted.name);
+  const fitting = versions
+    .filter(({ packageVersion }) => checks.every((check) => check(packageVersion ?? '')))
+    .filter(({ distribution }) => wanted.distribution.length === 0 || wanted.distribution.includes(distribution ?? ''))
+    .sort((left, right) => compareVersions(right.packageVersion ?? '', left.packageVersion ?? ''));
+  for (const plugin of fitting) {
+    const yamlPath = await choosePluginYaml(files.pluginDirectory(plugin.id));
+    if (yamlPath !== undefined) {
+      return { yamlPath, storedSections: sectionsOf(plugin) };
+    }
+  }
+  return undefined;
+}
+
+/** Labels are stored as lists of values, and written in plans as `{values}`. */
+function sectionsOf(plugin: Plugin): StoredPluginSections {
+  return {
+    ...(plugin.labels ? { labels: inPlanForm(plugin.labels) } : {}),
+    ...(plugin.blueprintLabels ? { blueprint_labels: inPlanForm(plugin.blueprintLabels) } : {}),
+    ...(plugin.resourceTags ? { resource_tags: plugin.resourceTags } : {}),
+  };
+}
+
+function inPlanForm(labels: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(labels).map(([key, values]) => [key, Array.isArray(values) ? { values } : values]),
+  );
 }
 
 async function findBlueprint(
