@@ -36,6 +36,12 @@ import type { NodeInstanceService, NodeService } from './nodes.ts';
 import { createOperationService } from './operations.ts';
 import type { OperationService } from './operations.ts';
 import { createOutboxPublisher } from './outbox.ts';
+import { createPluginService } from './plugins.ts';
+import type { PluginService } from './plugins.ts';
+import { createSiteService } from './sites.ts';
+import type { SiteService } from './sites.ts';
+import { createUserGroupService } from './user-groups.ts';
+import type { UserGroupService } from './user-groups.ts';
 import { createResourceService } from './resources.ts';
 import type { ResourceService } from './resources.ts';
 import { createSecretReader } from './secret-reader.ts';
@@ -65,6 +71,9 @@ export interface Services {
   readonly manager: ManagerService;
   readonly maintenance: MaintenanceService;
   readonly filters: FilterService;
+  readonly sites: SiteService;
+  readonly plugins: PluginService;
+  readonly userGroups: UserGroupService;
   readonly labels: LabelService;
   readonly resources: ResourceService;
   readonly files: FileStore;
@@ -122,6 +131,9 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     manager: createManagerService({ database, config, isBrokerConnected: () => broker.isConnected }),
     maintenance: createMaintenanceService(database),
     filters: createFilterService(common),
+    sites: createSiteService(common),
+    plugins: createPluginService(common),
+    userGroups: createUserGroupService(database),
     labels: createLabelService(database),
     resources: createResourceService(database, tenants),
     files,

@@ -1,5 +1,7 @@
 import type { Config } from '../../config/config.ts';
 import type { Services } from '../../services/services.ts';
+import { openApiDocument } from '../openapi.ts';
+import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
 import { blueprintRoutes } from './blueprints.ts';
 import { deploymentRoutes } from './deployments.ts';
@@ -10,7 +12,10 @@ import { fileServerRoutes } from './file-server.ts';
 import { maintenanceRoutes } from './maintenance.ts';
 import { filterRoutes } from './filters.ts';
 import { searchRoutes } from './searches.ts';
-import { managerRoutes } from './manager.ts';
+import { compatibleVersion, managerRoutes } from './manager.ts';
+import { pluginRoutes } from './plugins.ts';
+import { siteRoutes } from './sites.ts';
+import { userGroupRoutes } from './user-groups.ts';
 import { nodeInstanceRoutes, nodeRoutes } from './nodes.ts';
 import { operationRoutes } from './operations.ts';
 import { secretRoutes } from './secrets.ts';
@@ -20,7 +25,7 @@ import { userRoutes } from './users.ts';
 
 /** Every route of the API. */
 export function allRoutes({ config, services }: { config: Config; services: Services }): Route[] {
-  return [
+  const routes: Route[] = [
     ...blueprintRoutes({ config, ...services }),
     ...deploymentRoutes(services.deployments, services.filters),
     ...evaluateRoutes(services.deployments),
@@ -37,6 +42,18 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...searchRoutes(services),
     ...managerRoutes(services.manager),
     ...maintenanceRoutes(services.maintenance),
+    ...siteRoutes(services.sites),
+    ...pluginRoutes(services.plugins),
+    ...userGroupRoutes(services.userGroups),
     ...fileServerRoutes(services),
   ];
+  const document: Route = {
+    method: 'get',
+    path: '/openapi.json',
+    summary: 'This description of the API',
+    access: { tenant: 'optional' },
+    isMaintenance: true,
+    handle: () => ok(openApiDocument([...routes, document], compatibleVersion)),
+  };
+  return [...routes, document];
 }

@@ -1,0 +1,104 @@
+import type { JsonObject } from '../../domain/plan.ts';
+import type { Site } from '../../domain/resources.ts';
+import { visibilityFor } from '../../services/identifiers.ts';
+import type { SiteService } from '../../services/sites.ts';
+import { listAnswer, parseList } from '../query.ts';
+import { noContent, ok } from '../route.ts';
+import type { ApiCall, Route } from '../route.ts';
+import { commonFields, fieldsOf, shapeOne, visibilities } from '../shapes/field.ts';
+import type { Shape } from '../shapes/field.ts';
+
+const { text, number, timestamp, computed } = fieldsOf<Site>();
+
+function locationOf({ latitude, longitude }: Site): string | undefined {
+  return latitude === undefined || longitude === undefined ? undefined : `${latitude}, ${longitude}`;
+}
+
+const siteShape: Shape<Site> = {
+  kind: 'Site',
+  fields: [
+    timestamp('created_at', 'createdAt'),
+    text('visibility', 'visibility', { values: visibilities }),
+    text('name', 'id'),
+    number('latitude', 'latitude'),
+    number('longitude', 'longitude'),
+    ...commonFields<Site>(),
+    computed('location', ['latitude', 'longitude'], locationOf, 'text'),
+  ],
+};
+
+const siteSchema = {
+  type: 'object',
+  properties: {
+    location: { type: ['string', 'null'] },
+    visibility: { type: ['string', 'null'] },
+    new_name: { type: ['string', 'null'] },
+  },
+};
+
+/** Routes of `/sites`. */
+export function siteRoutes(sites: SiteService): Route[] {
+  const nameOf = ({ parameters }: ApiCall): string => parameters['name'] ?? '';
+  const given = (body: JsonObject, name: string): string | undefined =>
+    typeof body[name] === 'string' ? body[name] : undefined;
+  return [
+    {
+      method: 'get',
+      path: '/sites',
+      summary: 'List sites',
+      access: { permission: 'site_list', hasAllTenants: true },
+      handle: async ({ caller, query }) => {
+        const parsed = parseList(query, siteShape, { search: { _search: 'id' } });
+        return ok(listAnswer(parsed, await sites.list(caller, parsed.query, parsed.isAllTenants)));
+      },
+    },
+    {
+      method: 'get',
+      path: '/sites/:name',
+      summary: 'Get a site',
+      access: { permission: 'site_get' },
+      handle: async (call) =>
+        ok(shapeOne(siteShape, await sites.get(call.tenantCaller, nameOf(call)), call.query.include())),
+    },
+    {
+      method: 'put',
+      path: '/sites/:name',
+      summary: 'Create a site',
+      access: { permission: 'site_create' },
+      body: siteSchema,
+      isBodyOptional: true,
+      handle: async (call) => {
+        const body = call.body as JsonObject;
+        const visibility = visibilityFor(call.tenantCaller, { visibility: given(body, 'visibility') });
+        const site = await sites.create(call.tenantCaller, nameOf(call), given(body, 'location'), visibility);
+        return ok(shapeOne(siteShape, site, call.query.include()));
+      },
+    },
+    {
+      method: 'post',
+      path: '/sites/:name',
+      summary: 'Change a site',
+      access: { permission: 'site_update' },
+      body: siteSchema,
+      handle: async (call) => {
+        const body = call.body as JsonObject;
+        const site = await sites.update(call.tenantCaller, nameOf(call), {
+          location: given(body, 'location'),
+          newName: given(body, 'new_name'),
+          visibility: given(body, 'visibility'),
+        });
+        return ok(shapeOne(siteShape, site, call.query.include()));
+      },
+    },
+    {
+      method: 'delete',
+      path: '/sites/:name',
+      summary: 'Delete a site; deployments there have none then',
+      access: { permission: 'site_delete' },
+      handle: async (call) => {
+        await sites.remove(call.tenantCaller, nameOf(call));
+        return noContent;
+      },
+    },
+  ];
+}
