@@ -1,0 +1,107 @@
+import { expect } from 'chai';
+import { loadConfig } from '../../src/config/config.ts';
+import { permissions } from '../../src/domain/permissions.ts';
+import type { Route } from '../../src/rest/route.ts';
+import { allRoutes } from '../../src/rest/routes/index.ts';
+import type { Services } from '../../src/services/services.ts';
+import { PostgresServer } from '../kit/postgres-server.ts';
+import { RestService } from './kit.ts';
+import type { CallOptions } from './kit.ts';
+
+// the routes are data: their services are only looked at when one is called
+const everyService = new Proxy({}, { get: () => ({}) }) as Services;
+const routes = allRoutes({ config: loadConfig({}), services: everyService });
+
+function pathOf({ path }: Route): string {
+  return path.replaceAll(/[:*][a-z_]+/g, 'nothing');
+}
+
+function isOpen({ access }: Route): boolean {
+  return access === 'open';
+}
+
+describe('every route', function () {
+  this.timeout(60_000);
+  let postgres: PostgresServer;
+  let rest: RestService;
+  const nobody: CallOptions = { user: 'nobody', password: 'nobody-password' };
+
+  before(async () => {
+    postgres = await PostgresServer.start();
+    rest = await RestService.start(postgres, { hasEngine: false });
+    await rest.call('PUT', '/users', { body: { username: 'nobody', password: 'nobody-password' } });
+  });
+
+  after(async () => {
+    await rest?.stop();
+    await postgres?.stop();
+  });
+
+  it('is described once, with its method and path', () => {
+    const names = routes.map(({ method, path }) => `${method} ${path}`);
+    expect(new Set(names).size).to.equal(names.length);
+    for (const route of routes) {
+      expect(route.summary, route.path).to.match(/^[A-Z].*[^.]$/);
+    }
+  });
+
+  it('has the permission that the reference gives it, and one that exists', () => {
+    for (const route of routes) {
+      const permission = route.access === 'open' ? undefined : route.access.permission;
+      if (permission !== undefined) {
+        expect(permissions, route.path).to.have.property(permission);
+      }
+    }
+  });
+
+  for (const route of routes.filter((entry) => !isOpen(entry))) {
+    const name = `${route.method.toUpperCase()} ${route.path}`;
+
+    it(`${name} answers 401 without credentials`, async () => {
+      const answer = await rest.call(route.method.toUpperCase(), pathOf(route), { user: '' });
+      expect(answer.status).to.equal(401);
+      expect(answer.json<{ error_code: string }>().error_code).to.equal('unauthorized_error');
+    });
+
+    it(`${name} answers 403 in a tenant that is not there`, async () => {
+      const answer = await rest.call(route.method.toUpperCase(), pathOf(route), { tenant: 'nowhere' });
+      expect(answer.status).to.equal(403);
+    });
+
+    it(`${name} is answered to a user without roles only by permission`, async () => {
+      const answer = await rest.call(route.method.toUpperCase(), pathOf(route), nobody);
+      const permission = route.access === 'open' ? undefined : route.access.permission;
+      const isAllowed = permission === undefined || permissions[permission].includes('default');
+      if (isAllowed) {
+        expect(answer.status).to.be.oneOf([200, 201, 204, 304, 400, 401, 403, 404]);
+      } else {
+        expect(answer.status, answer.text).to.equal(403);
+      }
+    });
+
+    it(`${name} never breaks for the administrator, whatever it gets`, async () => {
+      const bodies: CallOptions[] = route.body
+        ? [{ raw: 'null' }, { raw: '[]' }, { raw: '{}' }, { raw: '{"__proto__": {"x": 1}}' }, {}]
+        : [{}];
+      for (const options of bodies) {
+        const answer = await rest.call(route.method.toUpperCase(), `${pathOf(route)}?_size=1`, options);
+        expect(answer.status, answer.text).to.be.lessThan(500);
+      }
+    });
+  }
+
+  it('is in the OpenAPI document, whose references lead somewhere', async () => {
+    const answer = await rest.call('GET', '/openapi.json');
+    expect(answer.status).to.equal(200);
+    const document = answer.json<{
+      paths: Record<string, Record<string, { operationId: string }>>;
+      components: { schemas: Record<string, unknown> };
+    }>();
+    const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
+    expect(operations).to.have.length(routes.length);
+    expect(new Set(operations.map(({ operationId }) => operationId)).size).to.equal(operations.length);
+    for (const [, name] of answer.text.matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+      expect(document.components.schemas).to.have.property(name ?? '');
+    }
+  });
+});
