@@ -1,14 +1,132 @@
+import { createHash } from 'node:crypto';
+import { workflowMessage } from '../amqp/workflow-message.ts';
 import type { Deployment, Execution } from '../domain/entities.ts';
 import type { JsonObject } from '../domain/plan.ts';
-import { WorkflowRefused } from '../workflows/errors.ts';
+import { endedExecutionStatuses } from '../domain/states.ts';
+import { findChildren } from '../store/deployment-hierarchy.ts';
+import { findDeployment } from '../store/deployments.ts';
+import { findStatuses } from '../store/driving.ts';
+import { createExecutions, findExecutions } from '../store/executions.ts';
+import type { NewExecution } from '../store/executions.ts';
+import { addToOutbox, deletePublished } from '../store/outbox.ts';
+import { ExecutionCancelled } from '../workflows/errors.ts';
 import type { RunDependencies } from './executor.ts';
 
-/** Runs a workflow on every deployment that is a service of the given one and waits until all have ended. */
+export interface ServicesRequest {
+  readonly workflowId: string;
+  readonly parameters: JsonObject;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs a workflow on every deployment that is a part of the given one and waits until all have ended, however they end.
+ * The executions have ids made of the caller's, so that a repeated call finds those it started before.
+ * @throws ExecutionCancelled when the caller's execution is being cancelled
+ */
 export async function runOnServices(
-  _dependencies: RunDependencies,
-  _execution: Execution,
-  _deployment: Deployment,
-  request: { workflowId: string; parameters: JsonObject; signal: AbortSignal },
+  dependencies: RunDependencies,
+  execution: Execution,
+  deployment: Deployment,
+  request: ServicesRequest,
 ): Promise<void> {
-  throw new WorkflowRefused(`Running ${request.workflowId} on services is not available`);
+  const children = await findChildren(dependencies.database, deployment.storageId);
+  const wanted: NewExecution[] = [];
+  for (const storageId of children) {
+    const child = await findDeployment(dependencies.database, storageId, { fields: ['id', 'workflows'] });
+    if (child?.workflows?.[request.workflowId]) {
+      wanted.push({
+        id: idOf(execution.id, request.workflowId, child.storageId),
+        tenantId: child.tenantId,
+        creatorId: execution.creatorId,
+        visibility: child.visibility,
+        workflowId: request.workflowId,
+        status: 'pending',
+        parameters: request.parameters,
+        deploymentStorageId: child.storageId,
+        blueprintId: child.blueprintId,
+        allowCustomParameters: true,
+      });
+    }
+  }
+  await startMissing(dependencies, wanted);
+  await allEnded(
+    dependencies,
+    wanted.map(({ id }) => id),
+    request.signal,
+  );
+}
+
+/** A UUID that is the same for the same caller, workflow and deployment. */
+function idOf(executionId: string, workflowId: string, deploymentStorageId: number): string {
+  const hex = createHash('sha256').update(`${executionId}\n${workflowId}\n${deploymentStorageId}`).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
+    '-',
+  );
+}
+
+async function startMissing(
+  { database, broker, log }: RunDependencies,
+  wanted: readonly NewExecution[],
+): Promise<void> {
+  const messages = await database.transaction(async (transaction) => {
+    const known = await findExecutions(
+      transaction,
+      wanted.map(({ id }) => id),
+    );
+    const missing = wanted.filter(({ id }) => !known.some((execution) => execution.id === id));
+    if (missing.length === 0) {
+      return [];
+    }
+    const created = await createExecutions(transaction, missing);
+    return addToOutbox(
+      transaction,
+      created.map((execution) => workflowMessage(execution)),
+    );
+  });
+  const outcomes = await broker.publishAll(
+    messages.map(({ exchange, routingKey, body }) => ({ exchange, routingKey, body })),
+    { whenDown: 'fail' },
+  );
+  const published = messages.filter((_, index) => outcomes[index] === undefined);
+  await deletePublished(
+    database,
+    published.map(({ id }) => id),
+  );
+  log.debug('Workflows of services started', { count: messages.length });
+}
+
+/** Waits until none of the executions runs any more; those that are gone have ended. */
+async function allEnded({ database }: RunDependencies, ids: readonly string[], signal: AbortSignal): Promise<void> {
+  const waiting = new Set(ids);
+  let unlisten: (() => Promise<void>) | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const look = (): void => {
+        findStatuses(database, [...waiting]).then((statuses) => {
+          for (const id of waiting) {
+            const status = statuses.get(id);
+            if (status === undefined || endedExecutionStatuses.includes(status)) {
+              waiting.delete(id);
+            }
+          }
+          if (waiting.size === 0) {
+            resolve();
+          }
+        }, reject);
+      };
+      signal.addEventListener('abort', () => reject(new ExecutionCancelled()), { once: true });
+      database
+        .listen('gantry_executions', (id) => {
+          if (id === undefined || waiting.has(id)) {
+            look();
+          }
+        })
+        .then((stop) => {
+          unlisten = stop;
+          look();
+        }, reject);
+    });
+  } finally {
+    await unlisten?.();
+  }
 }
