@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchLanguage } from './dsl.ts';
 import { benchFlatness, benchOperations } from './ops.ts';
 import type { BenchmarkResult } from './report.ts';
 
@@ -9,6 +10,7 @@ interface Options {
 /** Every scenario by name. Each starts what it needs, checks that what it measured is right, and cleans up. */
 const scenarios: Readonly<Record<string, (options: Options, log: (line: string) => void) => Promise<BenchmarkResult>>> =
   {
+    dsl: ({ instances }, log) => benchLanguage(instances?.[0] ?? 1000, log),
     ops: ({ instances }, log) => benchOperations(instances ?? [1000], log),
     'ops-flat': ({ instances }, log) => benchFlatness(instances ?? [100, 1000, 5000], log),
   };
