@@ -11,6 +11,7 @@ import type { NewExecution } from '../store/executions.ts';
 import { addToOutbox, deletePublished } from '../store/outbox.ts';
 import { ExecutionCancelled } from '../workflows/errors.ts';
 import type { RunDependencies } from './executor.ts';
+import { whileDatabaseAway } from './patience.ts';
 
 export interface ServicesRequest {
   readonly workflowId: string;
@@ -96,13 +97,17 @@ async function startMissing(
 }
 
 /** Waits until none of the executions runs any more; those that are gone have ended. */
-async function allEnded({ database }: RunDependencies, ids: readonly string[], signal: AbortSignal): Promise<void> {
+async function allEnded(
+  { database, log, stopping }: RunDependencies,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   const waiting = new Set(ids);
   let unlisten: (() => Promise<void>) | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
       const look = (): void => {
-        findStatuses(database, [...waiting]).then((statuses) => {
+        whileDatabaseAway(() => findStatuses(database, [...waiting]), log, stopping).then((statuses) => {
           for (const id of waiting) {
             const status = statuses.get(id);
             if (status === undefined || endedExecutionStatuses.includes(status)) {

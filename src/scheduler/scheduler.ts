@@ -12,6 +12,7 @@ import { Job } from './job.ts';
 import { Leadership } from './leader.ts';
 import { OrphanRecovery } from './orphan-recovery.ts';
 import { graceSeconds, sweepOutbox } from './outbox-sweep.ts';
+import { runDueSchedules } from './schedules.ts';
 
 export interface SchedulerDependencies {
   config: Config;
@@ -105,6 +106,7 @@ class Term {
       },
     });
     const due = new Job({ name: 'due executions', log, work: () => queueDueExecutions(database, clock) });
+    const schedules = new Job({ name: 'schedules', log, work: () => runDueSchedules(dependencies) });
     const recovery = new Job({
       name: 'orphans',
       log,
@@ -123,9 +125,10 @@ class Term {
         return hour;
       },
     });
-    const term = new Term([outbox, queue, due, recovery, upkeep]);
+    const term = new Term([outbox, queue, due, schedules, recovery, upkeep]);
     term.#unlisten = [
       await database.listen('gantry_outbox', () => outbox.askIn(graceSeconds * 1000 + 100)),
+      await database.listen('gantry_schedules', () => schedules.ask()),
       await database.listen('gantry_executions', () => {
         queue.ask();
         due.ask();
