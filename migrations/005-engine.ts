@@ -82,6 +82,14 @@ export const engine: Migration = {
       latest_execution_id bigint references executions on delete set null,
       constraint execution_schedules_id unique (deployment_id, id)
     );
+    create function notify_schedules() returns trigger language plpgsql as $$
+      begin
+        perform pg_notify('gantry_schedules', '');
+        return null;
+      end
+    $$;
+    create trigger execution_schedules_changed after insert or update of next_occurrence, enabled on execution_schedules
+      for each statement execute function notify_schedules();
     create index execution_schedules_due on execution_schedules (next_occurrence) where enabled;
     create index execution_schedules_tenant on execution_schedules (tenant_id, created_at);
     create index execution_schedules_latest_execution on execution_schedules (latest_execution_id);
@@ -106,5 +114,6 @@ export const engine: Migration = {
   down: `
     drop table processes, outbox, execution_schedules, execution_groups_executions, execution_groups, operations,
       tasks_graphs;
+    drop function notify_schedules();
   `,
 };

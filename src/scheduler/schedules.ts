@@ -3,7 +3,6 @@ import { coerceError } from '../domain/errors.ts';
 import type { Deployment } from '../domain/entities.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
 import { nextOccurrence } from '../domain/recurrence.ts';
-import type { RecurrenceRule } from '../domain/recurrence.ts';
 import type { ExecutionSchedule } from '../domain/resources.ts';
 import { isExecutionEnded } from '../domain/states.ts';
 import type { Logger } from '../log/logger.ts';
@@ -62,7 +61,7 @@ function following({ clock, log }: ScheduleDependencies, schedule: ExecutionSche
   const since = schedule.since ?? schedule.createdAt;
   try {
     const span = { since, until: schedule.until };
-    return nextOccurrence(schedule.rule as RecurrenceRule, span, new Date(clock.now())) ?? null;
+    return nextOccurrence(schedule.rule, span, new Date(clock.now())) ?? null;
   } catch (thrown) {
     log.warn('A schedule has a rule that cannot be read; it does not fire any more', {
       schedule: schedule.id,
