@@ -21,12 +21,15 @@ export interface FileStoreOptions {
   readonly limits?: UnpackLimits;
 }
 
-export interface StoredArchive {
+export interface StoredFile {
   readonly path: string;
-  readonly format: ArchiveFormat;
   readonly bytes: number;
   /** Name for a download, e.g. `b1.tar.gz`. */
   readonly fileName: string;
+}
+
+export interface StoredArchive extends StoredFile {
+  readonly format: ArchiveFormat;
 }
 
 /** An archive that arrived completely and has a known format; it is not anybody's yet. */
@@ -244,6 +247,33 @@ export class FileStore {
   /** Removes the working directory of a deployment; nothing there is not an error. */
   async removeDeploymentDirectory(tenant: string, deploymentId: string): Promise<void> {
     await rm(this.deploymentDirectory(tenant, deploymentId), { recursive: true, force: true });
+  }
+
+  /** Makes files the content of a plugin's directory; all or nothing. */
+  async keepPlugin(pluginId: string, moved: readonly { from: string; name: string }[]): Promise<void> {
+    const staging = await this.temporaryDirectory();
+    try {
+      for (const { from, name } of moved) {
+        await rename(from, join(staging, segment(name)));
+      }
+      await this.#publishDirectory(staging, this.pluginDirectory(pluginId));
+    } finally {
+      await rm(staging, { recursive: true, force: true });
+    }
+  }
+
+  /** The archive of a plugin, and its YAML files as paths of the file server. */
+  async pluginFiles(pluginId: string): Promise<{ archive: StoredFile | undefined; yamlPaths: string[] }> {
+    const directory = this.pluginDirectory(pluginId);
+    const names = (await readdir(directory).catch(() => [])).sort();
+    const yamlNames = names.filter((name) => /\.ya?ml$/.test(name));
+    const fileName = names.find((name) => !yamlNames.includes(name) && name !== 'icon.png');
+    const path = join(directory, fileName ?? '');
+    const found = fileName === undefined ? undefined : await stat(path).catch(() => undefined);
+    return {
+      archive: found && fileName !== undefined ? { path, fileName, bytes: found.size } : undefined,
+      yamlPaths: yamlNames.map((name) => `plugins/${pluginId}/${name}`),
+    };
   }
 
   /** Copies a directory of the store, e.g. a blueprint's for a plugins update. */

@@ -1,6 +1,5 @@
 import { GantryError } from '../../domain/errors.ts';
 import type { Plugin } from '../../domain/entities.ts';
-import type { JsonObject } from '../../domain/plan.ts';
 import { compareVersions, parseSpecifiers } from '../../domain/version-specifiers.ts';
 import { DslError } from '../../dsl/errors.ts';
 import type { StoredPluginSections } from '../../dsl/imports/resolver.ts';
@@ -51,19 +50,13 @@ async function findPlugin(
   return undefined;
 }
 
-/** Labels are stored as lists of values, and written in plans as `{values}`. */
+/** What the plugin's record says instead of its YAML; labels are lists of values by key. */
 function sectionsOf(plugin: Plugin): StoredPluginSections {
   return {
-    ...(plugin.labels ? { labels: inPlanForm(plugin.labels) } : {}),
-    ...(plugin.blueprintLabels ? { blueprint_labels: inPlanForm(plugin.blueprintLabels) } : {}),
+    ...(plugin.labels ? { labels: plugin.labels } : {}),
+    ...(plugin.blueprintLabels ? { blueprint_labels: plugin.blueprintLabels } : {}),
     ...(plugin.resourceTags ? { resource_tags: plugin.resourceTags } : {}),
   };
-}
-
-function inPlanForm(labels: JsonObject): JsonObject {
-  return Object.fromEntries(
-    Object.entries(labels).map(([key, values]) => [key, Array.isArray(values) ? { values } : values]),
-  );
 }
 
 async function findBlueprint(

@@ -43,7 +43,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...managerRoutes(services.manager),
     ...maintenanceRoutes(services.maintenance),
     ...siteRoutes(services.sites),
-    ...pluginRoutes(services.plugins),
+    ...pluginRoutes({ config, ...services }),
     ...userGroupRoutes(services.userGroups),
     ...fileServerRoutes(services),
   ];

@@ -2,7 +2,12 @@ import type { Plugin } from '../../domain/entities.ts';
 import { commonFields, fieldsOf, visibilities } from './field.ts';
 import type { Shape } from './field.ts';
 
-const { text, timestamp, json, computed } = fieldsOf<Plugin>();
+/** A plugin with the YAML files on the file server. */
+export interface PluginView extends Plugin {
+  readonly yamlPaths: readonly string[];
+}
+
+const { text, timestamp, json, computed } = fieldsOf<PluginView>();
 
 /** What blueprints import to get the plugin. */
 function importOf({ packageName, packageVersion, distribution }: Plugin): string {
@@ -13,7 +18,7 @@ function importOf({ packageName, packageVersion, distribution }: Plugin): string
   return `plugin:${packageName}${parts.length > 0 ? `?${parts.join('&')}` : ''}`;
 }
 
-export const pluginShape: Shape<Plugin> = {
+export const pluginShape: Shape<PluginView> = {
   kind: 'Plugin',
   fields: [
     text('visibility', 'visibility', { values: visibilities }),
@@ -34,7 +39,7 @@ export const pluginShape: Shape<Plugin> = {
     json('blueprint_labels', 'blueprintLabels'),
     json('labels', 'labels'),
     json('resource_tags', 'resourceTags'),
-    ...commonFields<Plugin>(),
+    ...commonFields<PluginView>(),
     computed('installation_state', ['states'], ({ states }) =>
       states.map(({ state, error, manager, agent }) => ({
         state,
@@ -44,7 +49,7 @@ export const pluginShape: Shape<Plugin> = {
       })),
     ),
     computed('file_server_path', [], () => null),
-    computed('yaml_files_paths', [], () => []),
+    computed('yaml_files_paths', [], ({ yamlPaths }) => yamlPaths),
     computed('yaml_url_path', ['packageName', 'packageVersion', 'distribution'], importOf, 'text'),
   ],
 };
