@@ -201,6 +201,8 @@ export class RabbitmqServer {
       stdio: 'ignore',
       detached: true,
     });
+    // a shared server lives until the test process ends, and must not be what keeps it from ending
+    child.unref();
     this.#process = child;
     let exitCode: number | null | undefined;
     child.once('exit', (code) => {
