@@ -33,6 +33,9 @@ const yaml = (version: string): string => `plugins:
 node_types:
   thing.Node:
     derived_from: cloudify.nodes.Root
+    interfaces:
+      cloudify.interfaces.lifecycle:
+        create: thing.module.create
 blueprint_labels:
   made-of:
     values: [things]
@@ -98,14 +101,18 @@ describe('plugins', function () {
     expect(none.text).to.match(/Couldn't find plugin \\"thing\\"/);
   });
 
-  it('refuses to lose a plugin that a blueprint uses', async () => {
-    const list = await rest.call('GET', '/plugins?package_version=2.0.0&package_name=thing');
-    const [plugin] = list.json<{ items: { id: string }[] }>().items;
-    expect((await rest.call('DELETE', `/plugins/${plugin?.id ?? ''}`, { body: { force: false } })).status).to.equal(
-      204,
-    );
-    expect((await rest.call('GET', `/plugins/${plugin?.id ?? ''}`)).status).to.equal(404);
-    expect((await rest.call('GET', `/resources/plugins/${plugin?.id ?? ''}/plugin.yaml`)).status).to.equal(404);
+  it('deletes plugins that no blueprint uses, files too', async () => {
+    const idOf = async (version: string): Promise<string> => {
+      const list = await rest.call('GET', `/plugins?package_version=${version}&package_name=thing`);
+      return list.json<{ items: { id: string }[] }>().items[0]?.id ?? '';
+    };
+    const used = await idOf('1.2.0');
+    const refusal = await rest.call('DELETE', `/plugins/${used}`, { body: { force: false } });
+    expect([refusal.status, refusal.json<{ error_code: string }>().error_code]).to.deep.equal([405, 'plugin_in_use']);
+    const unused = await idOf('2.0.0');
+    expect((await rest.call('DELETE', `/plugins/${unused}`)).status).to.equal(204);
+    expect((await rest.call('GET', `/plugins/${unused}`)).status).to.equal(404);
+    expect((await rest.call('GET', `/resources/plugins/${unused}/plugin.yaml`)).status).to.equal(404);
   });
 
   const refused: [string, () => Buffer, RegExp][] = [
