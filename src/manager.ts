@@ -89,15 +89,12 @@ async function startExecutorRole(foundation: Foundation, shutdown: Shutdown): Pr
   const { config, files, clock, secretBox } = foundation;
   const parser = new BlueprintParser();
   shutdown.add('blueprint parser', () => parser.stop());
-  const systemWorkflows = makeSystemWorkflows({
-    config,
-    files,
-    clock,
-    parser,
-    random: (bound) => randomInt(bound),
-    decrypt: (stored) => secretBox.decrypt(stored),
-  });
-  const executor = await startExecutor({ ...foundation, random: (bound) => randomInt(bound), systemWorkflows });
+  const common = {
+    random: (bound: number) => randomInt(bound),
+    decrypt: (stored: string) => secretBox.decrypt(stored),
+  };
+  const systemWorkflows = makeSystemWorkflows({ config, files, clock, parser, ...common });
+  const executor = await startExecutor({ ...foundation, ...common, systemWorkflows });
   shutdown.add('executor', () => executor.stop());
 }
 

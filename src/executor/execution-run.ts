@@ -15,6 +15,7 @@ import { changeExecutionStatus, setExecutionToken } from '../store/executions.ts
 import type { Transaction } from '../store/session.ts';
 import { ExecutionCancelled, WorkflowFailed, WorkflowRefused } from '../workflows/errors.ts';
 import { emptyPart, executionEvent, executionLog } from './changes.ts';
+import { refreshDependencyTargets } from './dependency-targets.ts';
 import type { RunDependencies } from './executor.ts';
 import { whileDatabaseAway } from './patience.ts';
 import { ExecutionTakenOverError, WriterStoppedError } from './progress-writer.ts';
@@ -246,11 +247,12 @@ export class ExecutionRun {
   async #end(outcome: Outcome): Promise<void> {
     const isLeaving = leavingWorkflows.has(this.#execution.workflowId);
     await this.#store(async (transaction) => {
-      const ended = await this.#changeToEnd(transaction, outcome);
+      const reached = isLeaving ? outcome : await this.#withDependencies(transaction, outcome);
+      const ended = await this.#changeToEnd(transaction, reached);
       await insertEvents(transaction, [this.#endEvent(ended)]);
       await applyExecutionStatus(transaction, ended, { isDeploymentLeaving: isLeaving });
-      if (outcome.status === 'succeeded' && ended.status === 'terminated') {
-        await outcome.result?.atEnd?.(transaction);
+      if (reached.status === 'succeeded' && ended.status === 'terminated') {
+        await reached.result?.atEnd?.(transaction);
       }
       this.#execution = ended;
     });
@@ -260,6 +262,20 @@ export class ExecutionRun {
       });
     }
     this.#log.info('Execution ended', { status: this.#execution.status });
+  }
+
+  /** An execution whose deployment depends on others in a way that cannot be worked out any more has failed. */
+  async #withDependencies(transaction: Transaction, outcome: Outcome): Promise<Outcome> {
+    try {
+      await refreshDependencyTargets(transaction, this.#execution, this.#dependencies.decrypt);
+      return outcome;
+    } catch (thrown) {
+      if (!(thrown instanceof DslError)) {
+        throw thrown;
+      }
+      this.#log.warn('The deployments this one depends on cannot be told', { reason: thrown.message });
+      return outcome.status === 'succeeded' ? { status: 'failed', message: thrown.message } : outcome;
+    }
   }
 
   async #changeToEnd(transaction: Transaction, outcome: Outcome): Promise<Execution> {

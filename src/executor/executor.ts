@@ -28,6 +28,8 @@ export interface ExecutorDependencies {
   newId: IdGenerator;
   /** Makes up the names of node instances. */
   random: RandomSource;
+  /** Reads a stored secret. */
+  decrypt: (stored: string) => string;
   /** Name of this run of the program, as its heartbeat has it. */
   processName: string;
   /** Workflows the product brings for itself, by id; see `makeSystemWorkflows`. */

@@ -64,3 +64,33 @@ export async function addDeploymentDependencies(
     [deployment.storageId, toJson(dependencies)],
   );
 }
+
+/** Storage ids of deployments by id, the tenant's own before global ones. */
+export async function findTargets(
+  session: Session,
+  tenantId: number,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await session.prepared<{ id: string; storageId: number }>(
+    `select distinct on (id) id, storage_id as "storageId" from deployments
+     where id = any($2) and (tenant_id = $1 or visibility = 'global')
+     order by id, (tenant_id = $1) desc`,
+    [tenantId, [...ids]],
+  );
+  return new Map(rows.map((row) => [row.id, row.storageId]));
+}
+
+/** Labels deployments with the deployment that uses them. */
+export async function addConsumerLabels(
+  session: Session,
+  consumerStorageId: number,
+  targetStorageIds: readonly number[],
+): Promise<void> {
+  await session.prepared(
+    `insert into deployments_labels (resource_id, key, value, creator_id)
+     select target.id, 'csys-consumer-id', consumer.id, consumer.creator_id
+     from deployments consumer, unnest($2::bigint[]) as target (id)
+     where consumer.storage_id = $1 and target.id <> $1 on conflict do nothing`,
+    [consumerStorageId, [...targetStorageIds]],
+  );
+}

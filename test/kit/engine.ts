@@ -117,7 +117,13 @@ export class EngineProcess {
     }
     if (roles.includes('executor')) {
       const systemWorkflows: SystemWorkflows = options.systemWorkflows ?? new Map();
-      started.executor = await startExecutor({ ...common, newId: randomUUID, random: randomInt, systemWorkflows });
+      started.executor = await startExecutor({
+        ...common,
+        newId: randomUUID,
+        random: randomInt,
+        decrypt: (text) => text,
+        systemWorkflows,
+      });
     }
     return started;
   }

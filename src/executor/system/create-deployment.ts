@@ -16,6 +16,7 @@ import type { NewNode } from '../../store/nodes.ts';
 import type { Session, Transaction } from '../../store/session.ts';
 import { expandPlan } from '../../topology/index.ts';
 import type { SystemWorkflow, SystemWorkflowContext } from '../system-workflow.ts';
+import { addDefaultSchedules, joinDefaultGroups } from './default-settings.ts';
 import type { SystemDependencies } from './dependencies.ts';
 import { addDependencies, addParents } from './deployment-links.ts';
 import { checkParentCapabilities } from './parent-capabilities.ts';
@@ -78,7 +79,7 @@ async function fill(
         scalingGroups: instance.scaling_groups ?? [],
       })),
     );
-    await storeDisplayName(transaction, dependencies, deployment, execution, plan);
+    await applySettings(transaction, dependencies, deployment, execution, plan);
     await addDependencies(transaction, deployment, plan.inter_deployment_functions, renamed);
     await refreshSubDeployments(
       transaction,
@@ -177,23 +178,27 @@ function toNewNode(node: PlanNode): NewNode {
   };
 }
 
-/** A name that was asked for stays; else the blueprint's settings may give one, made of functions. */
-async function storeDisplayName(
+/** What the blueprint's settings say about the deployment: its name, groups and schedules; all may hold functions. */
+async function applySettings(
   transaction: Session,
   dependencies: SystemDependencies,
   deployment: Deployment,
   execution: Execution,
   plan: DeploymentPlan,
 ): Promise<void> {
-  const written = plan.deployment_settings['display_name'];
-  const isGiven = typeof execution.parameters['display_name'] === 'string' && deployment.displayName !== deployment.id;
-  if (isGiven || written === undefined || written === null) {
-    return;
-  }
-  const viewer = await loadViewer(transaction, execution.creatorId);
+  const { creatorId } = execution;
+  const viewer = await loadViewer(transaction, creatorId);
   const storage = createEvaluationStorage(transaction, deployment, { viewer, decrypt: dependencies.decrypt });
-  const { display_name: evaluated } = await evaluateFunctions({ display_name: written }, {}, storage);
-  await updateDeployment(transaction, deployment.storageId, { displayName: checkedName(evaluated ?? null) });
+  const settings = await evaluateFunctions(plan.deployment_settings, {}, storage);
+  const owner = { deployment, creatorId, now: dependencies.clock.now() };
+  await joinDefaultGroups(transaction, owner, settings['default_groups'] ?? null);
+  await addDefaultSchedules(transaction, owner, settings['default_schedules'] ?? null);
+  const written = settings['display_name'];
+  // a name that was asked for stays
+  const isGiven = typeof execution.parameters['display_name'] === 'string' && deployment.displayName !== deployment.id;
+  if (!isGiven && written !== undefined && written !== null) {
+    await updateDeployment(transaction, deployment.storageId, { displayName: checkedName(written) });
+  }
 }
 
 function checkedName(value: Json): string {

@@ -1,0 +1,68 @@
+import type { Execution } from '../domain/entities.ts';
+import type { Json, JsonObject } from '../domain/plan.ts';
+import { evaluateFunctions } from '../dsl/functions/index.ts';
+import { addConsumerLabels, findTargets } from '../store/deployment-links.ts';
+import { createEvaluationStorage } from '../store/evaluation-storage.ts';
+import { loadViewer } from '../store/execution-viewer.ts';
+import { findBySource, setDependencyTargets } from '../store/inter-deployment-dependencies.ts';
+import type { Session } from '../store/session.ts';
+
+/**
+ * Works out on which deployments one depends whose functions name them: what a workflow did may have changed that.
+ *
+ * Compatibility: Cloudify 7 does the same whenever an execution ends.
+ *
+ * @param decrypt reads a stored secret
+ * @throws DslError when a function fails
+ */
+export async function refreshDependencyTargets(
+  session: Session,
+  execution: Execution,
+  decrypt: (stored: string) => string,
+): Promise<void> {
+  const { deploymentStorageId: storageId, tenantId, creatorId } = execution;
+  if (storageId === undefined) {
+    return;
+  }
+  const dependencies = await findBySource(session, storageId);
+  const dynamic = dependencies.filter((dependency) => dependency.targetDeploymentFunction !== undefined);
+  if (dynamic.length === 0) {
+    return;
+  }
+  const viewer = await loadViewer(session, creatorId);
+  const storage = createEvaluationStorage(session, { storageId, tenantId }, { viewer, decrypt });
+  const wanted: { storageId: number; target: string | undefined }[] = [];
+  for (const dependency of dynamic) {
+    const { value, context } = parseTarget(dependency.targetDeploymentFunction ?? null);
+    const { target } = await evaluateFunctions({ target: value }, context, storage);
+    wanted.push({ storageId: dependency.storageId, target: typeof target === 'string' ? target : undefined });
+  }
+  const targets = await findTargets(
+    session,
+    tenantId,
+    wanted.flatMap(({ target }) => target ?? []),
+  );
+  await setDependencyTargets(
+    session,
+    wanted.map(({ storageId: id, target }) => ({
+      storageId: id,
+      targetDeploymentStorageId: targets.get(target ?? '') ?? null,
+    })),
+  );
+  await addConsumerLabels(session, storageId, [...targets.values()]);
+}
+
+/** `{function, context}`, or the function alone as older versions stored it. */
+function parseTarget(written: Json): { value: Json; context: Record<string, string> } {
+  if (isObject(written) && 'function' in written && isObject(written['context'])) {
+    const context = Object.entries(written['context']).filter(
+      (entry): entry is [string, string] => typeof entry[1] === 'string',
+    );
+    return { value: written['function'] ?? null, context: Object.fromEntries(context) };
+  }
+  return { value: written, context: {} };
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
