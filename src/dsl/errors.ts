@@ -84,10 +84,15 @@ export class DslError extends Error {
     return this.className.startsWith('DSLParsing') || this.className === 'InvalidBlueprintImport';
   }
 
+  /** The message with place, excerpt and remedy. */
+  describeOne(): string {
+    const hint = this.remedy ? [`  hint: ${this.remedy}`] : [];
+    return [this.message, ...placeLines(this.location), ...hint].join('\n');
+  }
+
   /** The message with place, excerpt and remedy, and the other mistakes of the same run below it. */
   describe(): string {
-    const own = [this.message, ...placeLines(this.location), ...(this.remedy ? [`  hint: ${this.remedy}`] : [])];
-    return [own.join('\n'), ...this.others.map((other) => other.describe())].join('\n\n');
+    return [this.describeOne(), ...this.others.map((other) => other.describe())].join('\n\n');
   }
 }
 

@@ -1,15 +1,13 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { packBlueprint } from '../../client/archive.ts';
-import { followExecution } from '../../client/follow.ts';
 import type { BlueprintShape } from '../../client/types.ts';
-import { FailedOutcome, UsageError } from '../errors.ts';
 import { parseLabels } from '../inputs.ts';
 import { collect, command } from '../invocation.ts';
-import type { CommandSetting, Invocation } from '../invocation.ts';
+import type { CommandSetting } from '../invocation.ts';
 import { colourStatus, shortTime } from '../output.ts';
 import type { Column } from '../output.ts';
 import { blueprintIdOf, uploadBlueprint } from '../upload.ts';
+import { addBlueprintTools } from './blueprint-tools.ts';
 import { listOptions, withListOptions } from './listing.ts';
 import type { ListCommandOptions } from './listing.ts';
 
@@ -123,65 +121,6 @@ function addReading(blueprints: Command, setting: CommandSetting): void {
     );
 }
 
-async function validateOnManager(
-  setting: CommandSetting,
-  invocation: Invocation,
-  path: string,
-  mainFile: string | undefined,
-): Promise<void> {
-  const client = await invocation.client();
-  const archive = await packBlueprint(path, mainFile).catch((error: unknown) => {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  });
-  try {
-    const name = `validate-${blueprintIdOf(path)}-${process.pid}`;
-    const blueprint = await client.blueprints.validate(name, archive);
-    const execution = client.blueprints.uploadExecution(blueprint);
-    if (execution === undefined) {
-      throw new FailedOutcome('The manager did not start the validation');
-    }
-    const ended = await followExecution(client, execution.id, { signal: setting.signal });
-    if (ended.status !== 'terminated') {
-      throw new FailedOutcome(`Invalid blueprint: ${ended.error ?? ended.status}`);
-    }
-  } finally {
-    await archive.dispose();
-  }
-}
-
-function addChecking(blueprints: Command, setting: CommandSetting): void {
-  blueprints
-    .command('validate')
-    .argument('<path>', 'a YAML file or a folder; with --remote also an archive')
-    .option('-n, --main <file>', 'main YAML file')
-    .option('--remote', 'let the manager check, which knows its plugins and other blueprints')
-    .description('check a blueprint without uploading it')
-    .addHelpText('after', '\nExample:\n  gantry blueprints validate blueprints/hello-world/blueprint.yaml')
-    .action(
-      command(setting, async (invocation, options: { main?: string; remote?: boolean }, path: string) => {
-        if (options.remote === true) {
-          await validateOnManager(setting, invocation, path, options.main);
-        } else {
-          const { planOffline } = await import('../offline.ts');
-          await planOffline(path, options.main);
-        }
-        invocation.output.done(`${path} is a valid blueprint`, { valid: true, path });
-      }),
-    );
-
-  blueprints
-    .command('plan')
-    .argument('<path>', 'a YAML file or a folder')
-    .option('-n, --main <file>', 'main YAML file')
-    .description('print the plan that a blueprint is parsed into, without a manager')
-    .action(
-      command(setting, async (invocation, options: { main?: string }, path: string) => {
-        const { planOffline } = await import('../offline.ts');
-        invocation.output.data(await planOffline(path, options.main));
-      }),
-    );
-}
-
 /** `gantry blueprints ...` */
 export function addBlueprintCommands(program: Command, setting: CommandSetting): void {
   const blueprints = program
@@ -190,7 +129,7 @@ export function addBlueprintCommands(program: Command, setting: CommandSetting):
     .description('upload, check and manage blueprints');
   addUpload(blueprints, setting);
   addReading(blueprints, setting);
-  addChecking(blueprints, setting);
+  addBlueprintTools(blueprints, setting);
   blueprints
     .command('delete')
     .argument('<id>')

@@ -1,0 +1,71 @@
+import type { DslError } from '../errors.ts';
+
+/** A mistake in a blueprint as tools show it. Everything but class and message may be missing. */
+export interface BlueprintProblem {
+  readonly class: string;
+  readonly code: number | null;
+  readonly message: string;
+  /** Path or URL of the file; null for text without a home. */
+  readonly file: string | null;
+  /** From 1. */
+  readonly line: number | null;
+  /** From 1. */
+  readonly column: number | null;
+  /** Dotted path in the document, such as `node_templates.vm.type`. */
+  readonly path: string | null;
+  /** The value found there, as text. */
+  readonly value: string | null;
+  /** The line and, under it, a caret. */
+  readonly excerpt: string | null;
+  /** What to do about it. */
+  readonly remedy: string | null;
+  /** All of it as the REST service words it in a blueprint's `error`. */
+  readonly text: string;
+}
+
+/**
+ * Every mistake an error tells of, each once.
+ *
+ * @param fallback file of mistakes that do not say where they are
+ * @param nameFile makes the name shown of a path or URL
+ */
+export function problemsOf(
+  error: DslError,
+  fallback: string,
+  nameFile: (file: string) => string = (file) => file,
+): BlueprintProblem[] {
+  const problems = new Map<string, BlueprintProblem>();
+  for (const each of [error, ...error.others]) {
+    const location = each.location ?? {};
+    const file = location.file ?? fallback;
+    const key = [each.message, file, location.line, location.column].join('\0');
+    if (!problems.has(key)) {
+      problems.set(key, {
+        class: each.className,
+        code: each.code ?? null,
+        message: each.message,
+        file: nameFile(file),
+        line: location.line ?? null,
+        column: location.column === undefined ? null : location.column + 1,
+        path: location.path ?? null,
+        value: location.value ?? null,
+        excerpt: location.excerpt ?? null,
+        remedy: each.remedy ?? null,
+        text: each.describeOne(),
+      });
+    }
+  }
+  return [...problems.values()];
+}
+
+/**
+ * Problems for people: place as compilers write it, then the text of the REST service.
+ */
+export function describeProblems(problems: readonly BlueprintProblem[]): string {
+  return problems
+    .map(({ file, line, column, text }) => {
+      const place = [file, line, column].filter((part) => part !== null).join(':');
+      return `${place}: ${text}`;
+    })
+    .join('\n\n');
+}
