@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -224,6 +224,17 @@ export class FileStore {
       packDirectory(directory, blueprintId),
       Number.MAX_SAFE_INTEGER,
     );
+  }
+
+  /** Sets or (when empty) removes the picture of a published blueprint, and packs its archive anew. */
+  async setBlueprintIcon(tenant: string, blueprintId: string, icon: Buffer): Promise<void> {
+    const path = join(this.blueprintDirectory(tenant, blueprintId), 'icon.png');
+    if (icon.length === 0) {
+      await rm(path, { force: true });
+    } else {
+      await writeFile(path, icon);
+    }
+    await this.repackBlueprint(tenant, blueprintId);
   }
 
   /** Removes the uploaded archive only; what a failed upload leaves behind. */

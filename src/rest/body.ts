@@ -57,7 +57,8 @@ export function checkBody(schema: JsonSchema, body: unknown): void {
   }
 }
 
-async function readAll(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+/** Reads a body whatever it is made of. @throws GantryError request_too_large */
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -80,7 +81,7 @@ function reviver(key: string, value: unknown): unknown {
  * @throws GantryError unsupported_content_type_error, request_too_large, bad_parameters_error
  */
 export async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
-  const content = await readAll(request, maxBytes);
+  const content = await readBody(request, maxBytes);
   if (content.length === 0) {
     return undefined;
   }

@@ -17,6 +17,8 @@ import { findDeploymentsOfBlueprint } from '../store/deployments.ts';
 import { createExecutions, findExecution, findExecutions } from '../store/executions.ts';
 import type { ListQuery, Page } from '../store/scope.ts';
 import type { Session, Transaction } from '../store/session.ts';
+import { changeBlueprint } from './blueprint-update.ts';
+import type { BlueprintChange } from './blueprint-update.ts';
 import { listScopeOf, scopeOf } from './caller.ts';
 import type { Caller, TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
@@ -58,6 +60,10 @@ export interface BlueprintService {
   ): Promise<BlueprintWithUpload>;
   /** @throws GantryError invalid_blueprint_error, blueprint_in_use, dependent_exists_error, illegal_action_error */
   remove(caller: TenantCaller, id: string, isForced: boolean): Promise<void>;
+  /** @throws GantryError conflict_error, not_found_error */
+  change(caller: TenantCaller, id: string, change: BlueprintChange): Promise<BlueprintWithUpload>;
+  /** Replaces the picture of a blueprint, or removes it; the archive follows. */
+  setIcon(caller: TenantCaller, id: string, icon: Buffer): Promise<BlueprintWithUpload>;
   setVisibility(caller: TenantCaller, id: string, visibility: unknown): Promise<BlueprintWithUpload>;
   /** @throws GantryError not_found_error */
   archive(caller: TenantCaller, id: string): Promise<StoredArchive>;
@@ -240,6 +246,23 @@ export function createBlueprintService(dependencies: ServiceDependencies): Bluep
         return blueprint;
       });
       await files.removeBlueprint(removed.tenantName, removed.id);
+    },
+
+    async change(caller, id, change) {
+      const { blueprint, isGone } = await database.transactionAs(actorOf(caller), (transaction) =>
+        changeBlueprint(transaction, caller, id, change),
+      );
+      if (isGone) {
+        await files.removeBlueprint(blueprint.tenantName, blueprint.id);
+      }
+      return withUpload(database, blueprint);
+    },
+
+    async setIcon(caller, id, icon) {
+      const blueprint = await getBlueprint(database, scopeOf(caller), id, { fields: ['id'] });
+      requireOwnTenant(caller, blueprint);
+      await files.setBlueprintIcon(blueprint.tenantName, blueprint.id, icon);
+      return get(caller, id);
     },
 
     async setVisibility(caller, id, wanted) {

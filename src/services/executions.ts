@@ -6,6 +6,7 @@ import { GantryError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import { executionStatuses, isExecutionEnded } from '../domain/states.ts';
 import type { ExecutionStatus } from '../domain/states.ts';
+import { findBlockingExecutions } from '../store/execution-queue.ts';
 import { applyExecutionStatus } from '../store/execution-effects.ts';
 import {
   changeExecutionStatus,
@@ -22,6 +23,8 @@ import type { Caller, TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { createExecutionToken } from '../security/tokens.ts';
+import { purgeExecutions } from './execution-history.ts';
+import type { PurgeRequest } from './execution-history.ts';
 import { sendAfterCommit } from './outbox.ts';
 import { startExecution } from './start-execution.ts';
 import type { StartRequest } from './start-execution.ts';
@@ -36,6 +39,10 @@ export interface ExecutionService {
   start(caller: TenantCaller, request: StartRequest): Promise<Execution>;
   /** Cancels, kills or resumes. @throws GantryError illegal_action_error, conflict_error, not_found_error */
   act(caller: TenantCaller, id: string, action: ExecutionAction): Promise<Execution>;
+  /** Removes ended executions, see `purgeExecutions`. */
+  purge(caller: Caller, request: PurgeRequest): Promise<number>;
+  /** Whether a queued execution could run now. */
+  mayStart(caller: TenantCaller, id: string): Promise<boolean>;
   /** Sets the status as an external workflow reports it. @throws GantryError invalid_exception_status_update */
   report(caller: TenantCaller, id: string, status: ExecutionStatus, error: string): Promise<Execution>;
 }
@@ -167,6 +174,18 @@ export function createExecutionService(dependencies: ServiceDependencies): Execu
         await act(dependencies, transaction, execution, action);
         return (await findExecution(transaction, id)) ?? execution;
       }),
+
+    purge: (caller, request) => purgeExecutions(dependencies, caller, request),
+
+    async mayStart(caller, id) {
+      const { deploymentStorageId } = await getExecution(database, scopeOf(caller), id);
+      const system = await findBlockingExecutions(database, { isSystemWorkflow: true, exceptId: id });
+      const own =
+        deploymentStorageId === undefined
+          ? []
+          : await findBlockingExecutions(database, { deploymentStorageId, exceptId: id });
+      return system.length === 0 && own.length === 0;
+    },
 
     report: (caller, id, status, error) =>
       database.transactionAs(actorOf(caller), async (transaction) => {

@@ -122,7 +122,12 @@ export class RestService {
         random: (bound) => randomInt(bound),
         decrypt: (stored) => secretBox.decrypt(stored),
       });
-      parts.executor = await startExecutor({ ...common, random: (bound) => randomInt(bound), systemWorkflows });
+      parts.executor = await startExecutor({
+        ...common,
+        random: (bound) => randomInt(bound),
+        decrypt: (stored) => secretBox.decrypt(stored),
+        systemWorkflows,
+      });
       parts.taskBroker = await startTaskBroker({ ...common, runtime: fakeRuntime(succeed), host: {} as OperationHost });
     }
     const services = await createServices({

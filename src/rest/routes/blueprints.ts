@@ -1,13 +1,16 @@
 import type { Request } from 'express';
 import type { Config } from '../../config/config.ts';
 import { GantryError } from '../../domain/errors.ts';
-import type { Json, JsonObject } from '../../domain/plan.ts';
+import type { Json, JsonObject, Plan } from '../../domain/plan.ts';
 import type { FileStore, ReceivedArchive } from '../../files/file-store.ts';
+import { settableState } from '../../services/blueprint-update.ts';
+import type { BlueprintChange } from '../../services/blueprint-update.ts';
 import type { BlueprintService, BlueprintUpload } from '../../services/blueprints.ts';
 import type { FilterService } from '../../services/filters.ts';
 import type { TenantCaller } from '../../services/caller.ts';
 import { checkIdentifier, visibilityFor } from '../../services/identifiers.ts';
 import { parseLabels } from '../../services/labels.ts';
+import { isObject, readBody } from '../body.ts';
 import { sendFile } from '../download.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
 import type { QueryValues } from '../query.ts';
@@ -135,6 +138,51 @@ function receiveBlueprint(dependencies: BlueprintRouteDependencies, isValidation
   };
 }
 
+const maxIconBytes = 5 * 1024 * 1024;
+
+const changeSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    plan: { type: ['object', 'null'] },
+    requirements: { type: ['object', 'null'] },
+    description: { type: ['string', 'null'] },
+    main_file_name: { type: ['string', 'null'] },
+    visibility: { type: ['string', 'null'] },
+    state: { type: ['string', 'null'] },
+    error: { type: ['string', 'null'] },
+    error_traceback: { type: ['string', 'null'] },
+    labels: { type: ['array', 'null'] },
+    creator: { type: ['string', 'null'] },
+    created_at: { type: ['string', 'null'] },
+    upload_execution: { type: ['string', 'null'] },
+  },
+};
+
+function changeOf(caller: TenantCaller, body: JsonObject): BlueprintChange {
+  if (Object.keys(body).length === 0) {
+    throw new GantryError(
+      'illegal_action_error',
+      'Update a blueprint request must include at least one parameter to update',
+    );
+  }
+  const given = (name: string): string | undefined => (typeof body[name] === 'string' ? body[name] : undefined);
+  const { labels } = body;
+  const [state, visibility] = [given('state'), given('visibility')];
+  return {
+    plan: isObject(body['plan']) ? (body['plan'] as unknown as Plan) : undefined,
+    requirements: isObject(body['requirements']) ? body['requirements'] : undefined,
+    description: given('description'),
+    mainFileName: given('main_file_name'),
+    visibility: visibility === undefined ? undefined : visibilityFor(caller, { visibility }),
+    state: state === undefined ? undefined : settableState(state),
+    error: given('error'),
+    errorTraceback: given('error_traceback'),
+    labels: labels === undefined || labels === null ? undefined : parseLabels(labels),
+    uploadExecutionId: given('upload_execution'),
+  };
+}
+
 /** Routes of `/blueprints`. */
 export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route[] {
   const { blueprints } = dependencies;
@@ -204,6 +252,29 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       summary: 'Download the archive of a blueprint',
       access: { permission: 'blueprint_download' },
       handle: async (call) => sendFile(call.response, await blueprints.archive(call.tenantCaller, idOf(call))),
+    },
+    {
+      method: 'patch',
+      path: '/blueprints/:blueprint_id',
+      summary: 'Change a blueprint, its labels for instance',
+      access: { permission: 'blueprint_upload' },
+      body: changeSchema,
+      handle: async (call) => {
+        const change = changeOf(call.tenantCaller, call.body as JsonObject);
+        const blueprint = await blueprints.change(call.tenantCaller, idOf(call), change);
+        return ok(shapeOne(blueprintShape, blueprint, call.query.include()));
+      },
+    },
+    {
+      method: 'patch',
+      path: '/blueprints/:blueprint_id/icon',
+      summary: 'Set or remove the picture of a blueprint',
+      access: { permission: 'blueprint_upload' },
+      handle: async (call) => {
+        const icon = await readBody(call.request, maxIconBytes);
+        const blueprint = await blueprints.setIcon(call.tenantCaller, idOf(call), icon);
+        return ok(shapeOne(blueprintShape, blueprint, call.query.include()));
+      },
     },
     {
       method: 'patch',

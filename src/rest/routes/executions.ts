@@ -10,6 +10,7 @@ import { textMember } from '../body.ts';
 import type { Route } from '../route.ts';
 import { executionShape } from '../shapes/execution.ts';
 import { shapeOne } from '../shapes/field.ts';
+import { readTime } from '../times.ts';
 
 const booleanOrText = { type: ['boolean', 'string', 'null'] };
 
@@ -30,6 +31,14 @@ const startSchema = {
 };
 
 const actionSchema = { type: 'object', required: ['action'], properties: { action: {} } };
+
+const purgeSchema = {
+  type: 'object',
+  properties: {
+    keep_last: { type: ['integer', 'null'], exclusiveMinimum: 0 },
+    to_datetime: { type: ['string', 'null'] },
+  },
+};
 
 const statusSchema = {
   type: 'object',
@@ -125,6 +134,33 @@ export function executionRoutes(executions: ExecutionService): Route[] {
         });
         return created(shapeOne(executionShape, execution, query.include()));
       },
+    },
+    {
+      method: 'delete',
+      path: '/executions',
+      summary: 'Remove ended executions',
+      access: { permission: 'execution_delete', hasAllTenants: true },
+      body: purgeSchema,
+      isBodyOptional: true,
+      handle: async ({ caller, query, body }) => {
+        const { keep_last: keepLast, to_datetime: before } = body as JsonObject;
+        const parsed = parseList(query, executionShape);
+        const count = await executions.purge(caller, {
+          query: parsed.query,
+          isAllTenants: parsed.isAllTenants,
+          keepLast: typeof keepLast === 'number' ? keepLast : undefined,
+          before: typeof before === 'string' ? readTime(before, 'to_datetime') : undefined,
+        });
+        return ok({ items: [{ count }], metadata: { pagination: {} } });
+      },
+    },
+    {
+      method: 'get',
+      path: '/executions/:execution_id/should-start',
+      summary: 'Whether an execution could run now',
+      access: { permission: 'execution_should_start' },
+      handle: async ({ tenantCaller, parameters }) =>
+        ok(await executions.mayStart(tenantCaller, parameters['execution_id'] ?? '')),
     },
     {
       method: 'get',
