@@ -1,5 +1,5 @@
 /** One PostgreSQL for a whole run of mocha, started when the first test asks for it. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'mocha';
@@ -20,6 +20,8 @@ async function start(): Promise<TestServer> {
     return { url: given, stop: async () => undefined };
   }
   const directory = await mkdtemp(join(tmpdir(), 'gantry-test-'));
+  // open for the account that root lends the server
+  await chmod(directory, 0o755);
   const embedded: EmbeddedPostgres = await startEmbeddedPostgres({
     dataDir: directory,
     log: silentLogger,
