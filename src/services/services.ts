@@ -38,6 +38,10 @@ import type { OperationService } from './operations.ts';
 import { createOutboxPublisher } from './outbox.ts';
 import { createPluginService } from './plugins.ts';
 import type { PluginService } from './plugins.ts';
+import { createScheduleService } from './schedules.ts';
+import type { ScheduleService } from './schedules.ts';
+import { createSummaryService } from './summaries.ts';
+import type { SummaryService } from './summaries.ts';
 import { createSiteService } from './sites.ts';
 import type { SiteService } from './sites.ts';
 import { createUserGroupService } from './user-groups.ts';
@@ -72,6 +76,8 @@ export interface Services {
   readonly maintenance: MaintenanceService;
   readonly filters: FilterService;
   readonly sites: SiteService;
+  readonly schedules: ScheduleService;
+  readonly summaries: SummaryService;
   readonly plugins: PluginService;
   readonly userGroups: UserGroupService;
   readonly labels: LabelService;
@@ -132,6 +138,8 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     maintenance: createMaintenanceService(database),
     filters: createFilterService(common),
     sites: createSiteService(common),
+    schedules: createScheduleService(common),
+    summaries: createSummaryService(database),
     plugins: createPluginService(common),
     userGroups: createUserGroupService(database),
     labels: createLabelService(database),

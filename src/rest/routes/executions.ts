@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { GantryError } from '../../domain/errors.ts';
 import type { JsonObject } from '../../domain/plan.ts';
 import type { ExecutionStatus } from '../../domain/states.ts';
+import type { TenantCaller } from '../../services/caller.ts';
+import type { ScheduleService } from '../../services/schedules.ts';
 import { executionActions, reportableStatuses } from '../../services/executions.ts';
 import type { ExecutionAction, ExecutionService } from '../../services/executions.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
@@ -95,8 +98,62 @@ function statusOf(body: JsonObject): ExecutionStatus {
   return status;
 }
 
+/** An execution of which nothing is known yet. */
+const noExecution = Object.fromEntries(executionShape.fields.map(({ name }) => [name, null]));
+
+/** Makes a schedule that fires once. @throws GantryError bad_parameters_error for a time that is over */
+async function scheduleOnce(
+  schedules: ScheduleService,
+  caller: TenantCaller,
+  request: JsonObject,
+  time: string,
+): Promise<void> {
+  const since = readTime(compactTime(time), 'scheduled_time');
+  if (since.getTime() <= Date.now()) {
+    throw new GantryError(
+      'bad_parameters_error',
+      `Date \`${time}\` has already passed, please provide valid date. \nExpected format: YYYYMMDDHHMM+HHMM or ` +
+        'YYYYMMDDHHMM-HHMM i.e: 201801012230-0500 (Jan-01-18 10:30pm EST)',
+    );
+  }
+  const workflowId = textMember(request, 'workflow_id');
+  await schedules.create(
+    caller,
+    textMember(request, 'deployment_id'),
+    `${workflowId}_${randomBytes(8).toString('hex')}`,
+    {
+      workflowId,
+      since,
+      until: undefined,
+      rrule: undefined,
+      recurrence: undefined,
+      count: 1,
+      weekdays: undefined,
+      slip: 0,
+      stopOnFail: false,
+      isEnabled: true,
+      parameters: parametersOf(request),
+      executionArguments: {
+        allow_custom_parameters: flag(request, 'allow_custom_parameters'),
+        force: flag(request, 'force'),
+        dry_run: flag(request, 'dry_run'),
+        wait_after_fail: waitOf(request),
+      },
+    },
+  );
+}
+
+/** `YYYYMMDDHHMM+HHMM` in the usual form; other forms as they are. */
+function compactTime(text: string): string {
+  const [, year, month, day, hour, minute, zone] =
+    /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)([+-]\d{4})?$/.exec(text.trim()) ?? [];
+  return year === undefined
+    ? text
+    : `${year}-${month ?? ''}-${day ?? ''}T${hour ?? ''}:${minute ?? ''}:00${zone === undefined ? 'Z' : `${zone.slice(0, 3)}:${zone.slice(3)}`}`;
+}
+
 /** Routes of `/executions`. */
-export function executionRoutes(executions: ExecutionService): Route[] {
+export function executionRoutes(executions: ExecutionService, schedules: ScheduleService): Route[] {
   return [
     {
       method: 'get',
@@ -122,6 +179,11 @@ export function executionRoutes(executions: ExecutionService): Route[] {
       isRefusedWhileCancelling: true,
       handle: async ({ tenantCaller, query, body }) => {
         const request = body as JsonObject;
+        const scheduledTime = request['scheduled_time'];
+        if (typeof scheduledTime === 'string' && scheduledTime !== '') {
+          await scheduleOnce(schedules, tenantCaller, request, scheduledTime);
+          return created({ ...noExecution, status: 'scheduled', status_display: 'scheduled' });
+        }
         const execution = await executions.start(tenantCaller, {
           deploymentId: textMember(request, 'deployment_id'),
           workflowId: textMember(request, 'workflow_id'),

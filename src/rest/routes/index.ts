@@ -14,6 +14,8 @@ import { filterRoutes } from './filters.ts';
 import { searchRoutes } from './searches.ts';
 import { compatibleVersion, managerRoutes } from './manager.ts';
 import { pluginRoutes } from './plugins.ts';
+import { scheduleRoutes } from './schedules.ts';
+import { summaryRoutes } from './summaries.ts';
 import { siteRoutes } from './sites.ts';
 import { userGroupRoutes } from './user-groups.ts';
 import { nodeInstanceRoutes, nodeRoutes } from './nodes.ts';
@@ -29,7 +31,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...blueprintRoutes({ config, ...services }),
     ...deploymentRoutes(services.deployments, services.filters),
     ...evaluateRoutes(services.deployments),
-    ...executionRoutes(services.executions),
+    ...executionRoutes(services.executions, services.schedules),
     ...nodeRoutes(services.nodes),
     ...nodeInstanceRoutes(services.nodeInstances),
     ...operationRoutes(services.operations),
@@ -43,6 +45,8 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...managerRoutes(services.manager),
     ...maintenanceRoutes(services.maintenance),
     ...siteRoutes(services.sites),
+    ...scheduleRoutes(services.schedules),
+    ...summaryRoutes(services.summaries),
     ...pluginRoutes({ config, ...services }),
     ...userGroupRoutes(services.userGroups),
     ...fileServerRoutes(services),
