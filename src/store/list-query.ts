@@ -152,7 +152,14 @@ async function toEntities<Entity extends object>(
   rows: object[],
   wants: (field: string) => boolean,
 ): Promise<Entity[]> {
-  const items = rows.map((row) => ({ ...resource.defaults, ...withoutNulls(row) }) as Entity);
+  const defaults = Object.entries(resource.defaults ?? {});
+  const items = rows.map((row) => {
+    const members = withoutNulls(row) as Record<string, unknown>;
+    for (const [name, value] of defaults) {
+      members[name] ??= value;
+    }
+    return members as Entity;
+  });
   if (items.length > 0) {
     await resource.attach?.(session, items, wants);
   }
