@@ -9,7 +9,9 @@ import { operationError } from '../domain/operation-error.ts';
 import type { OperationErrorObject, OperationReply } from '../domain/operation-error.ts';
 import type { Json } from '../domain/plan.ts';
 import { GroupCommit } from '../recorder/group-commit.ts';
+import { isExecutionEnded } from '../domain/states.ts';
 import { isConnectionError } from '../store/database-errors.ts';
+import { findExecution } from '../store/executions.ts';
 import { claimOperations, storeAnswers } from '../store/operations.ts';
 import type { OperationAnswer, OperationClaim } from '../store/operations.ts';
 import type { OperationRequest } from '../runtime/types.ts';
@@ -27,13 +29,16 @@ interface Running {
   readonly deliveries: OperationDelivery[];
   /** Whether the store knows the operation; of others only the reply tells. */
   readonly isStored: boolean;
-  isKilled: boolean;
+  /** Set when it is ended from outside: nobody wants its answer any more, or this process stops. */
+  end?: 'killed' | 'stopped';
+  /** Came after it was killed, of its resumed execution: they run it again. */
+  readonly later: OperationDelivery[];
 }
 
 const batchSize = 500;
 /** Milliseconds beyond the stale limit after which an operation of another worker is looked at again. */
 const takeoverMargin = 1000;
-/** Executions that were killed; messages of theirs that still come are dropped. */
+/** Executions of which is remembered that they were killed. */
 const killedExecutions = 10_000;
 const longestPause = 5000;
 /** Milliseconds between a failure to handle an operation and the next try. */
@@ -46,7 +51,9 @@ const failurePause = 1000;
 export class OperationDesk {
   readonly #dependencies: BrokerDependencies;
   readonly #running = new Map<string, Running>();
-  readonly #killed = new LRUCache<string, true>({ max: killedExecutions });
+  /** Number of the last kill by execution. A killed execution can be resumed, so this is no verdict on its own. */
+  readonly #kills = new LRUCache<string, number>({ max: killedExecutions });
+  #killCount = 0;
   readonly #waiting = new Map<NodeJS.Timeout, OperationDelivery>();
   readonly #claims: GroupCommit<OperationDelivery, OperationClaim | undefined>;
   readonly #answers: GroupCommit<OperationAnswer, boolean>;
@@ -87,10 +94,11 @@ export class OperationDesk {
 
   /** Ends all operations of an execution; they are not answered, for nobody waits for them any more. */
   kill(executionId: string): void {
-    this.#killed.set(executionId, true);
+    this.#killCount += 1;
+    this.#kills.set(executionId, this.#killCount);
     for (const running of this.#running.values()) {
       if (running.task.context.execution_id === executionId) {
-        running.isKilled = true;
+        running.end = 'killed';
         running.controller.abort();
       }
     }
@@ -109,7 +117,7 @@ export class OperationDesk {
     await Promise.race([idle, delay(grace, undefined, { signal: cancel.signal }).catch(() => undefined)]);
     cancel.abort();
     for (const running of this.#running.values()) {
-      running.isKilled = true;
+      running.end ??= 'stopped';
       running.controller.abort();
     }
     await idle;
@@ -139,21 +147,37 @@ export class OperationDesk {
 
   async #handle(delivery: OperationDelivery): Promise<void> {
     const { id, context } = delivery.body;
-    if (this.#killed.has(context.execution_id)) {
-      delivery.ack();
-      return;
-    }
     const running = this.#running.get(id);
     if (running) {
-      running.deliveries.push(delivery);
+      this.#attach(running, delivery);
       return;
     }
+    const lastKill = this.#kills.get(context.execution_id);
     const claim = await this.#claims.add(delivery);
     if (this.#stopping.signal.aborted && claim?.outcome !== 'answered') {
       delivery.requeue();
       return;
     }
+    const wasKilledMeanwhile = this.#kills.get(context.execution_id) !== lastKill;
+    if (wasKilledMeanwhile || (claim?.outcome === 'unknown' && (await this.#isExecutionKilled(context.execution_id)))) {
+      delivery.ack();
+      return;
+    }
     await this.#act(delivery, claim);
+  }
+
+  #attach(running: Running, delivery: OperationDelivery): void {
+    const { deliveries, later, end } = running;
+    (end === 'killed' ? later : deliveries).push(delivery);
+  }
+
+  /** Claiming refuses operations of killed executions; for those that are not stored the execution is asked. */
+  async #isExecutionKilled(executionId: string): Promise<boolean> {
+    if (!this.#kills.has(executionId)) {
+      return false;
+    }
+    const execution = await findExecution(this.#dependencies.database, executionId);
+    return !execution || execution.status === 'kill_cancelling' || isExecutionEnded(execution.status);
   }
 
   async #act(delivery: OperationDelivery, claim: OperationClaim | undefined): Promise<void> {
@@ -162,7 +186,7 @@ export class OperationDesk {
         delivery.requeue();
         return;
       case 'claimed':
-        await this.#run(delivery, true, claim.attempt > 1);
+        await this.#run(delivery, true, claim.isTakenOver);
         return;
       case 'unknown':
         await this.#run(delivery, false, delivery.isRedelivered);
@@ -190,7 +214,7 @@ export class OperationDesk {
   #lookLater(delivery: OperationDelivery, worker: string): void {
     const running = this.#running.get(delivery.body.id);
     if (running) {
-      running.deliveries.push(delivery);
+      this.#attach(running, delivery);
       return;
     }
     const { config, log } = this.#dependencies;
@@ -212,7 +236,7 @@ export class OperationDesk {
       controller: new AbortController(),
       deliveries: [delivery],
       isStored,
-      isKilled: false,
+      later: [],
     };
     this.#running.set(task.id, running);
     try {
@@ -224,13 +248,14 @@ export class OperationDesk {
       await this.#finish(running, reply);
     } finally {
       this.#running.delete(task.id);
+      running.later.forEach((later) => this.take(later));
     }
   }
 
   async #finish(running: Running, reply: OperationReply): Promise<void> {
-    if (running.isKilled) {
-      // killed for good: gone; killed because this process stops: somebody else runs it again
-      const isGone = this.#killed.has(running.task.context.execution_id);
+    if (running.end) {
+      // killed for good: gone; because this process stops: somebody else runs it again
+      const isGone = running.end === 'killed';
       running.deliveries.forEach((delivery) => (isGone ? delivery.ack() : delivery.requeue()));
       return;
     }

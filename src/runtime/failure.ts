@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path';
+import { join, sep } from 'node:path';
 import { inspect } from 'node:util';
 import { packageRoot } from '../config/package-root.ts';
 import { coerceError } from '../domain/errors.ts';
@@ -18,8 +18,8 @@ export class ReportedFailure extends Error {
   }
 }
 
-/** Where this program's own code is: src/ in development, dist/ once bundled. */
-const ownFolder = join(packageRoot(), basename(dirname(import.meta.dirname)) === 'src' ? 'src' : 'dist');
+/** Where this program's own code is; the frames of a bundled program name either, depending on source maps. */
+const ownFolders = ['src', 'dist', 'node_modules'].map((name) => join(packageRoot(), name) + sep);
 
 /** Longest message of an error on the wire, in characters. */
 const longestMessage = 20_000;
@@ -82,7 +82,9 @@ function traceOf(error: Error): string | undefined {
   }
   const lines = stack.split('\n');
   const frames = lines.filter((line) => /^\s+at /.test(line));
-  const outside = frames.filter((line) => !line.includes(ownFolder) && !line.includes('node:internal'));
+  const outside = frames.filter(
+    (line) => !line.includes('node:internal') && !ownFolders.some((folder) => line.includes(folder)),
+  );
   if (frames.length > 0 && outside.length === 0 && error.cause === undefined) {
     return undefined;
   }

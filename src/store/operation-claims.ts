@@ -6,8 +6,8 @@ import { toJsonLines } from './values.ts';
 
 /** What became of the wish to run an operation. */
 export type OperationClaim =
-  /** The caller runs it now. */
-  | { id: string; outcome: 'claimed'; attempt: number }
+  /** The caller runs it now. `isTakenOver`: a worker that died in the middle had begun it. */
+  | { id: string; outcome: 'claimed'; isTakenOver: boolean }
   /** It was answered already; publish this answer again. */
   | { id: string; outcome: 'answered'; ok: boolean; result: Json; error: Json }
   /** A live process runs it: it will answer. */
@@ -31,7 +31,7 @@ interface ClaimRow {
   error: Json;
   worker: string | null;
   isCancelled: boolean;
-  attempt: number | null;
+  isClaimed: boolean;
 }
 
 /** Rows are locked before anything is decided about them: two workers may be given the same operation. */
@@ -51,15 +51,15 @@ const claimStatement = `
     where operation.storage_id = judged.storage_id
       and not judged.is_cancelled
       and (judged.state in ('pending', 'sending', 'sent') or judged.state = 'started' and not judged.is_alive)
-    returning operation.id, operation.attempt
+    returning operation.id
   )
   select judged.id, judged.state, judged.result, judged.error, judged.worker, judged.is_cancelled as "isCancelled",
-    claimed.attempt
+    claimed.id is not null as "isClaimed"
   from judged left join claimed on claimed.id = judged.id`;
 
 function toClaim(row: ClaimRow): OperationClaim {
-  if (row.attempt !== null) {
-    return { id: row.id, outcome: 'claimed', attempt: row.attempt };
+  if (row.isClaimed) {
+    return { id: row.id, outcome: 'claimed', isTakenOver: row.state === 'started' };
   }
   if (row.state === 'response-sent') {
     return { id: row.id, outcome: 'answered', ok: row.error === null, result: row.result, error: row.error };

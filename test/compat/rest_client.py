@@ -70,7 +70,7 @@ def run(client, blueprint_path):
             client.node_instances.update, instance.id, version=0, runtime_properties={'note': 'old'}
         ),
         'missing deployment': refusal(client.deployments.get, 'nothing'),
-        'missing input': refusal(client.deployments.create, 'py2', 'py', inputs={'no such': 1}),
+        'missing input': refusal(client.deployments.create, 'py', 'py2', inputs={'no such': 1}),
         'duplicate': refusal(client.deployments.create, 'py', 'py'),
         'bad workflow': refusal(client.executions.start, 'py', 'no-such-workflow'),
         'bad parameter': refusal(client.executions.start, 'py', 'install', parameters={'no_such': 1}),

@@ -108,7 +108,7 @@ describe('operations in the store', () => {
     const { ids, executionId } = await addGraph(sampleOperations(3));
     const [first = '', second = '', third = ''] = ids;
     expect(await claimOperations(database, ids, worker)).to.deep.equal(
-      ids.map((id) => ({ id, outcome: 'claimed', attempt: 1 })),
+      ids.map((id) => ({ id, outcome: 'claimed', isTakenOver: false })),
     );
     const stored = await storeAnswers(database, worker.name, [
       { id: first, ok: true, result: { value: 1 } },
@@ -134,7 +134,7 @@ describe('operations in the store', () => {
     expect(outcomes(await claimOperations(database, ids, worker))).to.deep.equal(['running']);
     await leave(database, 'leaving');
     expect(await claimOperations(database, ids, worker)).to.deep.equal([
-      { id: ids[0], outcome: 'claimed', attempt: 2 },
+      { id: ids[0], outcome: 'claimed', isTakenOver: true },
     ]);
     const late = ids.map((id) => ({ id, ok: true, result: 'late' }));
     expect(await storeAnswers(database, 'leaving', late)).to.deep.equal([]);
