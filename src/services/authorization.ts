@@ -2,6 +2,7 @@ import type { Tenant, User } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { Permission } from '../domain/permissions.ts';
 import type { AuthenticationService, Credentials } from './authentication.ts';
+import type { TenantDirectory } from './tenant-directory.ts';
 import { holds, holdsAnywhere, notPermitted } from './caller.ts';
 import type { Caller } from './caller.ts';
 
@@ -32,8 +33,7 @@ export interface AuthorizationService {
 
 export interface AuthorizationDependencies {
   readonly authentication: AuthenticationService;
-  /** Every tenant by name. */
-  readonly tenants: () => Promise<ReadonlyMap<string, Tenant>>;
+  readonly tenants: TenantDirectory;
   readonly maintenanceStatus: () => Promise<'deactivated' | 'activating' | 'activated'>;
 }
 
@@ -61,25 +61,28 @@ function ownTenants(tenants: ReadonlyMap<string, Tenant>, user: User): Map<strin
   return own;
 }
 
+function refuseInMaintenance(caller: Caller, { maintenance }: AdmissionRequest): void {
+  if (!maintenance.isBypassed || !holds(caller, 'maintenance_mode_set')) {
+    throw new GantryError(
+      'maintenance_mode_active',
+      'Your request was rejected since Cloudify manager is currently in maintenance mode',
+    );
+  }
+}
+
 /** Makes the service that decides who may do what. */
 export function createAuthorization(dependencies: AuthorizationDependencies): AuthorizationService {
   const { authentication, tenants, maintenanceStatus } = dependencies;
 
-  const refuseInMaintenance = async (caller: Caller, { maintenance }: AdmissionRequest): Promise<void> => {
-    const mayBypass = maintenance.isBypassed && holds(caller, 'maintenance_mode_set');
-    if (!maintenance.isAllowed && !mayBypass && (await maintenanceStatus()) === 'activated') {
-      throw new GantryError(
-        'maintenance_mode_active',
-        'Your request was rejected since Cloudify manager is currently in maintenance mode',
-      );
-    }
-  };
-
   return {
     async admit(request) {
       const { access, credentials, tenantName } = request;
-      const identity = await authentication.authenticate(credentials);
-      const known = await tenants();
+      // independent of each other, so asked at once
+      const [identity, known, isInMaintenance] = await Promise.all([
+        authentication.authenticate(credentials),
+        tenants.all(tenantName),
+        request.maintenance.isAllowed ? false : maintenanceStatus().then((status) => status === 'activated'),
+      ]);
       const named = tenantOf(known, tenantName);
       const { execution } = identity;
       const isOpen =
@@ -88,7 +91,9 @@ export function createAuthorization(dependencies: AuthorizationDependencies): Au
         (named === undefined || named.id === execution.tenantId);
       const tenant = named ?? (isOpen ? known.get(execution.tenantName) : undefined);
       const caller: Caller = { ...identity, tenant, tenantIds: ownTenants(known, identity.user) };
-      await refuseInMaintenance(caller, request);
+      if (isInMaintenance) {
+        refuseInMaintenance(caller, request);
+      }
       if (!tenant && (access.tenant ?? 'required') === 'required' && !access.isAllTenants) {
         throw new GantryError('forbidden_error', 'Authorization failed: tenant not provided');
       }

@@ -1,4 +1,3 @@
-import type { Tenant } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import { isPermitted } from '../domain/permissions.ts';
 import type { ResourcePath } from '../files/resource-path.ts';
@@ -6,6 +5,7 @@ import { getBlueprint } from '../store/blueprints.ts';
 import type { Database } from '../store/database.ts';
 import { holds, rolesIn } from './caller.ts';
 import type { Caller } from './caller.ts';
+import type { TenantDirectory } from './tenant-directory.ts';
 
 /** Who may read which files of the file server. */
 export interface ResourceService {
@@ -28,10 +28,7 @@ const sharedDirectories = new Set([
 const blueprintDirectories = new Set(['blueprints', 'uploaded-blueprints']);
 
 /** Makes the rules of the file server. */
-export function createResourceService(
-  database: Database,
-  tenants: () => Promise<ReadonlyMap<string, Tenant>>,
-): ResourceService {
+export function createResourceService(database: Database, tenants: TenantDirectory): ResourceService {
   const isGlobalBlueprint = async (tenantId: number, id: string | undefined): Promise<boolean> => {
     if (id === undefined) {
       return false;
@@ -55,7 +52,7 @@ export function createResourceService(
         }
         return;
       }
-      const tenant = (await tenants()).get(path.tenant);
+      const tenant = (await tenants.all(path.tenant)).get(path.tenant);
       if (!tenant) {
         throw refusal;
       }

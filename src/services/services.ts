@@ -8,7 +8,6 @@ import type { SecretBox } from '../security/secret-box.ts';
 import { createAccounts } from '../store/accounts.ts';
 import type { Database } from '../store/database.ts';
 import { readMaintenance } from '../store/maintenance.ts';
-import { loadTenants } from '../store/tenants.ts';
 import { createAuthentication } from './authentication.ts';
 import { createAuthorization } from './authorization.ts';
 import type { AuthorizationService } from './authorization.ts';
@@ -51,6 +50,7 @@ import type { ResourceService } from './resources.ts';
 import { createSecretReader } from './secret-reader.ts';
 import { createSecretService } from './secrets.ts';
 import type { SecretService } from './secrets.ts';
+import { createTenantDirectory } from './tenant-directory.ts';
 import { createTenantService } from './tenants.ts';
 import type { TenantBrokerAccounts, TenantService } from './tenants.ts';
 import { createTokenService } from './tokens.ts';
@@ -109,7 +109,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
   const outbox = createOutboxPublisher({ database, broker, log });
   const waiter = await startExecutionWaiter(database);
   const common: ServiceDependencies = { config, log, database, files, clock, newId, outbox, waiter };
-  const tenants = (): ReturnType<typeof loadTenants> => loadTenants(database);
+  const tenants = createTenantDirectory(database, clock);
   const accounts = createAccounts(database);
   const authentication = createAuthentication({
     accounts,
@@ -131,7 +131,12 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     events: createEventService(common),
     operations: createOperationService(common),
     secrets: createSecretService(common, secretBox),
-    tenants: createTenantService({ database, secrets: secretBox, broker: dependencies.tenantBroker }),
+    tenants: createTenantService({
+      database,
+      directory: tenants,
+      secrets: secretBox,
+      broker: dependencies.tenantBroker,
+    }),
     users: createUserService({ database, clock, lockRule: () => accounts.lockRule() }),
     tokens: createTokenService({ database, clock }),
     manager: createManagerService({ database, config, isBrokerConnected: () => broker.isConnected }),

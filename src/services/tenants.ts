@@ -20,6 +20,7 @@ import { notPermitted, rolesIn } from './caller.ts';
 import type { Caller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import { checkIdentifier } from './identifiers.ts';
+import type { TenantDirectory } from './tenant-directory.ts';
 
 /** A tenant with who has roles in it. */
 export interface TenantDetails extends Tenant {
@@ -55,6 +56,7 @@ export interface TenantService {
 
 export interface TenantServiceDependencies {
   readonly database: Database;
+  readonly directory: TenantDirectory;
   readonly secrets: SecretBox;
   /** Undefined = the broker knows no tenants (in-process). */
   readonly broker: TenantBrokerAccounts | undefined;
@@ -65,7 +67,12 @@ const reservedNames = new Set(['users', 'user-groups']);
 const defaultTenant = 'default_tenant';
 
 /** Makes the use cases of tenants. */
-export function createTenantService({ database, secrets, broker }: TenantServiceDependencies): TenantService {
+export function createTenantService({
+  database,
+  directory,
+  secrets,
+  broker,
+}: TenantServiceDependencies): TenantService {
   const withMembers = async (tenants: readonly Tenant[]): Promise<TenantDetails[]> => {
     const members = await loadTenantMembers(
       database,
@@ -131,6 +138,7 @@ export function createTenantService({ database, secrets, broker }: TenantService
         });
         await broker?.create(account);
       });
+      directory.forget();
       return details(name);
     },
 
@@ -150,6 +158,7 @@ export function createTenantService({ database, secrets, broker }: TenantService
         await deleteTenant(transaction, found.id);
         return found;
       });
+      directory.forget();
       const { rabbitmqUsername: username, rabbitmqVhost: vhost } = tenant;
       if (username !== undefined && vhost !== undefined) {
         await broker?.remove({ username, vhost });

@@ -81,12 +81,14 @@ function listRoute(deployments: DeploymentService, filters: FilterService): Rout
       const rules =
         filterId === undefined ? undefined : await filters.rules(call.tenantCaller, 'deployments', filterId);
       const parsed = parseList(query, deploymentShape, options, rules);
-      const page = await deployments.list(caller, parsed.query, parsed.isAllTenants, {
+      const wantsWorkflows = query.flag('_get_data') || query.include()?.includes('workflows') === true;
+      const fields = parsed.query.fields?.filter((name) => name !== 'workflows' || wantsWorkflows);
+      const list = fields ? { ...parsed.query, fields } : parsed.query;
+      const page = await deployments.list(caller, list, parsed.isAllTenants, {
         groupId: query.one('_group_id'),
         dependenciesOf: query.one('_dependencies_of'),
         environmentsOnly: query.has('_environments_only'),
       });
-      const wantsWorkflows = query.flag('_get_data') || query.include()?.includes('workflows') === true;
       const items = wantsWorkflows ? await withWorkflows(deployments, page.items) : page.items.map(withoutWorkflows);
       return ok(listAnswer(parsed, { ...page, items }));
     },
