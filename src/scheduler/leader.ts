@@ -4,7 +4,7 @@ import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
 
 /** Any number nobody else uses. */
-const leaderLock = 7_163_003;
+const leaderLock = 7_163_101;
 const shortestPause = 200;
 const longestPause = 5000;
 
