@@ -34,7 +34,9 @@ export async function sweepOutbox(
     if (taken === 0) {
       return undefined;
     }
-    log.info('Messages left in the outbox were published', { count: published });
+    if (published > 0) {
+      log.info('Messages left in the outbox were published', { count: published });
+    }
     if (published < taken) {
       return againSoon;
     }

@@ -45,16 +45,15 @@ describe('the unmodified cfy', function () {
 
   it('uploads a blueprint and waits until it is parsed', async () => {
     const output = await cfy.must('blueprints', 'upload', blueprint, '-b', 'first', '--labels', 'kind:test');
-    expect(output).to.match(/Blueprint `?'?first'?`? uploaded/i);
+    expect(output).to.contain("Blueprint uploaded. The blueprint's id is first");
     const list = await cfy.json<Item[]>('blueprints', 'list');
     expect(list.map(({ id, state }) => [id, state])).to.deep.equal([['first', 'uploaded']]);
     expect(await cfy.must('blueprints', 'get', 'first')).to.contain('first');
   });
 
-  it('validates blueprints', async () => {
-    expect(await cfy.must('blueprints', 'validate', blueprint)).to.match(/valid/i);
-    const broken = join(packageRoot(), 'test', 'fixtures', 'compat', 'scripts');
-    expect((await cfy.run('blueprints', 'validate', join(broken, 'nothing.yaml'))).code).not.to.equal(0);
+  it('validates blueprints (which it does by itself)', async () => {
+    const standalone = join(packageRoot(), 'test', 'fixtures', 'compat-standalone', 'blueprint.yaml');
+    expect(await cfy.must('blueprints', 'validate', standalone)).to.contain('Blueprint validated successfully');
   });
 
   it('downloads a blueprint', async () => {

@@ -47,6 +47,7 @@ describe('the unmodified Python REST client', function () {
     expect(rest).to.deep.equal({
       status: 'OK',
       edition: 'premium',
+      validated: ['CloudifyClientError', 'not_found_error', 404],
       blueprints: ['py'],
       filtered: [],
       deployment: 'py',

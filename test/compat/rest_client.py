@@ -34,6 +34,12 @@ def run(client, blueprint_path):
     seen = {}
     seen['status'] = client.manager.get_status()['status']
     seen['edition'] = client.manager.get_version()['edition']
+    validation = client.blueprints.validate(blueprint_path, 'checked')
+    wait_for(
+        'the validation',
+        lambda: client.executions.get(validation['upload_execution']['id']).status == 'terminated',
+    )
+    seen['validated'] = refusal(client.blueprints.get, 'checked')
     client.blueprints.upload(blueprint_path, 'py', async_upload=True)
     wait_for('the upload', lambda: client.blueprints.get('py')['state'] == 'uploaded')
     seen['blueprints'] = [item.id for item in client.blueprints.list(_include=['id', 'state'])]
