@@ -108,7 +108,7 @@ export async function storeAnswers(
        error = nullif(answer.error, '')::json
      from rows from (unnest($2::text[]), string_to_table($3::text, E'\\n'), string_to_table($4::text, E'\\n'))
        as answer (id, result, error)
-     where operation.id = answer.id and operation.worker = $1 and operation.state = 'started'
+     where operation.id = any($2) and operation.id = answer.id and operation.worker = $1 and operation.state = 'started'
      returning operation.id`,
     [
       worker,

@@ -167,7 +167,8 @@ export async function replaceOperationParameters(
 ): Promise<void> {
   await session.prepared(
     `update operations operation set parameters = change.parameters::json
-     from rows from (unnest($1::text[]), string_to_table($2::text, E'\\n')) as change (id, parameters) where operation.id = change.id`,
+     from rows from (unnest($1::text[]), string_to_table($2::text, E'\\n')) as change (id, parameters)
+     where operation.id = any($1) and operation.id = change.id`,
     [changes.map(({ id }) => id), toJsonLines(changes.map(({ parameters }) => parameters))],
   );
 }

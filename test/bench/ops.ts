@@ -53,7 +53,7 @@ export async function measureInstall(stack: Stack, instances: number, name: stri
   const { client } = stack.cluster;
   await deploy(client, name, noopBlueprint(instances));
   const before = stack.processorSeconds();
-  const { executionId, seconds } = await timeWorkflow(client, name, 'install');
+  const { executionId, seconds } = await timeWorkflow(stack, name, 'install');
   const after = stack.processorSeconds();
   await verifyInstalled(client, name, executionId, instances);
   const operations = instances * operationsPerInstance;

@@ -1,39 +1,32 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { hasEnded } from '../../src/client/follow.ts';
-import type { GantryClient } from '../../src/client/client.ts';
 import type { StartOptions } from '../../src/client/resources/executions.ts';
 import { startExecution } from '../../src/cli/commands/executions.ts';
+import type { Stack } from './stack.ts';
 
-const pollInterval = 20;
+const longestExecution = 600_000;
 
 /**
- * Waits until an execution has ended, by asking for its status alone: reading all its events meanwhile would measure
- * the reader.
+ * Waits until an execution has ended, told by the database: a client that follows its events, or asks all the time,
+ * would be measured too.
  * @throws Error unless it terminated
  */
-export async function untilTerminated(client: GantryClient, executionId: string): Promise<void> {
-  for (;;) {
-    const execution = await client.executions.get(executionId);
-    if (execution.status === 'terminated') {
-      return;
-    }
-    if (hasEnded(execution)) {
-      throw new Error(`${execution.workflow_id} ended ${execution.status}: ${execution.error ?? ''}`);
-    }
-    await delay(pollInterval);
+export async function untilTerminated(stack: Stack, executionId: string): Promise<void> {
+  const execution = await stack.waiter.waitUntilEnded(executionId, longestExecution);
+  if (execution?.status !== 'terminated') {
+    const { status = 'gone', workflowId = '', error = '' } = execution ?? {};
+    throw new Error(`${workflowId} ${executionId} is ${status}: ${error}`);
   }
 }
 
 /** Runs a workflow that has to succeed; the time counts from the request to the status `terminated`. */
 export async function timeWorkflow(
-  client: GantryClient,
+  stack: Stack,
   deploymentId: string,
   workflow: string,
   options: StartOptions = {},
 ): Promise<{ executionId: string; seconds: number }> {
   const signal = new AbortController().signal;
   const started = performance.now();
-  const { id } = await startExecution(client, deploymentId, workflow, options, signal);
-  await untilTerminated(client, id);
+  const { id } = await startExecution(stack.cluster.client, deploymentId, workflow, options, signal);
+  await untilTerminated(stack, id);
   return { executionId: id, seconds: (performance.now() - started) / 1000 };
 }
