@@ -1,5 +1,5 @@
 import type { Blueprint } from '../domain/entities.ts';
-import { GantryError, notFound } from '../domain/errors.ts';
+import { GantryError } from '../domain/errors.ts';
 import type { JsonObject, Plan } from '../domain/plan.ts';
 import type { BlueprintState, Visibility } from '../domain/states.ts';
 import { isForeignKeyViolation } from './database-errors.ts';
@@ -8,10 +8,10 @@ import type { ReadOptions } from './list-query.ts';
 import { findResources, getResource, listResources } from './list-query.ts';
 import type { Resource } from './resource.ts';
 import { boolean, heavy, json, resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
+import { createResource, deleteResource, updateResource } from './resource-writes.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
-import { insertUnique } from './unique-ids.ts';
-import { Parameters, assignments, jsonChange, onlyRow } from './values.ts';
+import { jsonChange } from './values.ts';
 
 /** undefined = leave as it is, null = clear. */
 export interface BlueprintUpdate {
@@ -111,28 +111,15 @@ async function storePlanUses(session: Session, storageId: number, plan: Plan): P
   );
 }
 
-async function byStorageId(session: Session, storageId: number): Promise<Blueprint | undefined> {
-  const [blueprint] = await findResources(
-    session,
-    blueprintResource,
-    (parameters) => `blueprint.storage_id = ${parameters.add(storageId)}`,
-  );
-  return blueprint;
-}
-
 /** @throws GantryError conflict_error when the id is taken in the tenant or by a global blueprint */
 export async function createBlueprint(session: Session, blueprint: NewBlueprint): Promise<Blueprint> {
   return session.transaction(async (transaction) => {
-    const storageId = await insertUnique(transaction, 'blueprints', 'blueprint', blueprint, {
-      ...columnsOf(blueprint),
-      id: blueprint.id,
-      tenant_id: blueprint.tenantId,
-      state: blueprint.state,
-    });
+    const columns = { ...columnsOf(blueprint), state: blueprint.state };
+    const created = await createResource(transaction, blueprintResource, blueprint, columns);
     if (blueprint.plan) {
-      await storePlanUses(transaction, storageId, blueprint.plan);
+      await storePlanUses(transaction, created.storageId, blueprint.plan);
     }
-    return onlyRow([await byStorageId(transaction, storageId)].filter((entry) => entry !== undefined));
+    return created;
   });
 }
 
@@ -172,18 +159,7 @@ export async function updateBlueprint(
   update: BlueprintUpdate,
 ): Promise<Blueprint> {
   return session.transaction(async (transaction) => {
-    const parameters = new Parameters();
-    const set = assignments(columnsOf(update), parameters);
-    if (set) {
-      await transaction.query(
-        `update blueprints set ${set} where storage_id = ${parameters.add(storageId)}`,
-        parameters.values,
-      );
-    }
-    const blueprint = await byStorageId(transaction, storageId);
-    if (!blueprint) {
-      throw notFound('Blueprint', String(storageId));
-    }
+    const blueprint = await updateResource(transaction, blueprintResource, storageId, columnsOf(update));
     if (update.plan) {
       await storePlanUses(transaction, storageId, update.plan);
     }
@@ -206,7 +182,7 @@ export async function changeBlueprintState(
      where storage_id = $1 and ($5::text[] is null or state = any($5)) returning storage_id`,
     [storageId, state, options.error ?? null, options.errorTraceback ?? null, options.from ? [...options.from] : null],
   );
-  return rows.length > 0 ? byStorageId(session, storageId) : undefined;
+  return rows.length > 0 ? findBlueprint(session, storageId) : undefined;
 }
 
 /**
@@ -215,10 +191,7 @@ export async function changeBlueprintState(
  */
 export async function deleteBlueprint(session: Session, storageId: number): Promise<boolean> {
   try {
-    const rows = await session.prepared('delete from blueprints where storage_id = $1 returning storage_id', [
-      storageId,
-    ]);
-    return rows.length > 0;
+    return await deleteResource(session, blueprintResource, storageId);
   } catch (error) {
     if (isForeignKeyViolation(error)) {
       throw new GantryError('dependent_exists_error', 'The blueprint is used by deployments; delete those first', {

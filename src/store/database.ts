@@ -153,7 +153,7 @@ export class Database extends Statements implements Session {
   ): Promise<Result> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#attempt(actor, work);
+        return await this.#attempt(beginStatement(actor), work);
       } catch (error) {
         if (!isSerializationConflict(error) || attempt === maximumAttempts) {
           throw error;
@@ -163,10 +163,12 @@ export class Database extends Statements implements Session {
     }
   }
 
-  async #attempt<Result>(
-    actor: Actor | undefined,
-    work: (transaction: Transaction) => Promise<Result>,
-  ): Promise<Result> {
+  /** Reads many things as they are at one moment, whatever is changed meanwhile; nothing can be written. */
+  async readConsistently<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
+    return this.#attempt('begin isolation level repeatable read read only; set local statement_timeout = 0', work);
+  }
+
+  async #attempt<Result>(begin: string, work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
     const client = await this.#pool.connect();
     const transaction = new ClientTransaction(client);
     let broken: Error | undefined;
@@ -176,7 +178,7 @@ export class Database extends Statements implements Session {
     };
     client.on('error', lost);
     try {
-      await client.query(beginStatement(actor));
+      await client.query(begin);
       result = await work(transaction);
       await client.query('commit');
     } catch (error) {

@@ -1,5 +1,4 @@
 import type { Deployment } from '../domain/entities.ts';
-import { notFound } from '../domain/errors.ts';
 import type { JsonObject, PlanScalingGroup, PlanWorkflow } from '../domain/plan.ts';
 import type { DeploymentStatus, InstallationStatus, Visibility } from '../domain/states.ts';
 import { attachLabels } from './labels.ts';
@@ -18,10 +17,10 @@ import {
   text,
   timestamp,
 } from './resource.ts';
+import { createResource, deleteResource, updateResource } from './resource-writes.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
-import { insertUnique } from './unique-ids.ts';
-import { Parameters, assignments, jsonChange } from './values.ts';
+import { jsonChange } from './values.ts';
 
 /** What the create workflow and updates write into a deployment; undefined = leave as it is. */
 export interface DeploymentUpdate {
@@ -208,24 +207,9 @@ export async function findDeployment(
   return deployment;
 }
 
-async function mustFind(session: Session, storageId: number): Promise<Deployment> {
-  const deployment = await findDeployment(session, storageId);
-  if (!deployment) {
-    throw notFound('Deployment', String(storageId));
-  }
-  return deployment;
-}
-
 /** @throws GantryError conflict_error when the id is taken in the tenant or by a global deployment */
 export async function createDeployment(session: Session, deployment: NewDeployment): Promise<Deployment> {
-  return session.transaction(async (transaction) => {
-    const storageId = await insertUnique(transaction, 'deployments', 'deployment', deployment, {
-      ...columnsOf(deployment),
-      id: deployment.id,
-      tenant_id: deployment.tenantId,
-    });
-    return mustFind(transaction, storageId);
-  });
+  return createResource(session, deploymentResource, deployment, columnsOf(deployment));
 }
 
 /** @throws GantryError not_found_error, ambiguous_name */
@@ -296,23 +280,12 @@ export async function updateDeployment(
   storageId: number,
   update: DeploymentUpdate,
 ): Promise<Deployment> {
-  const parameters = new Parameters();
-  const set = assignments(columnsOf(update), parameters);
-  if (set) {
-    await session.query(
-      `update deployments set ${set} where storage_id = ${parameters.add(storageId)}`,
-      parameters.values,
-    );
-  }
-  return mustFind(session, storageId);
+  return updateResource(session, deploymentResource, storageId, columnsOf(update));
 }
 
 /** Removes the deployment and everything under it. @returns whether it was there */
 export async function deleteDeployment(session: Session, storageId: number): Promise<boolean> {
-  const rows = await session.prepared('delete from deployments where storage_id = $1 returning storage_id', [
-    storageId,
-  ]);
-  return rows.length > 0;
+  return deleteResource(session, deploymentResource, storageId);
 }
 
 /** Ids of deployments made from a blueprint. */

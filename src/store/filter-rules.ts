@@ -34,9 +34,10 @@ function labelCondition(resource: ResourceShape, rule: LabelFilterRule, paramete
 }
 
 function attributeCondition(resource: ResourceShape, rule: AttributeFilterRule, parameters: Parameters): string {
-  const sql = resource.attributes?.[rule.key];
+  const attributes = resource.attributes ?? {};
+  const sql = Object.hasOwn(attributes, rule.key) ? attributes[rule.key] : undefined;
   if (sql === undefined) {
-    const allowed = Object.keys(resource.attributes ?? {}).join(', ');
+    const allowed = Object.keys(attributes).join(', ');
     throw new GantryError('invalid_filter_rule', `A ${resource.kind} has no attribute "${rule.key}" to filter by`, {
       details: { err_filter_rule: rule, err_reason: `The allowed attributes are: ${allowed}` },
     });

@@ -1,15 +1,14 @@
 import type { Secret } from '../domain/entities.ts';
-import { notFound } from '../domain/errors.ts';
 import type { Json } from '../domain/plan.ts';
 import type { Visibility } from '../domain/states.ts';
 import type { ReadOptions } from './list-query.ts';
-import { findResources, getResource, listResources } from './list-query.ts';
+import { getResource, listResources } from './list-query.ts';
 import type { Resource } from './resource.ts';
 import { boolean, json, resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
+import { createResource, deleteResource, updateResource } from './resource-writes.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
-import { insertUnique } from './unique-ids.ts';
-import { Parameters, assignments, onlyRow, toJson } from './values.ts';
+import { jsonChange } from './values.ts';
 
 /** What is stored about a secret; values are encrypted by the caller. undefined = leave, null = clear. */
 export interface SecretUpdate {
@@ -55,30 +54,15 @@ function columnsOf(update: SecretUpdate): Record<string, unknown> {
   return {
     value: update.value,
     is_hidden_value: update.isHiddenValue,
-    visibility: update.visibility,
-    schema: update.schema === undefined ? undefined : toJson(update.schema),
-    creator_id: update.creatorId,
-    created_at: update.createdAt,
-    updated_at: update.updatedAt,
+    schema: jsonChange(update.schema),
     provider_id: update.providerStorageId,
     provider_options: update.providerOptions,
   };
 }
 
-async function byStorageId(session: Session, storageId: number): Promise<Secret[]> {
-  return findResources(session, secretResource, (parameters) => `secret.storage_id = ${parameters.add(storageId)}`);
-}
-
 /** @throws GantryError conflict_error when the key is taken in the tenant or by a global secret */
 export async function createSecret(session: Session, secret: NewSecret): Promise<Secret> {
-  return session.transaction(async (transaction) => {
-    const storageId = await insertUnique(transaction, 'secrets', 'secret', secret, {
-      ...columnsOf(secret),
-      id: secret.id,
-      tenant_id: secret.tenantId,
-    });
-    return onlyRow(await byStorageId(transaction, storageId));
-  });
+  return createResource(session, secretResource, secret, columnsOf(secret));
 }
 
 /** The secret without its value. @throws GantryError not_found_error, ambiguous_name */
@@ -139,21 +123,16 @@ export async function readSecretValue(session: Session, storageId: number): Prom
 
 /** Sets updated_at too. @throws GantryError not_found_error */
 export async function updateSecret(session: Session, storageId: number, update: SecretUpdate): Promise<Secret> {
-  const parameters = new Parameters();
-  const set = assignments(columnsOf({ updatedAt: new Date(), ...update }), parameters);
-  await session.query(
-    `update secrets set ${set ?? ''} where storage_id = ${parameters.add(storageId)}`,
-    parameters.values,
-  );
-  const [secret] = await byStorageId(session, storageId);
-  if (!secret) {
-    throw notFound('Secret', String(storageId));
-  }
-  return secret;
+  return updateResource(session, secretResource, storageId, {
+    ...columnsOf(update),
+    visibility: update.visibility,
+    creator_id: update.creatorId,
+    created_at: update.createdAt,
+    updated_at: update.updatedAt ?? new Date(),
+  });
 }
 
 /** @returns whether it was there */
 export async function deleteSecret(session: Session, storageId: number): Promise<boolean> {
-  const rows = await session.prepared('delete from secrets where storage_id = $1 returning storage_id', [storageId]);
-  return rows.length > 0;
+  return deleteResource(session, secretResource, storageId);
 }

@@ -107,6 +107,20 @@ describe('database', function () {
       expect(await values()).to.have.length(2);
     });
 
+    it('that only read see one moment', async () => {
+      await database.query(`insert into sample values (1, 'before')`);
+      await database.readConsistently(async (transaction) => {
+        await transaction.query('select 1 from sample');
+        await database.query(`insert into sample values (2, 'meanwhile')`);
+        expect(await transaction.query('select * from sample')).to.have.length(1);
+      });
+      const write = database.readConsistently((transaction) =>
+        transaction.query(`insert into sample values (3, 'no')`),
+      );
+      expect(String(await write.catch((error: unknown) => error))).to.contain('read-only');
+      expect(await values()).to.deep.equal(['before', 'meanwhile']);
+    });
+
     it('tell the audit log who acts', async () => {
       const session = database.actingAs({ username: `o'hara`, executionId: 'e1' });
       const { storageId } = await createBlueprint(session, { ...owner, id: 'audited', state: 'pending' });

@@ -118,6 +118,14 @@ describe('embedded PostgreSQL', function () {
     expect(await ask(server.url, 'select 1').catch(() => 'gone')).to.equal('gone');
   });
 
+  it('is started once when several processes want it at the same time', async () => {
+    const servers = await Promise.all([start(), start(), start()]);
+    expect(servers.filter(({ isShared }) => !isShared)).to.have.length(1);
+    for (const { url } of servers) {
+      expect(await ask(url, 'select 1 as one')).to.deep.equal([{ one: 1 }]);
+    }
+  });
+
   it('starts over a pid file of a process that is something else', async () => {
     const first = await start();
     await first.stop();

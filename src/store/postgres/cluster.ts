@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Account } from './account.ts';
 import { chooseAccount, exists, isReachable } from './account.ts';
@@ -66,13 +67,19 @@ export async function placesOf(dataDir: string): Promise<ClusterPlaces> {
   };
 }
 
-/** The password of the server's only user; made when there is none. */
-export async function readPassword(places: ClusterPlaces): Promise<string> {
+/**
+ * The password of the server's only user.
+ * @param isOwner whether this process may make one when there is none; others wait for it
+ */
+export async function readPassword(places: ClusterPlaces, isOwner: boolean): Promise<string> {
+  for (let attempt = 0; !isOwner && attempt < 100 && !(await exists(places.passwordFile)); attempt += 1) {
+    await delay(20);
+  }
   const stored = await readFile(places.passwordFile, 'utf8').catch(() => undefined);
   if (stored?.trim()) {
     return stored.trim();
   }
-  if (await exists(join(places.data, 'PG_VERSION'))) {
+  if (!isOwner || (await exists(join(places.data, 'PG_VERSION')))) {
     throw new Error(
       `The database in ${places.data} has no password file any more: put ${places.passwordFile} back, or move ${places.data} away to start with an empty database.`,
     );

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { coerceError } from '../../domain/errors.ts';
@@ -11,6 +11,7 @@ import type { Binaries } from './binaries.ts';
 import { locateBinaries } from './binaries.ts';
 import type { ClusterPlaces } from './cluster.ts';
 import { ensureCluster, placesOf, readPassword, spawnOptions, superuser } from './cluster.ts';
+import { becomeOwner } from './owner.ts';
 import { findPostmaster, isAlive, stopPostmaster } from './postmaster.ts';
 
 export interface EmbeddedPostgres {
@@ -56,12 +57,6 @@ function urlOf(places: ClusterPlaces, password: string, database: string): strin
   return `postgres://${superuser}:${password}@${encodeURIComponent(places.socket)}/${database}`;
 }
 
-/** Whether somebody else who is alive has started this server. */
-async function isOwnedByOther(places: ClusterPlaces): Promise<boolean> {
-  const owner = Number(await readFile(places.ownerFile, 'utf8').catch(() => ''));
-  return Number.isInteger(owner) && owner > 1 && owner !== process.pid && isAlive(owner);
-}
-
 async function answers(url: string): Promise<true | Error> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 });
   client.on('error', () => undefined);
@@ -76,11 +71,16 @@ async function answers(url: string): Promise<true | Error> {
   }
 }
 
+/** A server that somebody else is just setting up has no database of ours yet. */
+function isNotReady(error: Error): boolean {
+  return isConnectionError(error) || ('code' in error && error.code === '3D000');
+}
+
 /** Waits until the server takes connections; `hasFailed` ends the wait early. */
 async function waitForAnswer(url: string, hasFailed: () => boolean, milliseconds: number): Promise<true | Error> {
   for (const deadline = Date.now() + milliseconds; ; await delay(10)) {
     const answer = await answers(url);
-    if (answer === true || !isConnectionError(answer) || hasFailed() || Date.now() > deadline) {
+    if (answer === true || !isNotReady(answer) || hasFailed() || Date.now() > deadline) {
       return answer;
     }
   }
@@ -217,18 +217,7 @@ class Supervisor {
   }
 }
 
-/**
- * Starts the PostgreSQL that npm brought, in `dataDir`/postgres, and makes its database. A data directory that exists
- * is opened again; a server left over from a process that was killed is taken over.
- * @throws Error with one sentence on what to do when it cannot run here
- */
-export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const places = await placesOf(options.dataDir);
-  const password = await readPassword(places);
-  const url = urlOf(places, password, databaseName);
-  if ((await isOwnedByOther(places)) && (await answers(url)) === true) {
-    return { url, isShared: true, stop: async () => undefined };
-  }
+async function startOwn(options: EmbeddedOptions, places: ClusterPlaces, password: string): Promise<Supervisor> {
   const binaries = await locateBinaries({ account: places.account, copyTo: places.base, log: options.log });
   const major = await ensureCluster(places, binaries, password);
   const supervisor = new Supervisor(places, binaries, major, options);
@@ -237,13 +226,37 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     await supervisor.start(maintenanceUrl);
   }
   await createDatabase(maintenanceUrl);
-  await writeFile(places.ownerFile, String(process.pid), { mode: 0o600 });
-  return {
-    url,
-    isShared: false,
-    stop: async () => {
-      await supervisor.stop();
-      await rm(places.ownerFile, { force: true });
-    },
-  };
+  return supervisor;
+}
+
+/**
+ * Starts the PostgreSQL that npm brought, in `dataDir`/postgres, and makes its database. A data directory that exists
+ * is opened again; a server left over from a process that was killed is taken over; one that another live process of
+ * the product runs (or is just starting) is shared.
+ * @throws Error with one sentence on what to do when it cannot run here
+ */
+export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  const places = await placesOf(options.dataDir);
+  for (;;) {
+    const owner = await becomeOwner(places.ownerFile);
+    const password = await readPassword(places, owner === undefined);
+    const url = urlOf(places, password, databaseName);
+    if (owner === undefined) {
+      const release = (): Promise<void> => rm(places.ownerFile, { force: true });
+      const supervisor = await startOwn(options, places, password).catch(async (error: unknown) => {
+        await release();
+        throw error;
+      });
+      const stop = (): Promise<void> => supervisor.stop().then(release);
+      return { url, isShared: false, stop };
+    }
+    if ((await waitForAnswer(url, () => !isAlive(owner), longestStart)) === true) {
+      return { url, isShared: true, stop: async () => undefined };
+    }
+    if (isAlive(owner)) {
+      throw new Error(
+        `The embedded PostgreSQL in ${places.base} belongs to process ${owner}, which runs, but it does not answer. End that process, or use another data directory.`,
+      );
+    }
+  }
 }
