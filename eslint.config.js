@@ -13,7 +13,7 @@ const layers = [
   ['runtime'],
   ['executor', 'broker', 'recorder', 'scheduler'],
   ['services'],
-  ['rest', 'client'],
+  ['rest', 'client', 'language-server'],
   ['cli'],
 ];
 const siblings = {
@@ -35,7 +35,12 @@ const layerRules = layers.flatMap((group, position) =>
     const later = layers.slice(position + 1).flat();
     const forbiddenSiblings = group.filter((other) => other !== layer && !(siblings[layer] ?? []).includes(other));
     const forbidden = [...later, ...forbiddenSiblings];
-    const clientOnly = layer === 'client' ? ['store', 'amqp', 'files', 'executor', 'broker', 'services'] : [];
+    const clientOnly =
+      layer === 'client'
+        ? ['store', 'amqp', 'files', 'executor', 'broker', 'services']
+        : layer === 'language-server'
+          ? ['store', 'amqp', 'security', 'runtime', 'executor', 'broker', 'recorder', 'scheduler', 'services']
+          : [];
     return {
       files: [`src/${layer}/**/*.ts`],
       rules: {

@@ -145,7 +145,10 @@ function rowsOf(boxes: readonly Box[], pairs: readonly (readonly [Box, Box])[]):
   const waiting = new Set(boxes);
   for (let index = 0; waiting.size > 0; index += 1) {
     const [cut] = waiting;
-    const box = ready[index] ?? (cut);
+    const box = ready[index] ?? cut;
+    if (!box) {
+      break;
+    }
     if (index >= ready.length) {
       ready.push(box);
     }

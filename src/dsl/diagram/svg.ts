@@ -6,7 +6,6 @@ const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', 
 
 /** Control characters have no place in XML, whatever a name holds. */
 function escaped(text: string): string {
-   
   return text.replace(/[\u0000-\u001f]/g, ' ').replace(/[&<>"]/g, (character) => entities[character] ?? character);
 }
 
