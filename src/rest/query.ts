@@ -40,6 +40,17 @@ export class QueryValues {
     this.#values = values;
   }
 
+  /** The same without one parameter. */
+  without(name: string): QueryValues {
+    const search = new URLSearchParams();
+    for (const [key, values] of this.#values) {
+      if (key !== name) {
+        values.forEach((value) => search.append(key, value));
+      }
+    }
+    return new QueryValues(search.toString());
+  }
+
   names(): string[] {
     return [...this.#values.keys()];
   }

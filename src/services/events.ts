@@ -1,6 +1,6 @@
 import type { EventInput, EventRow, Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
-import { insertEvents, listEvents } from '../store/events.ts';
+import { deleteEvents, insertEvents, listEvents } from '../store/events.ts';
 import type { EventQuery } from '../store/events.ts';
 import { getExecution } from '../store/executions.ts';
 import { scopeOf } from './caller.ts';
@@ -15,6 +15,8 @@ export type NewEvent = Omit<
 
 export interface EventService {
   list(caller: TenantCaller, query: EventQuery): Promise<{ items: EventRow[]; total: number }>;
+  /** Removes events of a deployment. @returns how many */
+  remove(caller: TenantCaller, query: EventQuery): Promise<number>;
   /** Stores events of an execution: the named one, or the caller's own. @throws GantryError conflict_error */
   add(caller: TenantCaller, executionId: string | undefined, events: readonly NewEvent[]): Promise<void>;
 }
@@ -32,6 +34,8 @@ export function createEventService({ database, clock }: ServiceDependencies): Ev
   };
   return {
     list: (caller, query) => listEvents(database, scopeOf(caller), query),
+
+    remove: (caller, query) => deleteEvents(database, scopeOf(caller), query),
 
     async add(caller, executionId, events) {
       const execution = await executionOf(caller, executionId);

@@ -34,7 +34,8 @@ export function checkIdentifier(name: string, value: string, options: { mayStart
 
 const visibilities: readonly Visibility[] = ['private', 'tenant', 'global'];
 
-function isVisibility(value: string): value is Visibility {
+/** Whether a text names a visibility. */
+export function isVisibility(value: string): value is Visibility {
   return visibilities.some((known) => known === value);
 }
 

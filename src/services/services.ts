@@ -47,6 +47,10 @@ import { createUserGroupService } from './user-groups.ts';
 import type { UserGroupService } from './user-groups.ts';
 import { createResourceService } from './resources.ts';
 import type { ResourceService } from './resources.ts';
+import { createRecords } from './records.ts';
+import type { Records } from './records.ts';
+import { createSecretExchange } from './secret-exchange.ts';
+import type { SecretExchange } from './secret-exchange.ts';
 import { createSecretReader } from './secret-reader.ts';
 import { createSecretService } from './secrets.ts';
 import type { SecretService } from './secrets.ts';
@@ -69,6 +73,8 @@ export interface Services {
   readonly events: EventService;
   readonly operations: OperationService;
   readonly secrets: SecretService;
+  readonly secretExchange: SecretExchange;
+  readonly records: Records;
   readonly tenants: TenantService;
   readonly users: UserService;
   readonly tokens: TokenService;
@@ -117,6 +123,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     verifyPassword: (password, stored) => verifyPassword(password, stored, { hashSalt }),
   });
   const secretReader = createSecretReader((stored) => secretBox.decrypt(stored));
+  const secrets = createSecretService(common, secretBox);
   return {
     authorization: createAuthorization({
       authentication,
@@ -130,7 +137,9 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     nodeInstances: createNodeInstanceService(common, secretReader),
     events: createEventService(common),
     operations: createOperationService(common),
-    secrets: createSecretService(common, secretBox),
+    secrets,
+    secretExchange: createSecretExchange(common, secrets, secretBox, tenants),
+    records: createRecords(database),
     tenants: createTenantService({
       database,
       directory: tenants,

@@ -177,6 +177,30 @@ export function eventRoutes(events: EventService): Route[] {
       },
     },
     {
+      method: 'delete',
+      path: '/events',
+      summary: 'Remove events, and logs where asked for, of a deployment',
+      access: { permission: 'event_delete' },
+      query: ['deployment_id', 'type', '_range'],
+      handle: async ({ tenantCaller, query }) => {
+        const deploymentId = query.required('deployment_id');
+        const types = query.all('type');
+        if (types.length === 0) {
+          throw new GantryError('bad_parameters_error', 'Filter by type is expected');
+        }
+        if (!types.includes('cloudify_event')) {
+          throw new GantryError('bad_parameters_error', 'At least `type=cloudify_event` filter is expected');
+        }
+        const kind = kindOf(types);
+        const count = await events.remove(tenantCaller, {
+          deploymentIds: [deploymentId],
+          ranges: rangesOf(query),
+          ...(kind ? { kind } : {}),
+        });
+        return ok({ items: [count], metadata: { pagination: { total: count } } });
+      },
+    },
+    {
       method: 'post',
       path: '/events',
       summary: 'Add events and logs to an execution',

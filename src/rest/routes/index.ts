@@ -16,6 +16,7 @@ import { compatibleVersion, managerRoutes } from './manager.ts';
 import { pluginRoutes } from './plugins.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { summaryRoutes } from './summaries.ts';
+import { recordRoutes } from './records.ts';
 import { siteRoutes } from './sites.ts';
 import { userGroupRoutes } from './user-groups.ts';
 import { nodeInstanceRoutes, nodeRoutes } from './nodes.ts';
@@ -36,7 +37,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...nodeInstanceRoutes(services.nodeInstances),
     ...operationRoutes(services.operations),
     ...eventRoutes(services.events),
-    ...secretRoutes(services.secrets),
+    ...secretRoutes(services.secrets, services.secretExchange),
     ...tenantRoutes(services.tenants),
     ...userRoutes(services.users),
     ...tokenRoutes(services.tokens),
@@ -45,6 +46,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...managerRoutes(services.manager),
     ...maintenanceRoutes(services.maintenance),
     ...siteRoutes(services.sites),
+    ...recordRoutes(services.records),
     ...scheduleRoutes(services.schedules),
     ...summaryRoutes(services.summaries),
     ...pluginRoutes({ config, ...services }),

@@ -2,6 +2,7 @@ import { GantryError } from '../../domain/errors.ts';
 import type { Secret } from '../../domain/entities.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import { visibilityFor } from '../../services/identifiers.ts';
+import type { ExportedSecret, SecretExchange } from '../../services/secret-exchange.ts';
 import type { SecretService } from '../../services/secrets.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
 import { noContent, ok } from '../route.ts';
@@ -43,10 +44,92 @@ function refuseProvider(body: JsonObject): void {
   }
 }
 
+const importSchema = {
+  type: 'object',
+  required: ['secrets_list', 'override_collisions'],
+  properties: {
+    secrets_list: { type: 'array' },
+    tenant_map: { type: ['object', 'null'], additionalProperties: { type: 'string' } },
+    passphrase: { type: ['string', 'null'] },
+    override_collisions: { type: 'boolean' },
+  },
+};
+
+function shapeExported({ secret, value, isEncrypted }: ExportedSecret, hasMetadata: boolean): Record<string, unknown> {
+  return {
+    key: secret.id,
+    value,
+    visibility: secret.visibility,
+    tenant_name: secret.tenantName,
+    is_hidden_value: secret.isHiddenValue,
+    encrypted: isEncrypted,
+    provider: null,
+    provider_options: null,
+    ...(hasMetadata
+      ? {
+          creator: secret.createdBy,
+          created_at: secret.createdAt.toISOString(),
+          updated_at: secret.updatedAt?.toISOString() ?? null,
+        }
+      : {}),
+  };
+}
+
+function exchangeRoutes(exchange: SecretExchange): Route[] {
+  return [
+    {
+      method: 'get',
+      path: '/secrets/share/export',
+      summary: 'Export secrets with their values, encrypted when a passphrase is given',
+      access: { permission: 'secret_export', hasAllTenants: true },
+      query: ['_passphrase', '_include_metadata', '_include', '_search'],
+      handle: async ({ caller, query }) => {
+        const keys = query.include();
+        const fields = { ...secretShape, fields: secretShape.fields };
+        const parsed = parseList(query.without('_include'), fields, { search: { _search: 'id' } });
+        const filters = { ...parsed.query.filters, ...(keys ? { id: keys } : {}) };
+        const list = { ...parsed.query, filters };
+        const passphrase = query.one('_passphrase');
+        const found = await exchange.export(
+          caller,
+          list,
+          parsed.isAllTenants,
+          passphrase === '' ? undefined : passphrase,
+        );
+        const hasMetadata = query.flag('_include_metadata');
+        return ok(found.map((item) => shapeExported(item, hasMetadata)));
+      },
+    },
+    {
+      method: 'post',
+      path: '/secrets/share/import',
+      summary: 'Import exported secrets',
+      access: { permission: 'secret_import' },
+      body: importSchema,
+      handle: async ({ caller, body }) => {
+        const {
+          secrets_list: list,
+          tenant_map: map,
+          passphrase,
+          override_collisions: isOverriding,
+        } = body as JsonObject;
+        const { collisions, errors } = await exchange.import(caller, {
+          secrets: Array.isArray(list) ? list : [],
+          tenantMap: (map ?? {}) as Record<string, string>,
+          passphrase: typeof passphrase === 'string' && passphrase !== '' ? passphrase : undefined,
+          isOverriding: isOverriding === true,
+        });
+        return ok({ colliding_secrets: collisions, secrets_errors: errors });
+      },
+    },
+  ];
+}
+
 /** Routes of `/secrets`. */
-export function secretRoutes(secrets: SecretService): Route[] {
+export function secretRoutes(secrets: SecretService, exchange: SecretExchange): Route[] {
   const keyOf = ({ parameters }: ApiCall): string => parameters['key'] ?? '';
   return [
+    ...exchangeRoutes(exchange),
     {
       method: 'get',
       path: '/secrets',

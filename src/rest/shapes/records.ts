@@ -1,0 +1,177 @@
+import type { Agent } from '../../domain/cluster.ts';
+import type { DeploymentModification } from '../../domain/entities.ts';
+import type {
+  DeploymentGroup,
+  DeploymentUpdate,
+  ExecutionGroup,
+  InterDeploymentDependency,
+} from '../../domain/resources.ts';
+import { endedExecutionStatuses } from '../../domain/states.ts';
+import { commonFields, fieldsOf, visibilities } from './field.ts';
+import type { Shape } from './field.ts';
+import { shapeLabels } from './label.ts';
+
+const group = fieldsOf<DeploymentGroup>();
+
+export const deploymentGroupShape: Shape<DeploymentGroup> = {
+  kind: 'DeploymentGroup',
+  fields: [
+    group.timestamp('created_at', 'createdAt'),
+    group.text('id', 'id'),
+    group.text('visibility', 'visibility', { values: visibilities }),
+    group.text('description', 'description'),
+    group.json('default_inputs', 'defaultInputs'),
+    group.integer('creation_counter', 'creationCounter'),
+    group.text('default_blueprint_id', 'defaultBlueprintId'),
+    ...commonFields<DeploymentGroup>(),
+    group.computed('deployment_ids', ['deploymentIds'], ({ deploymentIds }) => deploymentIds),
+    group.computed('labels', ['labels'], ({ labels }) => shapeLabels(labels)),
+  ],
+};
+
+const executionGroup = fieldsOf<ExecutionGroup>();
+
+/** Status of a group by those of its executions; undefined while it is empty. */
+function groupStatus({ executionStatuses: statuses }: ExecutionGroup): string | undefined {
+  if (statuses.length === 0) {
+    return undefined;
+  }
+  if (statuses.every((status) => status === 'pending')) {
+    return 'pending';
+  }
+  if (statuses.every((status) => ['queued', 'scheduled', 'pending'].includes(status))) {
+    return 'queued';
+  }
+  if (statuses.every((status) => endedExecutionStatuses.includes(status))) {
+    return statuses.includes('failed') ? 'failed' : 'terminated';
+  }
+  return 'started';
+}
+
+export const executionGroupShape: Shape<ExecutionGroup> = {
+  kind: 'ExecutionGroup',
+  fields: [
+    executionGroup.timestamp('created_at', 'createdAt'),
+    executionGroup.text('id', 'id'),
+    executionGroup.text('visibility', 'visibility', { values: visibilities }),
+    executionGroup.text('workflow_id', 'workflowId'),
+    executionGroup.integer('concurrency', 'concurrency'),
+    executionGroup.text('deployment_group_id', 'deploymentGroupId'),
+    ...commonFields<ExecutionGroup>(),
+    executionGroup.computed('execution_ids', ['executionIds'], ({ executionIds }) => executionIds),
+    executionGroup.computed('status', ['executionStatuses'], groupStatus, 'text'),
+  ],
+};
+
+const modification = fieldsOf<DeploymentModification>();
+
+export const modificationShape: Shape<DeploymentModification> = {
+  kind: 'DeploymentModification',
+  fields: [
+    modification.timestamp('created_at', 'createdAt'),
+    modification.text('id', 'id'),
+    modification.text('visibility', 'visibility', { values: visibilities }),
+    modification.json('context', 'context'),
+    modification.timestamp('ended_at', 'endedAt'),
+    modification.json('modified_nodes', 'modifiedNodes'),
+    modification.json('node_instances', 'nodeInstances'),
+    modification.text('status', 'status', { values: ['started', 'finished', 'rolledback'] }),
+    modification.text('deployment_id', 'deploymentId'),
+    ...commonFields<DeploymentModification>(),
+  ],
+  retired: ['context_p', 'modified_nodes_p', 'node_instances_p'],
+};
+
+const update = fieldsOf<DeploymentUpdate>();
+
+export const deploymentUpdateShape: Shape<DeploymentUpdate> = {
+  kind: 'DeploymentUpdate',
+  fields: [
+    update.timestamp('created_at', 'createdAt'),
+    update.text('id', 'id'),
+    update.text('visibility', 'visibility', { values: visibilities }),
+    update.json('deployment_plan', 'deploymentPlan'),
+    update.json('deployment_update_node_instances', 'nodeInstances'),
+    update.json('central_plugins_to_uninstall', 'centralPluginsToUninstall'),
+    update.json('central_plugins_to_install', 'centralPluginsToInstall'),
+    update.json('deployment_update_nodes', 'nodes'),
+    update.json('modified_entity_ids', 'modifiedEntityIds'),
+    update.json('old_inputs', 'oldInputs'),
+    update.json('new_inputs', 'newInputs'),
+    update.text('state', 'state'),
+    update.boolean('runtime_only_evaluation', 'runtimeOnlyEvaluation'),
+    update.boolean('keep_old_deployment_dependencies', 'keepOldDeploymentDependencies'),
+    update.text('deployment_id', 'deploymentId'),
+    update.text('execution_id', 'executionId'),
+    update.text('old_blueprint_id', 'oldBlueprintId'),
+    update.text('new_blueprint_id', 'newBlueprintId'),
+    ...commonFields<DeploymentUpdate>(),
+    update.computed('steps', ['steps'], ({ id, steps, visibility, tenantName, createdBy }) =>
+      steps.map((step) => ({
+        id: step.id,
+        visibility,
+        action: step.action,
+        entity_id: step.entityId,
+        entity_type: step.entityType,
+        topology_order: step.topologyOrder,
+        deployment_update_id: id,
+        tenant_name: tenantName,
+        created_by: createdBy,
+        resource_availability: visibility,
+        private_resource: visibility === 'private',
+      })),
+    ),
+    ...['recursive_dependencies', 'schedules_to_create', 'schedules_to_delete', 'labels_to_create'].map((name) =>
+      update.computed(name, [], () => null),
+    ),
+  ],
+};
+
+const dependency = fieldsOf<InterDeploymentDependency>();
+
+export const dependencyShape: Shape<InterDeploymentDependency> = {
+  kind: 'InterDeploymentDependencies',
+  fields: [
+    dependency.timestamp('created_at', 'createdAt'),
+    dependency.text('visibility', 'visibility', { values: visibilities }),
+    dependency.text('id', 'id'),
+    dependency.text('dependency_creator', 'dependencyCreator'),
+    dependency.json('target_deployment_func', 'targetDeploymentFunction'),
+    dependency.json('external_source', 'externalSource'),
+    dependency.json('external_target', 'externalTarget'),
+    ...commonFields<InterDeploymentDependency>().slice(0, 2),
+    dependency.text('source_deployment_id', 'sourceDeploymentId'),
+    dependency.text('target_deployment_id', 'targetDeploymentId'),
+    ...commonFields<InterDeploymentDependency>().slice(2),
+  ],
+};
+
+const agent = fieldsOf<Agent>();
+
+/** An agent in lists; how to reach the broker as it is not told. */
+export const agentShape: Shape<Agent> = {
+  kind: 'Agent',
+  fields: [
+    agent.text('id', 'id'),
+    agent.text('name', 'name'),
+    agent.text('host_id', 'hostId'),
+    agent.text('node_instance_id', 'nodeInstanceId'),
+    agent.text('ip', 'ip'),
+    agent.text('install_method', 'installMethod'),
+    agent.text('system', 'system'),
+    agent.text('version', 'version'),
+    agent.computed('node', ['nodeId'], ({ nodeId }) => nodeId, 'text'),
+    agent.computed('deployment', ['deploymentId'], ({ deploymentId }) => deploymentId, 'text'),
+    agent.text('node_id', 'nodeId'),
+    agent.text('deployment_id', 'deploymentId'),
+    agent.text('state', 'state'),
+    agent.timestamp('created_at', 'createdAt'),
+    agent.timestamp('updated_at', 'updatedAt'),
+    agent.text('rabbitmq_exchange', 'rabbitmqExchange'),
+    agent.computed('rabbitmq_username', [], () => null, 'text'),
+    agent.computed('rabbitmq_password', [], () => null, 'text'),
+    agent.text('visibility', 'visibility', { values: visibilities }),
+    ...commonFields<Agent>(),
+  ],
+  extraColumns: { node_ids: 'nodeId', node_instance_ids: 'nodeInstanceId', install_methods: 'installMethod' },
+};

@@ -1,0 +1,200 @@
+import type { Secret } from '../domain/entities.ts';
+import { coerceError, GantryError } from '../domain/errors.ts';
+import type { Json, JsonObject } from '../domain/plan.ts';
+import { isPermitted } from '../domain/permissions.ts';
+import type { Visibility } from '../domain/states.ts';
+import { decryptFernet, encryptFernet, keyFromPassphrase } from '../security/fernet.ts';
+import type { SecretBox } from '../security/secret-box.ts';
+import type { ListQuery } from '../store/scope.ts';
+import { getSecret, listSecrets, readSecretContents } from '../store/secrets.ts';
+import { isAdministrator, listScopeOf, rolesIn } from './caller.ts';
+import type { Caller } from './caller.ts';
+import type { ServiceDependencies } from './dependencies.ts';
+import { isVisibility, visibilityFor } from './identifiers.ts';
+import type { SecretService } from './secrets.ts';
+import type { TenantDirectory } from './tenant-directory.ts';
+
+/** A secret on its way to another manager. */
+export interface ExportedSecret {
+  readonly secret: Secret;
+  /** Clear, or encrypted with the passphrase. */
+  readonly value: string;
+  readonly isEncrypted: boolean;
+}
+
+export interface ImportRequest {
+  readonly secrets: readonly Json[];
+  /** Name of a tenant in the list -> name here. */
+  readonly tenantMap: Readonly<Record<string, string>>;
+  readonly passphrase: string | undefined;
+  readonly isOverriding: boolean;
+}
+
+export interface ImportOutcome {
+  /** Tenant -> keys that were there already. */
+  readonly collisions: Record<string, string[]>;
+  /** Place in the list -> what is wrong with that secret. */
+  readonly errors: Record<string, JsonObject>;
+}
+
+export interface SecretExchange {
+  /** Secrets with their values, as far as the caller may read them. */
+  export(
+    caller: Caller,
+    query: ListQuery,
+    isAllTenants: boolean,
+    passphrase: string | undefined,
+  ): Promise<ExportedSecret[]>;
+  /** @throws GantryError bad_parameters_error for a mapping to a tenant that is not there */
+  import(caller: Caller, request: ImportRequest): Promise<ImportOutcome>;
+}
+
+const requiredFields = ['key', 'value', 'tenant_name', 'visibility', 'is_hidden_value', 'encrypted'];
+
+interface Item {
+  readonly key: string;
+  readonly value: string;
+  readonly tenantName: string;
+  readonly visibility: Visibility;
+  readonly isHiddenValue: boolean;
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Reads one secret of a list; undefined when `errors` says what is wrong. */
+function readItem(given: Json, key: Buffer | undefined, errors: JsonObject): Item | undefined {
+  const item = isObject(given) ? given : {};
+  const missing = requiredFields.filter((name) => item[name] === undefined || item[name] === null);
+  if (missing.length > 0) {
+    errors['missing secret fields'] = missing;
+    return undefined;
+  }
+  const { key: name, value, tenant_name: tenant, visibility, is_hidden_value: hidden, encrypted } = item;
+  if (typeof hidden !== 'boolean') {
+    errors['is_hidden_value'] = 'Not boolean';
+  }
+  if (typeof visibility !== 'string' || !isVisibility(visibility)) {
+    errors['visibility'] = 'Not a valid visibility';
+  }
+  if (typeof encrypted !== 'boolean') {
+    errors['encrypted'] = 'Not boolean';
+  } else if (encrypted && !key) {
+    errors['No passphrase'] = 'The secret is encrypted but no passphrase was given';
+  }
+  if (typeof name !== 'string' || typeof value !== 'string' || typeof tenant !== 'string') {
+    errors['fields'] = 'key, value and tenant_name must be texts';
+  }
+  if (Object.keys(errors).length > 0) {
+    return undefined;
+  }
+  let clear = value as string;
+  if (encrypted === true && key) {
+    try {
+      clear = decryptFernet(key, clear);
+    } catch (error) {
+      errors['value'] = coerceError(error).message;
+      return undefined;
+    }
+  }
+  return {
+    key: name as string,
+    value: clear,
+    tenantName: tenant as string,
+    visibility: visibility as Visibility,
+    isHiddenValue: hidden === true,
+  };
+}
+
+/** Makes the exchange of secrets between managers. */
+export function createSecretExchange(
+  { database, clock }: ServiceDependencies,
+  secrets: SecretService,
+  box: SecretBox,
+  tenants: TenantDirectory,
+): SecretExchange {
+  const store = async (caller: Caller, item: Item, isOverriding: boolean, outcome: ImportOutcome): Promise<void> => {
+    const tenant = (await tenants.all(item.tenantName)).get(item.tenantName);
+    if (!tenant) {
+      throw new GantryError('not_found_error', `The tenant \`${item.tenantName}\` was not found`);
+    }
+    const own = { ...caller, tenant };
+    if (caller.user.id !== 0 && !isPermitted('secret_create', rolesIn(caller.user, tenant.name))) {
+      throw new GantryError(
+        'forbidden_error',
+        `User \`${caller.user.username}\` is not permitted to perform the action secret_create in the tenant \`${tenant.name}\``,
+      );
+    }
+    const present = await getSecret(database, { tenantId: tenant.id }, item.key).catch(() => undefined);
+    if (present) {
+      (outcome.collisions[tenant.name] ??= []).push(item.key);
+      if (!isOverriding) {
+        return;
+      }
+    }
+    await secrets.put(own, {
+      key: item.key,
+      value: item.value,
+      schema: undefined,
+      isHiddenValue: item.isHiddenValue,
+      visibility: visibilityFor(own, { visibility: item.visibility }),
+      isUpdateAllowed: isOverriding,
+    });
+  };
+
+  return {
+    async export(caller, query, isAllTenants, passphrase) {
+      const scope = listScopeOf(caller, isAllTenants, 'secret_list');
+      const { items } = await listSecrets(database, scope, { ...query, all: true });
+      const readable = items.filter(
+        ({ isHiddenValue, createdBy }) =>
+          !isHiddenValue || createdBy === caller.user.username || isAdministrator(caller),
+      );
+      const contents = await readSecretContents(
+        database,
+        readable.map(({ storageId }) => storageId),
+      );
+      const key = passphrase === undefined ? undefined : await keyFromPassphrase(passphrase);
+      return readable.map((secret) => {
+        const stored = contents.get(secret.storageId)?.value;
+        const clear = stored === undefined ? '' : box.decrypt(stored);
+        return {
+          secret,
+          value: key ? encryptFernet(key, clear, clock.now()) : clear,
+          isEncrypted: key !== undefined,
+        };
+      });
+    },
+
+    async import(caller, request) {
+      const known = await tenants.all();
+      for (const target of Object.values(request.tenantMap)) {
+        if (!known.has(target)) {
+          throw new GantryError('bad_parameters_error', `The tenant \`${target}\` of the tenant map was not found`);
+        }
+      }
+      const key = request.passphrase === undefined ? undefined : await keyFromPassphrase(request.passphrase);
+      const outcome: ImportOutcome = { collisions: {}, errors: {} };
+      for (const [index, given] of request.secrets.entries()) {
+        const errors: JsonObject = {};
+        const item = readItem(given, key, errors);
+        if (item) {
+          const tenantName = request.tenantMap[item.tenantName] ?? item.tenantName;
+          try {
+            await store(caller, { ...item, tenantName }, request.isOverriding, outcome);
+          } catch (error) {
+            if (!(error instanceof GantryError)) {
+              throw error;
+            }
+            errors[error.code === 'not_found_error' ? 'tenant_name' : 'secret'] = error.message;
+          }
+        }
+        if (Object.keys(errors).length > 0) {
+          outcome.errors[String(index)] = errors;
+        }
+      }
+      return outcome;
+    },
+  };
+}
