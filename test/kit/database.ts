@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { silentLogger } from '../../src/log/logger.ts';
 import { bootstrap } from '../../src/store/bootstrap.ts';
-import type { Database} from '../../src/store/database.ts';
+import type { Database } from '../../src/store/database.ts';
 import { connectDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { testServerUrl } from './postgres.ts';
