@@ -117,6 +117,10 @@ function readDocument(text: string): Document | undefined {
 }
 
 function textOf(value: unknown): string {
+  if (typeof value === 'symbol') {
+    // the merge key of YAML 1.1
+    return value.description ?? '';
+  }
   return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string' ? String(value) : '';
 }
 
