@@ -1,9 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { connectBroker } from './amqp/connection.ts';
 import type { BrokerConnection } from './amqp/connection.ts';
@@ -20,6 +16,7 @@ import type { Logger } from './log/logger.ts';
 import { EventSink } from './recorder/event-sink.ts';
 import { startRecorder } from './recorder/recorder.ts';
 import { createApp } from './rest/app.ts';
+import { choosePort, serveHttp } from './rest/server.ts';
 import { builtinPlugins } from './runtime/node/builtins.ts';
 import { makeRuntime } from './runtime/runtime.ts';
 import { startHeartbeat } from './scheduler/heartbeat.ts';
@@ -114,41 +111,14 @@ async function startBrokerRole(foundation: Foundation, shutdown: Shutdown): Prom
   shutdown.add('task broker', () => taskBroker.stop());
 }
 
-async function listen(server: Server, { host, port }: Config['http']): Promise<string> {
-  const listening = once(server, 'listening');
-  server.listen(port, host);
-  try {
-    await listening;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-      throw new Error(`Port ${port} of ${host} is taken by another program; choose another one with --port`);
-    }
-    throw error;
-  }
-  const address = server.address() as AddressInfo;
-  const isEverywhere = host === '0.0.0.0' || host === '::';
-  const name = isEverywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
-  return `http://${name}:${address.port}`;
-}
-
 /** Starts the REST service; resolves with its address. */
 async function startRestRole(foundation: Foundation, shutdown: Shutdown): Promise<string> {
   const { config, log } = foundation;
   const services = await createServices(foundation);
   shutdown.add('services', () => services.stop());
-  const server = createServer(createApp({ config, log, services }));
-  // longer than a proxy keeps a connection it may still use
-  server.keepAliveTimeout = 75_000;
-  const url = await listen(server, config.http);
-  shutdown.add('REST service', async () => {
-    const closed = once(server, 'close');
-    server.close();
-    server.closeIdleConnections();
-    const timer = setTimeout(() => server.closeAllConnections(), 5000);
-    await closed;
-    clearTimeout(timer);
-  });
-  return url;
+  const server = await serveHttp(config.http, createApp({ config, log, services }));
+  shutdown.add('REST service', () => server.stop());
+  return server.url;
 }
 
 const starters: Readonly<Record<RoleName, (foundation: Foundation, shutdown: Shutdown) => Promise<string | void>>> = {
@@ -174,14 +144,22 @@ function noticesOf(config: Config): string[] {
     : [];
 }
 
+/** Settles which port the REST service has, which operations are told, before anything is started. */
+async function withPort(config: Config): Promise<Config> {
+  return config.roles.includes('rest')
+    ? { ...config, http: { ...config.http, port: await choosePort(config.http) } }
+    : config;
+}
+
 /**
  * Starts the configured roles in this process.
  * @param signal gives up while the database is not there yet
  * @throws Error with one sentence on what is missing
  */
-export async function startManager(config: Config, log: Logger, signal: AbortSignal): Promise<RunningManager> {
+export async function startManager(asked: Config, log: Logger, signal: AbortSignal): Promise<RunningManager> {
   const shutdown = new Shutdown(log);
   try {
+    const config = await withPort(asked);
     const foundation = await layFoundation(config, log, shutdown, signal);
     let url: string | undefined;
     for (const role of startOrder.filter((name) => config.roles.includes(name))) {

@@ -144,6 +144,9 @@ export class MessageDispatcher implements OperationDispatcher {
     const calls = tasks.flatMap((task) => (task.action.kind === 'remote' ? [[task, task.action.call] as const] : []));
     const hostIds = [...new Set(calls.flatMap(([, call]) => call.hostId ?? []))];
     const agents = hostIds.length > 0 ? await findAgents(this.#options.session, hostIds) : [];
+    if (agents.length === 0) {
+      return [];
+    }
     const { inbox, executionId } = this.#options;
     const connection = this.#tenantConnection();
     const lost: (readonly [Task, RemoteCall])[] = [];

@@ -41,7 +41,7 @@ const processes: readonly (readonly RoleName[])[] = [
 const levels = 3;
 const instancesPerLevel = 3;
 /** Seconds after the last kill within which everything must have ended. */
-const patience = 180;
+const patience = 60;
 
 /** Installs and uninstalls deployments until it is told to stop; every execution is remembered. */
 class Workload {

@@ -27,12 +27,12 @@ interface OperationFacts {
 
 const facts = `
   select execution.id as execution_id, operation.type, operation.state, operation.attempt,
-    operation.parameters #>> '{task_kwargs,cloudify_context,node_id}' as node_instance_id,
-    operation.parameters #>> '{task_kwargs,cloudify_context,operation,name}' as operation
+    operation.parameters #>> '{task_kwargs,kwargs,__cloudify_context,node_id}' as node_instance_id,
+    operation.parameters #>> '{task_kwargs,kwargs,__cloudify_context,operation,name}' as operation
   from operations operation
   join tasks_graphs graph on graph.storage_id = operation.tasks_graph_id
   join executions execution on execution.storage_id = graph.execution_id
-  where execution.id = any($1) and operation.type = 'RemoteTask'`;
+  where execution.id = any($1) and operation.type = 'RemoteWorkflowTask'`;
 
 /** How often each operation of each instance must have succeeded, by workflow. */
 const operationsOf: Readonly<Record<string, readonly string[]>> = {

@@ -155,6 +155,8 @@ export class RabbitmqServer {
     if (!child) {
       return;
     }
+    // whoever waits for the end must not end before it
+    child.ref();
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     this.#signalServer(signal);
     await ended;
