@@ -1,5 +1,7 @@
-import { GantryError } from '../domain/errors.ts';
+import { coerceError, GantryError } from '../domain/errors.ts';
 import type { Json, JsonObject, PlanWorkflow, PropertySchema } from '../domain/plan.ts';
+import { checkPlainConstraints } from '../dsl/constraints/index.ts';
+import { DslError } from '../dsl/errors.ts';
 
 const refused = Symbol('refused');
 
@@ -61,6 +63,22 @@ function typeText(schema: PropertySchema): string {
   return schema.item_type === undefined ? String(schema.type) : `list of ${schema.item_type}s`;
 }
 
+/** What constraints say against a value; undefined = nothing. */
+function violationOf(name: string, value: Json, schema: PropertySchema): string | undefined {
+  if (value === null || isFunctionCall(value) || !schema.constraints || schema.constraints.length === 0) {
+    return undefined;
+  }
+  try {
+    checkPlainConstraints({ name, itemType: schema.item_type, constraints: schema.constraints }, value);
+    return undefined;
+  } catch (error) {
+    if (error instanceof DslError) {
+      return `Parameter "${name}" does not meet its constraints: ${coerceError(error).message}`;
+    }
+    throw error;
+  }
+}
+
 export interface ParameterRules {
   /** Takes parameters that the workflow does not declare. */
   readonly allowCustom: boolean;
@@ -99,8 +117,13 @@ export function mergeWorkflowParameters(
     const converted = convertParameter(value, schema);
     if (converted === refused) {
       wrong.push(`Parameter "${name}" must be of type ${typeText(schema)}`);
-    } else {
+      continue;
+    }
+    const violation = violationOf(name, converted, schema);
+    if (violation === undefined) {
       merged[name] = converted;
+    } else {
+      wrong.push(violation);
     }
   }
   if (wrong.length > 0) {

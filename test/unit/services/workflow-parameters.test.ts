@@ -41,6 +41,12 @@ describe('parameters of a workflow', () => {
     [{ a: { type: 'integer' } }, { a: 1.5 }, /must be of type integer/],
     [{ a: { type: 'string' } }, { a: 1 }, /must be of type string/],
     [{ a: { type: 'list', item_type: 'integer' } }, { a: ['x'] }, /must be of type list of integers/],
+    [
+      { a: { type: 'integer', constraints: [{ in_range: [1, 5] }] } },
+      { a: 9 },
+      /^Parameter "a" does not meet its constraints/,
+    ],
+    [{ a: { constraints: [{ valid_values: ['x', 'y'] }] } }, { a: 'z' }, /does not meet its constraints/],
     [{ a: { type: 'integer' }, b: { type: 'boolean' } }, { a: 'x', b: 'y' }, /"a".*\n.*"b"/],
   ];
   for (const [declared, given, message] of refusals) {
