@@ -136,7 +136,6 @@ function flatten(resolved: Record<string, Resolved>): Side {
     setOwn(interfaces, interfaceName, written);
   }
   for (const name of ambiguous) {
-     
     delete operations[name];
   }
   return { interfaces, operations };

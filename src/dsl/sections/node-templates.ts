@@ -90,7 +90,7 @@ function readTemplate(template: Template, raws: Record<string, Raw>, context: Te
     type: type.name,
     type_hierarchy: [...type.hierarchy],
     properties,
-    instances: (raw['instances'] ?? {}),
+    instances: raw['instances'] ?? {},
     capabilities: { scalable: { properties: scaleOfTemplate(raw) } },
     interfaces: side.interfaces,
     operations: side.operations,
