@@ -10,9 +10,7 @@ export const suites = [
   { name: 'runtime', folder: 'test/runtime', needs: ['python'] },
   { name: 'cli', folder: 'test/cli', needs: [] },
   { name: 'language-server', folder: 'test/language-server', needs: [] },
-  { name: 'console', folder: 'test/console', needs: [] },
   { name: 'e2e', folder: 'test/e2e', needs: ['rabbitmq', 'nginx'] },
-  { name: 'agent', folder: 'test/agent', needs: ['rabbitmq'] },
   { name: 'compat', folder: 'test/compat', needs: ['python', 'rabbitmq'] },
   { name: 'chaos', folder: 'test/chaos', needs: ['rabbitmq'] },
 ];
