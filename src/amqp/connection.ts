@@ -1,7 +1,16 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import { coerceError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
-import { managementExchange, operationQueue, routingKeys, workflowQueue } from './names.ts';
+import {
+  eventsExchange,
+  exchangeKind,
+  logsExchange,
+  logsQueue,
+  managementExchange,
+  operationQueue,
+  routingKeys,
+  workflowQueue,
+} from './names.ts';
 import { startConsumer } from './consumer.ts';
 import type { Consumer, ConsumerOptions } from './consumer.ts';
 import { Publisher } from './publisher.ts';
@@ -254,18 +263,24 @@ export class BrokerConnection {
   }
 }
 
+const managementQueues = [
+  { queue: workflowQueue, exchange: managementExchange, routingKey: routingKeys.workflow },
+  { queue: operationQueue, exchange: managementExchange, routingKey: routingKeys.operation },
+  { queue: logsQueue, exchange: logsExchange, routingKey: '' },
+  { queue: logsQueue, exchange: eventsExchange, routingKey: routingKeys.allEvents },
+  // the in-process broker does not count `events` among `events.#`
+  { queue: logsQueue, exchange: eventsExchange, routingKey: routingKeys.events },
+] as const;
+
 /** Declares the queues that must be there before anything is sent; a connection without them is of use, too. */
 async function declareManagementQueues(model: ChannelModel, log: Logger): Promise<void> {
   try {
     const channel = await model.createChannel();
     channel.on('error', () => undefined);
-    await channel.assertExchange(managementExchange, 'direct', { durable: true });
-    for (const [queue, key] of [
-      [workflowQueue, routingKeys.workflow],
-      [operationQueue, routingKeys.operation],
-    ] as const) {
+    for (const { queue, exchange, routingKey } of managementQueues) {
+      await channel.assertExchange(exchange, exchangeKind(exchange), { durable: true });
       await channel.assertQueue(queue, { durable: true });
-      await channel.bindQueue(queue, managementExchange, key);
+      await channel.bindQueue(queue, exchange, routingKey);
     }
     await channel.close();
   } catch (thrown) {

@@ -51,6 +51,7 @@ export async function startRecorder(dependencies: RecorderDependencies): Promise
     bindings: [
       { exchange: logsExchange, routingKey: '' },
       { exchange: eventsExchange, routingKey: routingKeys.allEvents },
+      { exchange: eventsExchange, routingKey: routingKeys.events },
     ],
     prefetch: 2 * batchSize,
     read: readLogItem,
