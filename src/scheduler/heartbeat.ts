@@ -18,7 +18,9 @@ export interface Heartbeat {
   abandon(): Promise<void>;
 }
 
-const beatMilliseconds = 2000;
+const longestBeat = 2000;
+/** Heartbeats that may be lost or late before a living process counts as dead. */
+const beatsPerStaleLimit = 3;
 
 /**
  * Signs this process on (every process runs one heartbeat, whatever its roles) and keeps it alive in the store; to be
@@ -26,6 +28,7 @@ const beatMilliseconds = 2000;
  */
 export async function startHeartbeat({ config, log, database }: HeartbeatDependencies): Promise<Heartbeat> {
   const entry = { name: config.instanceName, roles: config.roles };
+  const pause = Math.min(longestBeat, (config.executor.staleAfterSeconds * 1000) / beatsPerStaleLimit);
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
   let isStopped = false;
@@ -37,7 +40,7 @@ export async function startHeartbeat({ config, log, database }: HeartbeatDepende
       running = beat(database, entry)
         .catch((error: unknown) => log.warn('Heartbeat not stored', { error }))
         .then(next);
-    }, beatMilliseconds);
+    }, pause);
   };
   await beat(database, entry);
   next();

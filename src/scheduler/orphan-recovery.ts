@@ -29,8 +29,10 @@ export class OrphanRecovery {
   async run(staleAfter: number): Promise<void> {
     const orphans = await findOrphanedExecutions(this.#database, staleAfter);
     const now = this.#clock.now();
+    const orphanIds = new Set(orphans.map(({ id }) => id));
     for (const [id, time] of this.#announced) {
-      if (now - time > announcedFor) {
+      // whoever took it up may die as well; it is then announced anew, not after the rest of the time
+      if (now - time > announcedFor || !orphanIds.has(id)) {
         this.#announced.delete(id);
       }
     }

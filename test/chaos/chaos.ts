@@ -7,7 +7,7 @@ import { RabbitmqServer } from '../kit/rabbitmq.ts';
 import { followExecution } from '../../src/client/follow.ts';
 import type { GantryClient } from '../../src/client/client.ts';
 import { SeededRandom } from './random.ts';
-import { verifyExecutions } from './verify.ts';
+import { describeHung, verifyExecutions } from './verify.ts';
 
 export interface ChaosOptions {
   kills: number;
@@ -41,7 +41,7 @@ const processes: readonly (readonly RoleName[])[] = [
 const levels = 3;
 const instancesPerLevel = 3;
 /** Seconds after the last kill within which everything must have ended. */
-const patience = 60;
+const patience = 180;
 
 /** Installs and uninstalls deployments until it is told to stop; every execution is remembered. */
 class Workload {
@@ -160,7 +160,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       workload.executions.filter((id) => !workload.hung.includes(id)),
       levels * instancesPerLevel,
     );
-    for (const complaint of [...findings.lost, ...findings.wrong, ...workload.hung.map((id) => `${id}: hung`)]) {
+    for (const complaint of [
+      ...findings.lost,
+      ...findings.wrong,
+      ...(await describeHung(databaseUrl, workload.hung)),
+    ]) {
       options.log?.(complaint);
     }
     return {

@@ -96,3 +96,30 @@ function complaints(execution: ExecutionFacts, operations: readonly OperationFac
       return `${name}: ${count.operation} was done ${times} on ${count.instances} of ${instances} instances`;
     });
 }
+
+/** What the store says about executions that did not end: who drives them and how far their operations are. */
+export async function describeHung(databaseUrl: string, executionIds: readonly string[]): Promise<string[]> {
+  if (executionIds.length === 0) {
+    return [];
+  }
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    const { rows } = await client.query<Record<string, unknown>>(
+      `select execution.id, execution.workflow_id, execution.status, execution.executor,
+         extract(epoch from now() - execution.claimed_at)::integer as claimed_seconds_ago,
+         (select extract(epoch from now() - last_seen)::integer from processes where name = execution.executor)
+           as executor_seen_seconds_ago,
+         (select jsonb_agg(line) from (
+           select concat_ws(' ', operation.type, operation.state, operation.worker, count(*)) as line
+           from operations operation join tasks_graphs graph on graph.storage_id = operation.tasks_graph_id
+           where graph.execution_id = execution.storage_id and operation.state not in ('succeeded', 'pending')
+           group by operation.type, operation.state, operation.worker) lines) as open_operations
+       from executions execution where execution.id = any($1)`,
+      [executionIds],
+    );
+    return rows.map((row) => `hung: ${JSON.stringify(row)}`);
+  } finally {
+    await client.end();
+  }
+}
