@@ -1,5 +1,4 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { connectBroker } from './amqp/connection.ts';
 import type { BrokerConnection } from './amqp/connection.ts';
@@ -7,6 +6,7 @@ import { startTaskBroker } from './broker/broker.ts';
 import { makeOperationHost } from './broker/operation-host.ts';
 import type { RunningManager } from './cli/manager-control.ts';
 import type { Config, RoleName } from './config/config.ts';
+import { makeDataDirectory } from './config/data-directory.ts';
 import { resourcePath } from './config/package-root.ts';
 import { startExecutor } from './executor/executor.ts';
 import { BlueprintParser } from './executor/system/blueprint-parser.ts';
@@ -30,6 +30,7 @@ import { connectDatabase } from './store/database.ts';
 import type { Database } from './store/database.ts';
 import { migrate } from './store/migrate.ts';
 import { startEmbeddedPostgres } from './store/postgres/embedded.ts';
+import { claimSoleUse } from './store/sole-use.ts';
 
 /** What every role works with. */
 interface Foundation {
@@ -48,6 +49,7 @@ interface Foundation {
 
 /** URL of the configured database; the embedded one is started first. */
 async function openDatabase(config: Config, log: Logger, shutdown: Shutdown): Promise<string> {
+  await makeDataDirectory(config.dataDir);
   if (config.database.url !== 'embedded') {
     return config.database.url;
   }
@@ -62,11 +64,14 @@ async function layFoundation(
   shutdown: Shutdown,
   signal: AbortSignal,
 ): Promise<Foundation> {
-  await mkdir(config.dataDir, { recursive: true });
   const url = await openDatabase(config, log, shutdown);
   const { poolSize } = config.database;
   const database = await connectDatabase({ url, poolSize, log, applicationName: config.instanceName }, signal);
   shutdown.add('database', () => database.close());
+  if (isBrokerInProcess(config)) {
+    const giveBack = await claimSoleUse(database);
+    shutdown.add('sole use of the database', giveBack);
+  }
   await migrate({ url, log });
   const isNew = await bootstrap(database, { adminPasswordFile: config.security.adminPasswordFile, log });
   const { url: brokerUrl, tlsCaFile } = config.amqp;
@@ -138,8 +143,12 @@ const starters: Readonly<Record<RoleName, (foundation: Foundation, shutdown: Shu
 /** Roles in the order they start: who asks for work comes last, and stops first. */
 const startOrder: readonly RoleName[] = ['recorder', 'broker', 'executor', 'scheduler', 'rest'];
 
+function isBrokerInProcess(config: Config): boolean {
+  return config.amqp.url.startsWith('memory:');
+}
+
 function noticesOf(config: Config): string[] {
-  return config.amqp.url.startsWith('memory:')
+  return isBrokerInProcess(config)
     ? ['Agents on other hosts and workflows written in Python need RabbitMQ: start with --amqp URL to use one.']
     : [];
 }

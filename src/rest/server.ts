@@ -32,6 +32,9 @@ async function listen(server: Server, { host, port }: ListenOptions): Promise<Ad
     if (code === 'EACCES') {
       throw new Error(`This user may not listen on port ${port}; choose one above 1023 with --port`);
     }
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      throw new Error(`${host} is no address of this machine; choose one that is with --host`);
+    }
     throw error;
   }
   return server.address() as AddressInfo;
