@@ -195,7 +195,8 @@ export class EngineContext implements WorkflowContext {
     if (!isStored || graph.tasks.size === 0) {
       return { run: this.#run(graph), tasksGraphId: undefined };
     }
-    const operations = [...graphRows(graph, environments.stored)];
+    // made while they are stored: all rows of a large graph at once would be most of its memory
+    const operations = { [Symbol.iterator]: () => graphRows(graph, environments.stored) };
     const stored = await storeTasksGraph(session, execution.id, { id: newId(), name, operations });
     return { run: this.#run(graph), tasksGraphId: stored.id };
   }

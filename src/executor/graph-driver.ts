@@ -137,13 +137,19 @@ export class GraphDriver {
   async #carryOut(batch: GraphBatch, afterStored: () => void): Promise<void> {
     const { target, clock } = this.#options;
     const now = clock.now();
-    const changes = emptyPart(target.execution);
-    batch.changes.forEach((change) => addChange(changes, change, target, now));
+    const parts = chunked(batch.changes, mostPerPart).map((changes) => {
+      const part = emptyPart(target.execution);
+      changes.forEach((change) => addChange(part, change, target, now));
+      return part;
+    });
+    const last = parts.pop() ?? emptyPart(target.execution);
+    // the writer keeps their order: once the last of them is stored all are
+    const sending: Promise<void>[] = parts.map((part) => this.#options.write(part));
     const remote = batch.ready.filter((task) => task.action.kind === 'remote');
     const local = batch.ready.filter((task) => task.action.kind === 'local');
     const chunks = chunked(remote, mostPerPart);
-    chunks[0]?.forEach((task) => addSending(changes, task, target, now));
-    const sending: Promise<void>[] = [this.#storeAndSend(changes, chunks[0] ?? [], afterStored)];
+    chunks[0]?.forEach((task) => addSending(last, task, target, now));
+    sending.push(this.#storeAndSend(last, chunks[0] ?? [], afterStored));
     for (const chunk of chunks.slice(1)) {
       const part = emptyPart(target.execution);
       chunk.forEach((task) => addSending(part, task, target, now));

@@ -40,6 +40,8 @@ export class WriterStoppedError extends Error {
 }
 
 const mostParts = 200;
+/** Rows of one transaction, unless a single part has more: the next one's work can begin once it is stored. */
+const mostRows = 3000;
 const longestPause = 5000;
 
 /**
@@ -58,7 +60,11 @@ export class ProgressWriter {
     this.#session = session;
     this.#executor = executor;
     this.#log = log;
-    this.#group = new GroupCommit({ maxItems: mostParts, delay: 2, commit: (parts) => this.#commit(parts) });
+    this.#group = new GroupCommit({
+      maxItems: mostParts,
+      weight: { of: rowsOf, max: mostRows },
+      commit: (parts) => this.#commit(parts),
+    });
   }
 
   /**
@@ -131,4 +137,8 @@ export class ProgressWriter {
       );
     });
   }
+}
+
+function rowsOf({ operations, newOperations, instances, properties, events }: ProgressPart): number {
+  return operations.length + newOperations.length + instances.length + properties.length + events.length;
 }

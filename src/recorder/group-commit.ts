@@ -7,6 +7,8 @@ export interface GroupCommitOptions<Item, Result> {
   readonly commit: (items: readonly Item[]) => Promise<readonly Result[]>;
   /** Items of one batch at most. */
   readonly maxItems: number;
+  /** Weight of an item, and that of one batch at most; a heavier item is a batch alone. */
+  readonly weight?: { readonly of: (item: Item) => number; readonly max: number };
   /** Milliseconds to wait for more items before a batch starts; 0 = until the present events are handled. */
   readonly delay?: number;
   /** Batches that may be stored at the same time; default 1, which keeps the order. */
@@ -68,8 +70,21 @@ export class GroupCommit<Item, Result = void> {
     }
   }
 
+  #batchLength(): number {
+    const { maxItems, weight } = this.#options;
+    const most = Math.min(maxItems, this.#waiting.length);
+    let sum = 0;
+    for (let length = 0; weight && length < most; length += 1) {
+      sum += weight.of((this.#waiting[length] as Waiting<Item, Result>).item);
+      if (sum > weight.max) {
+        return Math.max(1, length);
+      }
+    }
+    return most;
+  }
+
   async #commitNext(): Promise<void> {
-    const batch = this.#waiting.splice(0, this.#options.maxItems);
+    const batch = this.#waiting.splice(0, this.#batchLength());
     if (batch.length > 0) {
       this.#running += 1;
       try {

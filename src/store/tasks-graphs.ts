@@ -15,7 +15,7 @@ import {
 import type { Resource } from './resource.ts';
 import { integer, resourceJoins, scopeFields, scopeOf, text, timestamp } from './resource.ts';
 import type { Scope } from './scope.ts';
-import type { Session } from './session.ts';
+import type { Session, Transaction } from './session.ts';
 
 export interface NewOperation {
   id: string;
@@ -34,7 +34,8 @@ export interface NewTasksGraph {
   id: string;
   name: string;
   createdAt?: Date | undefined;
-  operations: readonly NewOperation[];
+  /** Taken in parts while it is being stored, and once more from the start when the transaction is repeated. */
+  operations: Iterable<NewOperation>;
 }
 
 const tasksGraphResource: Resource<TasksGraphRow> = {
@@ -54,26 +55,61 @@ const tasksGraphResource: Resource<TasksGraphRow> = {
   defaultOrder: 'graph.created_at, graph.storage_id',
 };
 
-const storeStatement = `
-  with graph as (
-    insert into tasks_graphs (id, execution_id, name, created_at)
-    select $2, execution.storage_id, $3, coalesce($4::timestamptz, now()) from executions execution where execution.id = $1
-    returning storage_id, execution_id
-  ), stored as (
-    insert into operations (tasks_graph_id, ${operationColumns})
-    select graph.storage_id, ${operationValues}
-    from graph, ${operationSource(7)}
-    where operation.id is not null
-    order by operation.position
-  )
+const graphStatement = `
+  insert into tasks_graphs (id, execution_id, name, created_at)
+  select $2, execution.storage_id, $3, coalesce($4::timestamptz, now()) from executions execution where execution.id = $1
+  returning storage_id as "storageId"`;
+
+const operationsStatement = `
+  insert into operations (tasks_graph_id, ${operationColumns})
+  select $1::bigint, ${operationValues} from ${operationSource(2)}
+  where operation.id is not null order by operation.position`;
+
+const countStatement = `
   update executions execution set
-    total_operations = coalesce(execution.total_operations, 0) + $5,
-    finished_operations = coalesce(execution.finished_operations, 0) + $6
-  from graph where execution.storage_id = graph.execution_id
-  returning graph.storage_id as "storageId"`;
+    total_operations = coalesce(execution.total_operations, 0) + $2,
+    finished_operations = coalesce(execution.finished_operations, 0) + $3
+  where execution.id = $1`;
+
+/** Operations of one statement; a graph of a million is neither one text in memory nor one in a message. */
+const partSize = 2000;
+
+/** Stores operations part by part; while the server works on a part the next one is made. */
+async function storeOperations(
+  transaction: Transaction,
+  graphStorageId: number,
+  operations: Iterable<NewOperation>,
+): Promise<{ counted: number; finished: number }> {
+  const counts = { counted: 0, finished: 0 };
+  let storing: Promise<unknown> = Promise.resolve();
+  let part: NewOperation[] = [];
+  const store = async (): Promise<void> => {
+    const parameters = [graphStorageId, ...operationParameters(part)];
+    part = [];
+    await storing;
+    storing = transaction.prepared(operationsStatement, parameters);
+    // whoever waits for it next hears of a failure
+    storing.catch(() => undefined);
+  };
+  for (const operation of operations) {
+    part.push(operation);
+    if (operation.type !== uncountedType) {
+      counts.counted += 1;
+      counts.finished += operation.state && terminalOperationStates.includes(operation.state) ? 1 : 0;
+    }
+    if (part.length >= partSize) {
+      await store();
+    }
+  }
+  if (part.length > 0) {
+    await store();
+  }
+  await storing;
+  return counts;
+}
 
 /**
- * Stores a graph with all its operations in one statement and adds them to the counters of the execution
+ * Stores a graph with all its operations in one transaction and adds them to the counters of the execution
  * (NOPLocalWorkflowTask does not count). Tenant, creator and visibility are those of the execution.
  * @throws GantryError not_found_error without such an execution; conflict_error when it has a graph of that name
  */
@@ -82,21 +118,20 @@ export async function storeTasksGraph(
   executionId: string,
   graph: NewTasksGraph,
 ): Promise<TasksGraphRow> {
-  const counted = graph.operations.filter(({ type }) => type !== uncountedType);
-  const finished = counted.filter(({ state }) => state && terminalOperationStates.includes(state));
   try {
-    const rows = await session.prepared(storeStatement, [
-      executionId,
-      graph.id,
-      graph.name,
-      graph.createdAt ?? null,
-      counted.length,
-      finished.length,
-      ...operationParameters(graph.operations),
-    ]);
-    if (rows.length === 0) {
-      throw notFound('Execution', executionId);
-    }
+    await session.transaction(async (transaction) => {
+      const [row] = await transaction.prepared<{ storageId: number }>(graphStatement, [
+        executionId,
+        graph.id,
+        graph.name,
+        graph.createdAt ?? null,
+      ]);
+      if (!row) {
+        throw notFound('Execution', executionId);
+      }
+      const { counted, finished } = await storeOperations(transaction, row.storageId, graph.operations);
+      await transaction.prepared(countStatement, [executionId, counted, finished]);
+    });
   } catch (error) {
     if (isUniqueViolation(error, 'tasks_graphs_name')) {
       throw new GantryError('conflict_error', `Execution ${executionId} already has a tasks graph "${graph.name}"`, {
