@@ -13,10 +13,11 @@ export function arePackagesInstalled(root) {
   if (!wanted || !present) {
     return false;
   }
-  return Object.entries(wanted).every(([path, { version, optional }]) => {
+  return Object.entries(wanted).every(([path, { version, optional, extraneous }]) => {
     const found = present[path];
-    // packages for other platforms are optional and absent
-    return path === '' || found?.version === version || (optional === true && !found);
+    // packages for other platforms are optional and absent, extraneous ones are never installed
+    const isNeeded = path !== '' && extraneous !== true && !(optional === true && !found);
+    return !isNeeded || found?.version === version;
   });
 }
 
