@@ -34,6 +34,25 @@ describe('an embedded manager', function () {
     await proveHelloWorld(manager, 'hello-world');
   });
 
+  it('deploys for another deployment, whose capabilities it uses', async () => {
+    const folder = join(packageRoot(), 'blueprints', 'capabilities');
+    const run = async (...words: string[]): Promise<void> => {
+      const { code, stderr } = await manager.gantry(...words);
+      expect(code, stderr).to.equal(0);
+    };
+    const consumer = join(folder, 'consumer.yaml');
+    await run('install', join(folder, 'provider.yaml'), '-b', 'provider', '-d', 'provider');
+    await run('install', consumer, '-b', 'consumer', '-d', 'consumer', '-i', 'provider=provider');
+    const { key } = await manager.client.deployments.outputs('consumer');
+    expect(key).to.equal((await manager.client.deployments.outputs('provider'))['key']);
+    const nobody = await manager.gantry('install', consumer, '-b', 'lost', '-d', 'lost', '-i', 'provider=nobody');
+    expect(nobody.code).to.equal(1);
+    expect(nobody.stderr).to.contain("Value 'nobody' of 'provider' is not a valid value for data type 'deployment_id'");
+    await run('deployments', 'delete', 'lost');
+    await run('uninstall', 'consumer');
+    await run('uninstall', 'provider');
+  });
+
   describe('several tiers', () => {
     let folder: string;
     let journal: string;

@@ -1,6 +1,7 @@
 import { GantryError } from '../../domain/errors.ts';
 import type { Deployment, Execution } from '../../domain/entities.ts';
 import type { DeploymentPlan, Json, JsonObject, Plan, PlanNode } from '../../domain/plan.ts';
+import type { EntityLookup } from '../../dsl/constraints/index.ts';
 import { evaluateFunctions } from '../../dsl/functions/index.ts';
 import type { EvaluationStorage } from '../../dsl/functions/index.ts';
 import { prepareDeploymentPlan } from '../../dsl/prepare/index.ts';
@@ -19,6 +20,7 @@ import type { SystemWorkflow, SystemWorkflowContext } from '../system-workflow.t
 import { addDefaultSchedules, joinDefaultGroups } from './default-settings.ts';
 import type { SystemDependencies } from './dependencies.ts';
 import { addDependencies, addParents } from './deployment-links.ts';
+import { createEntityLookup } from './entity-lookup.ts';
 import { checkParentCapabilities } from './parent-capabilities.ts';
 import { planLabels } from './upload-blueprint.ts';
 
@@ -59,7 +61,13 @@ async function fill(
   }
   const viewer = await loadViewer(database, execution.creatorId);
   const storage = createEvaluationStorage(database, deployment, { viewer, decrypt: dependencies.decrypt });
-  const plan = await prepare(dependencies, blueprint.plan, deployment, execution, storage);
+  const lookup = createEntityLookup({
+    session: database,
+    scope: { tenantId: deployment.tenantId, viewer },
+    access: { viewer, decrypt: dependencies.decrypt },
+    plan: blueprint.plan,
+  });
+  const plan = await prepare(dependencies, blueprint.plan, { deployment, execution, storage, lookup });
   signal.throwIfAborted();
   await database.transaction(async (transaction) => {
     await storeAttributes(transaction, deployment, blueprint.plan as Plan, plan);
@@ -92,15 +100,15 @@ async function fill(
 async function prepare(
   dependencies: SystemDependencies,
   plan: Plan,
-  deployment: Deployment,
-  execution: Execution,
-  storage: EvaluationStorage,
+  target: { deployment: Deployment; execution: Execution; storage: EvaluationStorage; lookup: EntityLookup },
 ): Promise<DeploymentPlan> {
+  const { deployment, execution, storage, lookup } = target;
   const { inputs } = execution.parameters;
   return prepareDeploymentPlan(plan, {
     inputs: isObject(inputs) ? inputs : {},
     isRuntimeOnly: deployment.runtimeOnlyEvaluation,
     storage,
+    lookup,
     secrets: {
       missing: async (names) => {
         const known = await storage.secrets(names);
