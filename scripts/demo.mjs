@@ -155,10 +155,10 @@ async function main() {
       return;
     }
     printHints(ready, password, url);
-    await Promise.race([
-      interrupted,
-      manager.ended.then(({ code: exitCode, signal }) => fail(`the manager ended (${signal ?? exitCode}).`)),
-    ]);
+    const first = await Promise.race([interrupted, manager.ended]);
+    if (first !== undefined) {
+      fail(`the manager ended (${first.signal ?? `exit code ${first.code}`}).`);
+    }
   } finally {
     manager.child.kill('SIGTERM');
     await manager.ended;
