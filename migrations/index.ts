@@ -6,6 +6,7 @@ import { engine } from './005-engine.ts';
 import { events } from './006-events.ts';
 import { administration } from './007-administration.ts';
 import { audit } from './008-audit.ts';
+import { leanReferences } from './009-lean-references.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration } from './migration.ts';
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   events,
   administration,
   audit,
+  leanReferences,
 ];

@@ -1,47 +1,93 @@
 import type { EventInput } from '../domain/entities.ts';
 import type { Session } from './session.ts';
-import { cleanText, toJson } from './values.ts';
+import { cleanText, textOrNull, toJson } from './values.ts';
 
 export { deleteEvents, listEvents } from './event-list.ts';
 export type { EventQuery } from './event-list.ts';
 export { tailEvents } from './event-tail.ts';
 export type { EventSource, EventTail } from './event-tail.ts';
 
+/**
+ * `owners` are what the events belong to, each with the tenant it is said to be of; they are locked so that none is
+ * deleted before its new events can be seen, see migration 009. Columns that few events have come as one document.
+ */
 const insertStatement = `
   with given as (
-    select * from json_to_recordset($1::json) as event (kind text, "timestamp" timestamptz, "executionId" text,
-      "executionGroupId" text, "tenantId" integer, message text, "messageCode" text, "eventType" text, logger text,
-      level text, operation text, "nodeInstanceId" text, "sourceId" text, "targetId" text, "errorCauses" jsonb,
-      "managerName" text, "agentName" text)
-  ), owners as materialized (
-    select execution.id, execution.storage_id, null::bigint as group_id, execution.tenant_id, execution.creator_id,
-      execution.visibility
-    from executions execution where execution.id = any($2)
-    union all
-    select execution_group.id, null, execution_group.storage_id, execution_group.tenant_id, execution_group.creator_id,
+    select * from unnest($5::integer[], $6::float8[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
+        $12::text[], $13::text[], $14::text[], $15::json[]) with ordinality
+      as event (owner, milliseconds, kind, message, event_type, logger, level, operation, node_instance_id,
+        manager_name, more, position)
+  ), claimed as (
+    select * from unnest($1::integer[], $2::text[], $3::boolean[], $4::integer[])
+      as owner (number, id, is_group, tenant_id)
+  ), locked_executions as materialized (
+    select execution.id, execution.storage_id, execution.tenant_id, execution.creator_id, execution.visibility
+    from executions execution where execution.id in (select id from claimed where not is_group)
+    order by execution.storage_id for key share
+  ), locked_groups as materialized (
+    select execution_group.id, execution_group.storage_id, execution_group.tenant_id, execution_group.creator_id,
       execution_group.visibility
-    from execution_groups execution_group where execution_group.id = any($3)
+    from execution_groups execution_group where execution_group.id in (select id from claimed where is_group)
+    order by execution_group.storage_id for key share
+  ), owners as materialized (
+    select claimed.number, execution.id, execution.storage_id as execution_id, null::bigint as group_id,
+      execution.tenant_id, execution.creator_id, execution.visibility
+    from claimed join locked_executions execution using (id, tenant_id) where not claimed.is_group
+    union all
+    select claimed.number, execution_group.id, null, execution_group.storage_id, execution_group.tenant_id,
+      execution_group.creator_id, execution_group.visibility
+    from claimed join locked_groups execution_group using (id, tenant_id) where claimed.is_group
   ), stored as (
     insert into events (kind, reported_timestamp, tenant_id, creator_id, visibility, execution_id, execution_group_id,
-      message, message_code, event_type, logger, level, operation, node_instance_id, source_id, target_id, error_causes,
-      manager_name, agent_name)
-    select given.kind, given."timestamp", owners.tenant_id, owners.creator_id, owners.visibility, owners.storage_id,
-      owners.group_id, given.message, given."messageCode", given."eventType", given.logger, given.level,
-      given.operation, given."nodeInstanceId", given."sourceId", given."targetId", given."errorCauses",
-      given."managerName", given."agentName"
-    from given join owners on owners.id = coalesce(given."executionId", given."executionGroupId")
-      and owners.tenant_id = given."tenantId"
-      and (owners.group_id is null) = (given."executionId" is not null)
+      message, event_type, logger, level, operation, node_instance_id, manager_name, message_code, source_id,
+      target_id, error_causes, agent_name)
+    select given.kind, to_timestamp(given.milliseconds / 1000), owners.tenant_id, owners.creator_id,
+      owners.visibility, owners.execution_id, owners.group_id, given.message, given.event_type, given.logger,
+      given.level, given.operation, given.node_instance_id, given.manager_name, given.more ->> 'messageCode',
+      given.more ->> 'sourceId', given.more ->> 'targetId', (given.more -> 'errorCauses')::jsonb,
+      given.more ->> 'agentName'
+    from given join owners on owners.number = given.owner
+    order by given.position
     returning 1
   )
   select (select count(*) from stored) as count, count(pg_notify('gantry_events', owners.id)) from owners`;
 
-function toRow(event: EventInput): object {
-  return { ...event, message: cleanText(event.message) };
+interface Owner {
+  number: number;
+  id: string;
+  isGroup: boolean;
+  tenantId: number;
 }
 
-function distinct(ids: readonly (string | undefined)[]): string[] {
-  return [...new Set(ids.filter((id) => id !== undefined))];
+/** What the events belong to, each once; and which of them each event belongs to. */
+function ownersOf(events: readonly EventInput[]): { owners: Owner[]; numbers: number[] } {
+  const known = new Map<string, Owner>();
+  const numbers = events.map(({ executionId, executionGroupId, tenantId }) => {
+    const isGroup = executionId === undefined;
+    const id = executionId ?? executionGroupId ?? '';
+    const key = `${isGroup ? 'group' : 'execution'} ${tenantId} ${id}`;
+    let owner = known.get(key);
+    if (!owner) {
+      owner = { number: known.size, id: cleanText(id), isGroup, tenantId };
+      known.set(key, owner);
+    }
+    return owner.number;
+  });
+  return { owners: [...known.values()], numbers };
+}
+
+type TextMember = 'message' | 'eventType' | 'logger' | 'level' | 'operation' | 'nodeInstanceId' | 'managerName';
+
+/** A column of texts; an empty one stands for nothing but nulls, as the statement fills columns up. */
+function textColumn(events: readonly EventInput[], member: TextMember): (string | null)[] {
+  return events.some((event) => event[member] !== undefined) ? events.map((event) => textOrNull(event[member])) : [];
+}
+
+/** What few events have. */
+function moreOf({ messageCode, sourceId, targetId, errorCauses, agentName }: EventInput): string | null {
+  return (messageCode ?? sourceId ?? targetId ?? errorCauses ?? agentName) === undefined
+    ? null
+    : toJson({ messageCode, sourceId, targetId, errorCauses, agentName });
 }
 
 /**
@@ -54,10 +100,24 @@ export async function insertEvents(session: Session, events: readonly EventInput
   if (events.length === 0) {
     return 0;
   }
+  const { owners, numbers } = ownersOf(events);
+  const more = events.map(moreOf);
   const [row] = await session.prepared<{ count: number }>(insertStatement, [
-    toJson(events.map(toRow)),
-    distinct(events.map(({ executionId }) => executionId)),
-    distinct(events.map(({ executionGroupId }) => executionGroupId)),
+    owners.map(({ number }) => number),
+    owners.map(({ id }) => id),
+    owners.map(({ isGroup }) => isGroup),
+    owners.map(({ tenantId }) => tenantId),
+    numbers,
+    events.map(({ timestamp }) => timestamp.getTime()),
+    events.map(({ kind }) => kind),
+    textColumn(events, 'message'),
+    textColumn(events, 'eventType'),
+    textColumn(events, 'logger'),
+    textColumn(events, 'level'),
+    textColumn(events, 'operation'),
+    textColumn(events, 'nodeInstanceId'),
+    textColumn(events, 'managerName'),
+    more.every((document) => document === null) ? [] : more,
   ]);
   return row?.count ?? 0;
 }

@@ -97,13 +97,16 @@ export async function markOperationsSent(session: Session, ids: readonly string[
   return rows.map(({ id }) => id);
 }
 
+// graphs are locked so that none is deleted before its new operations can be seen; see migration 009
 const addStatement = `
-  with added as (
+  with graphs as materialized (
+    select storage_id, id from tasks_graphs where id = any($1::text[]) order by storage_id for key share
+  ), added as (
     insert into operations (tasks_graph_id, ${operationColumns})
     select graph.storage_id, ${operationValues}
     from unnest($1::text[]) with ordinality as target (tasks_graph_id, position)
     join ${operationSource(2)} using (position)
-    join tasks_graphs graph on graph.id = target.tasks_graph_id
+    join graphs graph on graph.id = target.tasks_graph_id
     order by position
     on conflict (id) do nothing
     returning tasks_graph_id, type
