@@ -48,7 +48,7 @@ describe('an embedded manager', function () {
     const nobody = await manager.gantry('install', consumer, '-b', 'lost', '-d', 'lost', '-i', 'provider=nobody');
     expect(nobody.code).to.equal(1);
     expect(nobody.stderr).to.contain("Value 'nobody' of 'provider' is not a valid value for data type 'deployment_id'");
-    await run('deployments', 'delete', 'lost');
+    await run('uninstall', 'lost');
     await run('uninstall', 'consumer');
     await run('uninstall', 'provider');
   });

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import type { GantryClient } from '../../client/client.ts';
+import { GantryApiError } from '../../client/errors.ts';
+import type { ExecutionShape } from '../../client/types.ts';
 import { parseInputs, parseLabels } from '../inputs.ts';
 import { collect, command } from '../invocation.ts';
-import type { CommandSetting } from '../invocation.ts';
+import type { CommandSetting, Invocation } from '../invocation.ts';
 import { blueprintIdOf, uploadBlueprint } from '../upload.ts';
 import { watchExecution } from '../watch.ts';
 import { watchDeletion } from './deployments.ts';
@@ -81,17 +83,7 @@ function addUninstall(program: Command, setting: CommandSetting): void {
       command(setting, async (invocation, options: UninstallCommand, deploymentId: string) => {
         const client = await invocation.client();
         const { blueprint_id: blueprintId } = await client.deployments.get(deploymentId, ['id', 'blueprint_id']);
-        const execution = await startExecution(
-          client,
-          deploymentId,
-          'uninstall',
-          {
-            parameters: options.ignoreFailure === true ? { ignore_failure: true } : {},
-            force: options.force === true,
-          },
-          setting.signal,
-        );
-        const ended = await watchExecution(invocation, client, execution, { title: `uninstall ${deploymentId}` });
+        const ended = await runUninstall(invocation, client, deploymentId, options, setting.signal);
         let kept = 'deployment and blueprint kept';
         if (options.keepDeployment !== true) {
           await client.deployments.delete(deploymentId, { force: options.force === true });
@@ -102,9 +94,31 @@ function addUninstall(program: Command, setting: CommandSetting): void {
             kept = 'deployment and blueprint deleted';
           }
         }
-        invocation.output.done(`Deployment ${deploymentId} uninstalled, ${kept}`, ended);
+        invocation.output.done(`Deployment ${deploymentId} uninstalled, ${kept}`, ended ?? {});
       }),
     );
+}
+
+/** Runs the workflow; a deployment whose environment could not be created has nothing to uninstall: undefined. */
+async function runUninstall(
+  invocation: Invocation,
+  client: GantryClient,
+  deploymentId: string,
+  options: UninstallCommand,
+  signal: AbortSignal,
+): Promise<ExecutionShape | undefined> {
+  const parameters = options.ignoreFailure === true ? { ignore_failure: true } : {};
+  const start = { parameters, force: options.force === true };
+  try {
+    const execution = await startExecution(client, deploymentId, 'uninstall', start, signal);
+    return await watchExecution(invocation, client, execution, { title: `uninstall ${deploymentId}` });
+  } catch (error) {
+    if (error instanceof GantryApiError && error.code === 'deployment_creation_error') {
+      invocation.output.note(`Deployment ${deploymentId} was never created completely: nothing to uninstall`);
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 async function hasDeployments(client: GantryClient, blueprintId: string): Promise<boolean> {
