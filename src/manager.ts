@@ -1,8 +1,8 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import { tmpdir } from 'node:os';
 import { connectBroker } from './amqp/connection.ts';
 import type { BrokerConnection } from './amqp/connection.ts';
 import { startTaskBroker } from './broker/broker.ts';
+import { makeManagerRuntime } from './broker/manager-runtime.ts';
 import { makeOperationHost } from './broker/operation-host.ts';
 import type { RunningManager } from './cli/manager-control.ts';
 import type { Config, RoleName } from './config/config.ts';
@@ -17,8 +17,6 @@ import { EventSink } from './recorder/event-sink.ts';
 import { startRecorder } from './recorder/recorder.ts';
 import { createApp } from './rest/app.ts';
 import { choosePort, serveHttp } from './rest/server.ts';
-import { builtinPlugins } from './runtime/node/builtins.ts';
-import { makeRuntime } from './runtime/runtime.ts';
 import { startHeartbeat } from './scheduler/heartbeat.ts';
 import { startScheduler } from './scheduler/scheduler.ts';
 import { openSecretBox } from './security/secret-box.ts';
@@ -101,15 +99,10 @@ async function startExecutorRole(foundation: Foundation, shutdown: Shutdown): Pr
 }
 
 async function startBrokerRole(foundation: Foundation, shutdown: Shutdown): Promise<void> {
-  const { config, database, log, secretBox } = foundation;
+  const { database, log, secretBox } = foundation;
   const sink = new EventSink(database, log);
   shutdown.add('event sink', () => sink.stop());
-  const runtime = makeRuntime({
-    defaultTimeoutSeconds: config.broker.defaultOperationTimeout,
-    temporaryDirectory: tmpdir(),
-    builtins: builtinPlugins(),
-    allowedScriptHosts: config.imports.allowedHosts,
-  });
+  const runtime = makeManagerRuntime(foundation);
   shutdown.add('runtime', () => runtime.stop());
   const host = makeOperationHost({ ...foundation, sink, decrypt: (stored) => secretBox.decrypt(stored) });
   const taskBroker = await startTaskBroker({ ...foundation, runtime, host });
