@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import Table from 'cli-table3';
-import pc from 'picocolors';
+import { colors } from './colors.ts';
 import { stringify } from 'yaml';
 
 export type OutputFormat = 'table' | 'json' | 'yaml';
@@ -23,20 +23,20 @@ export function cellText(value: unknown): string {
 }
 
 const statusColours: Readonly<Record<string, (text: string) => string>> = {
-  terminated: pc.green,
-  completed: pc.green,
-  uploaded: pc.green,
-  started: pc.cyan,
-  active: pc.green,
-  OK: pc.green,
-  Active: pc.green,
-  good: pc.green,
-  failed: pc.red,
-  invalid: pc.red,
-  Fail: pc.red,
-  Inactive: pc.red,
-  cancelled: pc.yellow,
-  requires_attention: pc.yellow,
+  terminated: colors.green,
+  completed: colors.green,
+  uploaded: colors.green,
+  started: colors.cyan,
+  active: colors.green,
+  OK: colors.green,
+  Active: colors.green,
+  good: colors.green,
+  failed: colors.red,
+  invalid: colors.red,
+  Fail: colors.red,
+  Inactive: colors.red,
+  cancelled: colors.yellow,
+  requires_attention: colors.yellow,
 };
 
 /** Shows statuses in the colour of their meaning. */
@@ -51,7 +51,7 @@ export function shortTime(timestamp: string | null | undefined): string {
 
 function renderTable<Item>(items: readonly Item[], columns: readonly Column<Item>[]): string {
   const table = new Table({
-    head: columns.map((column) => pc.bold(column.title)),
+    head: columns.map((column) => colors.bold(column.title)),
     style: { head: [], border: [], compact: true },
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   });
@@ -95,7 +95,7 @@ export class Output {
     }
     const width = Math.max(...fields.map((field) => field.title.length));
     for (const field of fields) {
-      this.line(`${pc.bold(field.title.padEnd(width))}  ${cellText(field.value(item))}`);
+      this.line(`${colors.bold(field.title.padEnd(width))}  ${cellText(field.value(item))}`);
     }
   }
 

@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
-import pc from 'picocolors';
+import { colors } from './colors.ts';
 import { addAdministrationCommands } from './commands/administration.ts';
 import { addBlueprintCommands } from './commands/blueprints.ts';
 import { addCompletionCommand } from './commands/completion.ts';
@@ -61,7 +61,7 @@ export function buildProgram(setting: CommandSetting, control: ManagerControl): 
     .configureOutput({
       writeOut: (text) => setting.terminal.stdout.write(text),
       writeErr: (text) => setting.terminal.stderr.write(text),
-      outputError: (text, write) => write(pc.red(text)),
+      outputError: (text, write) => write(colors.red(text)),
     })
     .showHelpAfterError('(add --help for its options and examples)')
     .addHelpText('after', epilogue)
@@ -112,12 +112,12 @@ export async function runCommandLine(
       terminal.stderr.write('Interrupted; what the manager has begun goes on there.\n');
       return exitCodes.interrupted;
     }
-    terminal.stderr.write(`${pc.red('error:')} ${report.message}\n`);
+    terminal.stderr.write(`${colors.red('error:')} ${report.message}\n`);
     for (const hint of report.hints) {
       terminal.stderr.write(`  ${hint}\n`);
     }
     if (words.includes('--verbose') && error instanceof Error && error.stack !== undefined) {
-      terminal.stderr.write(`${pc.dim(error.stack)}\n`);
+      terminal.stderr.write(`${colors.dim(error.stack)}\n`);
     }
     return report.exitCode;
   }

@@ -1,14 +1,14 @@
 import cliProgress from 'cli-progress';
-import pc from 'picocolors';
+import { colors } from './colors.ts';
 import type { EventShape, ExecutionShape } from '../client/types.ts';
 import type { Terminal } from './terminal.ts';
 
 const levelColours: Readonly<Record<string, (text: string) => string>> = {
-  debug: pc.gray,
-  info: pc.cyan,
-  warning: pc.yellow,
-  error: pc.red,
-  critical: pc.red,
+  debug: colors.gray,
+  info: colors.cyan,
+  warning: colors.yellow,
+  error: colors.red,
+  critical: colors.red,
 };
 
 function labelOf(event: EventShape): string {
@@ -16,24 +16,24 @@ function labelOf(event: EventShape): string {
     const level = (event.level ?? 'info').toLowerCase();
     return (levelColours[level] ?? String)(level.toUpperCase().padEnd(5).slice(0, 5));
   }
-  return pc.bold('EVENT');
+  return colors.bold('EVENT');
 }
 
 function place(event: EventShape): string {
   const parts = [event.node_instance_id, event.operation?.split('.').at(-1)].filter(
     (part): part is string => typeof part === 'string' && part !== '',
   );
-  return parts.length > 0 ? pc.dim(`[${parts.join('.')}] `) : '';
+  return parts.length > 0 ? colors.dim(`[${parts.join('.')}] `) : '';
 }
 
 /** One event or log line as people read it. */
 export function formatEvent(event: EventShape, options: { withCauses?: boolean } = {}): string {
   const time = event.timestamp.slice(11, 23);
-  const line = `${pc.dim(time)} ${labelOf(event)} ${place(event)}${event.message}`;
+  const line = `${colors.dim(time)} ${labelOf(event)} ${place(event)}${event.message}`;
   if (options.withCauses !== true || !event.error_causes) {
     return line;
   }
-  const causes = event.error_causes.map((cause) => pc.dim(cause.traceback || `${cause.type}: ${cause.message}`));
+  const causes = event.error_causes.map((cause) => colors.dim(cause.traceback || `${cause.type}: ${cause.message}`));
   return [line, ...causes].join('\n');
 }
 
@@ -85,7 +85,7 @@ class BarView implements ProgressView {
     this.bars = new cliProgress.MultiBar(
       {
         stream: terminal.stderr,
-        format: `${title} ${pc.green('{bar}')} {value}/{total} operations  {status}  {duration_formatted}`,
+        format: `${title} ${colors.green('{bar}')} {value}/{total} operations  {status}  {duration_formatted}`,
         hideCursor: true,
         clearOnComplete: true,
         barCompleteChar: '█',
@@ -136,7 +136,7 @@ export function makeTransferBar(
   }
   const bar = new cliProgress.SingleBar({
     stream: terminal.stderr,
-    format: `${title} ${pc.green('{bar}')} {percentage}%`,
+    format: `${title} ${colors.green('{bar}')} {percentage}%`,
     hideCursor: true,
     clearOnComplete: true,
     barsize: 30,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import pc from 'picocolors';
+import { colors } from '../colors.ts';
 import { loadConfig } from '../../config/config.ts';
 import type { Config, ConfigOverrides } from '../../config/config.ts';
 import { makeLogger } from '../../log/logger.ts';
@@ -111,7 +111,7 @@ async function announce(invocation: Invocation, config: Config, manager: Running
     );
     return;
   }
-  output.line(`\n${pc.bold(pc.green('Gantry is up'))}  ${manager.url ?? ''}`);
+  output.line(`\n${colors.bold(colors.green('Gantry is up'))}  ${manager.url ?? ''}`);
   output.line(`  user      ${manager.adminUsername}`);
   output.line(`  password  in ${manager.adminPasswordFile}`);
   output.line(`  data      ${config.dataDir}`);
