@@ -14,7 +14,7 @@ const deploymentId = 'hello-world';
 const dataDir = join(root, 'var', 'demo');
 
 function heading(text) {
-  console.log(`\n\u001b[1m${text}\u001b[0m`);
+  console.log(process.stdout.isTTY ? `\n\u001b[1m${text}\u001b[0m` : `\n${text}`);
 }
 
 function fail(sentence) {
