@@ -1,4 +1,5 @@
 import { DslError } from './errors.ts';
+import { inOrderOfPlace } from './problems.ts';
 import type { Path, SourceLocation } from './errors.ts';
 import { treeOf } from './imports/fragment.ts';
 import type { Entry, Sections } from './imports/fragment.ts';
@@ -28,6 +29,7 @@ export class MergedBlueprint {
         each.location = this.locationOf(typeof each.path === 'string' ? this.sourcePath(each.path) : each.path);
       }
     }
+    error.others = inOrderOfPlace(error.others, this.main.file);
   }
 
   private locationOf(path: Path): SourceLocation {

@@ -81,14 +81,15 @@ export async function parseBlueprint(options: ParseOptions): Promise<Plan> {
   const { merged, version, base } = await mergeImports(options, []);
   const bases = [base, ...(options.additionalResourceBases ?? [])].filter((item) => item !== undefined);
   const localScripts = await findScripts(possibleScripts(merged.tree), bases, options.resolver);
+  const problems = new Problems();
   try {
-    const plan = assemblePlan(merged, {
+    const assembly = {
       version,
       validateVersion: options.validateVersion ?? true,
       localScripts,
       local: options.localTime,
-    });
-    const problems = new Problems();
+    };
+    const plan = assemblePlan(merged, assembly, problems);
     if (options.validateInputDefaults ?? true) {
       findWrongDefaults(plan.inputs, problems);
     }
@@ -99,8 +100,12 @@ export async function parseBlueprint(options: ParseOptions): Promise<Plan> {
     plan.requirements = planRequirements(plan);
     return plan;
   } catch (error) {
-    merged.locate(error);
-    throw error;
+    if (!(error instanceof DslError)) {
+      throw error;
+    }
+    const first = problems.brokenOffBy(error);
+    merged.locate(first);
+    throw first;
   }
 }
 

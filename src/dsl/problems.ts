@@ -1,33 +1,64 @@
 import { DslError } from './errors.ts';
 import type { Path } from './errors.ts';
 
-/** Collects the mistakes of one stage, so that a person sees all of them and not one per upload. */
+/** Mistakes that are listed of one blueprint; whoever makes more has one cause for many of them. */
+export const maxProblems = 100;
+
+/**
+ * Thrown where work cannot go on because of a mistake that is known already. It is no mistake of its own:
+ * {@link Problems.attempt} gives the work up without a word.
+ */
+export class KnownMistake extends Error {
+  override readonly name = 'KnownMistake';
+
+  constructor() {
+    super('This depends on something that is wrong itself');
+  }
+}
+
+/**
+ * Collects the mistakes of a blueprint, so that a person sees all of them and not one per upload. It knows which
+ * entries of which sections are wrong, so that what refers to them is not blamed for it.
+ */
 export class Problems {
   private readonly found: DslError[] = [];
   private readonly limit: number;
+  /** Section -> its entries that are wrong, or depend on something wrong. */
+  private readonly broken = new Map<string, Set<string>>();
+  private readonly brokenSections = new Set<string>();
+  private total = 0;
+  private isSettled = false;
 
-  constructor(limit = 50) {
+  constructor(limit = maxProblems) {
     this.limit = limit;
   }
 
+  /** Mistakes so far, those over the limit too. */
   get count(): number {
-    return this.found.length;
+    return this.total;
+  }
+
+  get isFull(): boolean {
+    return this.total >= this.limit;
   }
 
   get all(): readonly DslError[] {
     return this.found;
   }
 
-  has(error: DslError): boolean {
-    return this.found.includes(error);
+  /** Takes a mistake. Those over the limit are not listed. */
+  add(error: DslError): void {
+    const { others } = error;
+    error.others = [];
+    this.addAll([error, ...others]);
+    this.markBroken(error.path);
   }
 
-  /** Takes a mistake; throws all of them once there are too many to be useful. */
-  add(error: DslError): void {
-    this.found.push(error);
-    if (this.found.length >= this.limit) {
-      this.throwIfAny();
-    }
+  /** Takes mistakes that do not keep anything else from being checked. */
+  addAll(errors: readonly DslError[]): void {
+    this.total += errors.length;
+    const unlisted = errors.filter((error) => !this.found.includes(error));
+    this.found.push(...unlisted.slice(0, Math.max(0, this.limit - this.found.length)));
   }
 
   /**
@@ -40,18 +71,58 @@ export class Problems {
     try {
       return work();
     } catch (error) {
-      if (!(error instanceof DslError)) {
+      if (error instanceof DslError) {
+        error.path ??= path;
+        this.add(error);
+      } else if (!(error instanceof KnownMistake)) {
         throw error;
       }
-      error.path ??= path;
-      this.add(error);
+      this.markBroken(path);
       return undefined;
     }
   }
 
-  /** Takes over what others have found, without throwing. */
-  addAll(others: Problems): void {
-    this.found.push(...others.found);
+  /** Whether an entry of a section is wrong, or depends on something that is. */
+  isBroken(section: string, name: string): boolean {
+    return this.brokenSections.has(section) || (this.broken.get(section)?.has(name) ?? false);
+  }
+
+  /** Whether the section as a whole cannot be read. */
+  isSectionBroken(section: string): boolean {
+    return this.brokenSections.has(section);
+  }
+
+  /** Names of the entries of a section that are wrong. */
+  brokenIn(section: string): ReadonlySet<string> {
+    return this.broken.get(section) ?? new Set();
+  }
+
+  /** Whether the section or anything in it is wrong. */
+  hasBroken(section: string): boolean {
+    return this.brokenSections.has(section) || this.broken.has(section);
+  }
+
+  /** Gives up what depends on an entry that is known to be wrong. */
+  requireSound(section: string, name: string): void {
+    if (this.isBroken(section, name)) {
+      throw new KnownMistake();
+    }
+  }
+
+  /** Ends a stage: its first mistake stays the first, whatever breaks off later stages. */
+  settle(): void {
+    this.isSettled ||= this.found.length > 0;
+  }
+
+  /** The mistake to throw when `error` broke off the work, with all others attached. */
+  brokenOffBy(error: DslError): DslError {
+    const [head = error, ...others] = this.found.includes(error)
+      ? this.found
+      : this.isSettled
+        ? [...this.found, error]
+        : [error, ...this.found];
+    head.others = others;
+    return head;
   }
 
   /** Throws the first mistake with the others attached, if there are any. */
@@ -62,4 +133,37 @@ export class Problems {
       throw first;
     }
   }
+
+  private markBroken(path: Path | string | undefined): void {
+    if (typeof path !== 'object' || path.length === 0) {
+      return;
+    }
+    const [section, name] = path.map(String) as [string, string?];
+    if (name === undefined) {
+      this.brokenSections.add(section);
+      return;
+    }
+    const names = this.broken.get(section) ?? new Set<string>();
+    names.add(name);
+    this.broken.set(section, names);
+  }
+}
+
+/** Mistakes by where they stand: those of the main file first, then file by file; those without a place come last. */
+export function inOrderOfPlace(errors: readonly DslError[], mainFile: string | undefined): DslError[] {
+  const files = new Map<string | undefined, number>([[mainFile, 0]]);
+  for (const { location } of errors) {
+    if (location && !files.has(location.file)) {
+      files.set(location.file, files.size);
+    }
+  }
+  const rank = ({ location }: DslError): readonly number[] => [
+    location ? (files.get(location.file) ?? 0) : Number.MAX_SAFE_INTEGER,
+    location?.line ?? Number.MAX_SAFE_INTEGER,
+    location?.column ?? 0,
+  ];
+  return errors
+    .map((error) => ({ error, rank: rank(error) }))
+    .sort((a, b) => a.rank.map((part, at) => part - (b.rank[at] ?? 0)).find((part) => part !== 0) ?? 0)
+    .map(({ error }) => error);
 }

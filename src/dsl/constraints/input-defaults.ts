@@ -17,7 +17,7 @@ export function subjectOf(name: string, schema: PropertySchema): ConstrainedSubj
 export function findWrongDefaults(inputs: Plan['inputs'], problems: Problems): void {
   for (const [name, schema] of Object.entries(inputs)) {
     const value = schema.default;
-    if (value !== undefined) {
+    if (value !== undefined && !problems.isBroken('inputs', name)) {
       problems.attempt(['inputs', name, 'default'], () => checkPlainConstraints(subjectOf(name, schema), value));
     }
   }

@@ -1,9 +1,10 @@
 import type { Json, JsonObject, Plan } from '../../domain/plan.ts';
-import { Problems } from '../problems.ts';
+import { KnownMistake, Problems } from '../problems.ts';
 import { recursionError } from './errors.ts';
 import { MAXIMUM_DEPTH } from './evaluator.ts';
 import type { FunctionPlace, ScannedPlan } from './place.ts';
 import { readPlan } from './plan-reader.ts';
+import type { PlanReader } from './plan-reader.ts';
 import type { IntrinsicFunction } from './recognise.ts';
 import { parseFunction } from './recognise.ts';
 import { FUNCTIONS } from './registry.ts';
@@ -20,7 +21,7 @@ const MAXIMUM_NESTING = 20 * MAXIMUM_DEPTH;
  * @throws DslError for values nested too deep
  */
 export function findWrongFunctions(plan: Plan, problems: Problems): void {
-  const reader = readPlan(plan);
+  const reader = soundReader(plan, problems);
   // operations stand in a plan under two names
   const wrong = new Set<object>();
   visitFunctions(plan, (call, place) => {
@@ -37,6 +38,27 @@ export function findWrongFunctions(plan: Plan, problems: Problems): void {
       wrong.add(call.raw);
     }
   });
+}
+
+/** Gives up functions that ask for inputs and nodes that are wrong themselves. */
+function soundReader(plan: Plan, problems: Problems): PlanReader {
+  const reader = readPlan(plan);
+  if (problems.count === 0) {
+    return reader;
+  }
+  return {
+    version: reader.version,
+    node: (name) => {
+      problems.requireSound('node_templates', name);
+      return reader.node(name);
+    },
+    get inputs() {
+      if (problems.isSectionBroken('inputs')) {
+        throw new KnownMistake();
+      }
+      return { ...reader.inputs, ...Object.fromEntries([...problems.brokenIn('inputs')].map((name) => [name, {}])) };
+    },
+  };
 }
 
 /**

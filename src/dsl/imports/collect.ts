@@ -101,6 +101,9 @@ class Collector {
         throw error;
       }
       this.problems.add(error);
+      if (this.problems.isFull) {
+        this.problems.throwIfAny();
+      }
       return undefined;
     }
   }

@@ -9,6 +9,8 @@ import type {
 import { logicError } from '../errors.ts';
 import type { Path } from '../errors.ts';
 import { isFunction } from '../functions/index.ts';
+import { KnownMistake } from '../problems.ts';
+import type { Problems } from '../problems.ts';
 import { namespaceDelimiter } from '../schema/namespace.ts';
 import { nearestName } from '../schema/names.ts';
 import { isDict } from '../schema/element.ts';
@@ -27,6 +29,8 @@ export interface ImplementationContext {
   readonly localScripts: ReadonlySet<string>;
   /** Namespaces of imported blueprints, whose files are not looked for. */
   readonly blueprintNamespaces: ReadonlySet<string>;
+  /** Knows plugins that are declared and wrong. */
+  readonly problems: Problems;
 }
 
 /** Who uses an implementation, for messages. */
@@ -61,7 +65,7 @@ export function scriptPathOf(implementation: string): string | undefined {
  * Finds what an implementation means. Files of the blueprint come before functions of plugins.
  *
  * @param payload inputs of the operation or parameters of the workflow
- * @throws DslError 60, 61, 91 and the code of the use
+ * @throws DslError 60, 61, 91 and the code of the use; KnownMistake when it may be of a plugin that is wrong itself
  */
 export function findImplementation(
   implementation: string,
@@ -77,6 +81,7 @@ export function findImplementation(
   }
   const [plugin, ...others] = candidates;
   if (!plugin) {
+    requireNoWrongPlugin(context, (name) => implementation.startsWith(`${name}.`));
     throw notFound(implementation, use, context);
   }
   if (others.length > 0) {
@@ -86,6 +91,12 @@ export function findImplementation(
     });
   }
   return { plugin, task: implementation.slice(plugin.name.length + 1) };
+}
+
+function requireNoWrongPlugin({ problems }: ImplementationContext, isMeant: (name: string) => boolean): void {
+  if (problems.isSectionBroken('plugins') || [...problems.brokenIn('plugins')].some(isMeant)) {
+    throw new KnownMistake();
+  }
 }
 
 function pluginsOf(implementation: string, plugins: ReadonlyMap<string, PlanPlugin>): PlanPlugin[] {
@@ -109,18 +120,19 @@ function asScript(
   isInline: boolean,
   payload: Readonly<Record<string, unknown>>,
   use: ImplementationUse,
-  { plugins }: ImplementationContext,
+  context: ImplementationContext,
 ): FoundImplementation {
   if (Object.hasOwn(payload, 'script_path') || Object.hasOwn(payload, 'script_source')) {
     const message = `Cannot define 'script_path' property in '${implementation}' for ${use.kind} '${use.name}'`;
     throw logicError(60, message, { path: use.path });
   }
   const task = use.kind === 'workflow' ? runWorkflowScript : runScript;
-  for (const plugin of plugins.values()) {
+  for (const plugin of context.plugins.values()) {
     if (plugin.name.endsWith(scriptPluginSuffix)) {
       return { plugin, task, scriptInput: isInline ? 'script_source' : 'script_path' };
     }
   }
+  requireNoWrongPlugin(context, (name) => name.endsWith(scriptPluginSuffix));
   const message = `Script plugin is not defined but it is required for mapping '${task}' of ${use.kind} '${use.name}'`;
   throw logicError(61, message, { path: use.path, remedy: 'Import cloudify/types/types.yaml, which declares it' });
 }

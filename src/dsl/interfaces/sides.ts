@@ -1,11 +1,13 @@
 import type { PlanInterfaceOperation, PlanInterfaces, PlanOperation, PlanOperations } from '../../domain/plan.ts';
 import type { Path } from '../errors.ts';
+import type { Problems } from '../problems.ts';
+import { KnownMistake } from '../problems.ts';
 import { setOwn } from '../yaml/marks.ts';
 import { own } from '../types/values.ts';
 import { findImplementation, planOperation } from './implementation.ts';
 import type { ImplementationContext, ImplementationUse } from './implementation.ts';
 import { overrideOperation, withDefaultInputs } from './merge.ts';
-import type { TypeInterfaces, ValueInterfaces } from './merge.ts';
+import type { TypeInterfaces, TypeOperation, ValueInterfaces } from './merge.ts';
 
 /** Interfaces of one node, or of one side of one relationship, and what they come down to. */
 export interface Side {
@@ -32,12 +34,19 @@ export class SideResolver {
   private readonly defaults = new WeakMap<object, Resolved>();
   private readonly plain = new WeakMap<TypeInterfaces, Side>();
 
-  constructor(context: ImplementationContext) {
+  /** Operations of types whose implementation was not found: the mistake is told once. */
+  private readonly wrong = new WeakSet<TypeOperation>();
+  private readonly problems: Problems;
+
+  /** @param problems takes every operation that is wrong */
+  constructor(context: ImplementationContext, problems: Problems) {
     this.context = context;
+    this.problems = problems;
   }
 
   /**
-   * @throws DslError 107 for inputs without value, and for implementations that cannot be found
+   * Works out one side. Inputs without value (107) and implementations that cannot be found are problems; their
+   * operations are left out.
    */
   resolve(type: TypeInterfaces, template: ValueInterfaces, use: SideUse): Side {
     const isPlain = Object.keys(template).length === 0;
@@ -50,24 +59,24 @@ export class SideResolver {
       setOwn(resolved, name, this.resolveInterface(name, own(type, name) ?? {}, own(template, name) ?? {}, use));
     }
     const side = flatten(resolved);
-    if (isPlain) {
+    if (isPlain && Object.keys(resolved).every((name) => isWhole(resolved[name], own(type, name)))) {
       this.plain.set(type, side);
     }
     return side;
   }
 
-  /**
-   * Checks that every operation of a type can be found, whether or not templates use it.
-   *
-   * @throws DslError for implementations that cannot be found
-   */
+  /** Checks that every operation of a type can be found, whether or not templates use it. */
   check(type: TypeInterfaces, use: SideUse): void {
     for (const [interfaceName, operations] of Object.entries(type)) {
-      for (const [name, { implementation, inputs }] of Object.entries(operations)) {
-        if (implementation !== '') {
+      for (const [name, operation] of Object.entries(operations)) {
+        if (operation.implementation !== '') {
           const path = [...use.path, interfaceName, name];
           const at: ImplementationUse = { kind: 'operation', name, code: use.code, where: use.where, path };
-          findImplementation(implementation, inputs, at, this.context);
+          this.problems.attempt(path, () =>
+            this.once(operation, () =>
+              findImplementation(operation.implementation, operation.inputs, at, this.context),
+            ),
+          );
         }
       }
     }
@@ -82,7 +91,9 @@ export class SideResolver {
     if (Object.keys(template).length === 0) {
       const known = this.defaults.get(type);
       const resolved = known ?? this.resolveOperations(name, type, template, use);
-      this.defaults.set(type, resolved);
+      if (isWhole(resolved, type)) {
+        this.defaults.set(type, resolved);
+      }
       return resolved;
     }
     return this.resolveOperations(name, type, template, use);
@@ -99,12 +110,6 @@ export class SideResolver {
       const path = [...use.path, interfaceName, name];
       const typed = own(type, name);
       const given = own(template, name);
-      const written = typed
-        ? given
-          ? overrideOperation(typed, given, path)
-          : withDefaultInputs(typed, path)
-        : (given as PlanInterfaceOperation);
-      const declared = typed?.implementation === written.implementation ? typed.inputs : {};
       const implementationUse: ImplementationUse = {
         kind: 'operation',
         name,
@@ -112,10 +117,38 @@ export class SideResolver {
         where: `In interface '${interfaceName}' ${use.where}`,
         path,
       };
-      setOwn(resolved, name, { written, planned: planOperation(written, implementationUse, this.context, declared) });
+      this.problems.attempt(path, () => {
+        const written = typed
+          ? given
+            ? overrideOperation(typed, given, path)
+            : withDefaultInputs(typed, path)
+          : (given as PlanInterfaceOperation);
+        const declared = typed?.implementation === written.implementation ? typed.inputs : {};
+        const plan = () => planOperation(written, implementationUse, this.context, declared);
+        const planned = typed && !given ? this.once(typed, plan) : plan();
+        setOwn(resolved, name, { written, planned });
+      });
     }
     return resolved;
   }
+
+  /** Looks an operation of a type up; when that failed before, it fails as a mistake that is known. */
+  private once<T>(operation: TypeOperation, lookUp: () => T): T {
+    if (this.wrong.has(operation)) {
+      throw new KnownMistake();
+    }
+    try {
+      return lookUp();
+    } catch (error) {
+      this.wrong.add(operation);
+      throw error;
+    }
+  }
+}
+
+/** Whether nothing of a type's interface was left out. */
+function isWhole(resolved: Resolved | undefined, type: TypeInterfaces[string] | undefined): boolean {
+  return Object.keys(type ?? {}).length === Object.keys(resolved ?? {}).length;
 }
 
 /** Operations under their full names, and under their short names where only one interface has them. */

@@ -1,10 +1,10 @@
-import type { Json, JsonObject, Plan, PlanVersion, PropertySchema } from '../../domain/plan.ts';
-import { DslError } from '../errors.ts';
+import type { Json, JsonObject, Plan, PlanNode, PlanVersion, PropertySchema } from '../../domain/plan.ts';
 import type { ImplementationContext } from '../interfaces/implementation.ts';
 import { SideResolver } from '../interfaces/sides.ts';
 import type { MergedBlueprint } from '../merged.ts';
 import { Problems } from '../problems.ts';
-import { blueprint } from '../schema/blueprint.ts';
+import { blueprint, sections } from '../schema/blueprint.ts';
+import { isDict } from '../schema/element.ts';
 import { validateElement } from '../schema/validate.ts';
 import { readGroups, readPolicyTypes } from '../sections/groups.ts';
 import { assignPlugins } from '../sections/node-plugins.ts';
@@ -31,51 +31,56 @@ export interface AssembleOptions {
 }
 
 /**
- * Makes the plan of a merged blueprint. Mistakes are collected per stage: shape, types, then what uses them.
+ * Makes the plan of a merged blueprint. Mistakes are collected by stage: shape, types, then what uses them. Each stage
+ * goes on with what the ones before it left whole.
  *
- * @throws DslError the first mistake, with the others of its stage
+ * @param problems takes the mistakes; with any, the plan is good for further checks only
+ * @throws DslError the mistake after which nothing more can be told
  */
-export function assemblePlan(merged: MergedBlueprint, options: AssembleOptions): Plan {
-  const tooNew = checkShape(merged.tree, options);
-  try {
-    const plan = assembleSections(merged.tree, options);
-    tooNew.throwIfAny();
-    return plan;
-  } catch (error) {
-    if (error instanceof DslError && !tooNew.has(error)) {
-      error.others = [...error.others, ...tooNew.all];
-    }
-    throw error;
+export function assemblePlan(merged: MergedBlueprint, options: AssembleOptions, problems: Problems): Plan {
+  const tooNew = new Problems();
+  const tree = checkShape(merged.tree, options, problems, tooNew);
+  const hadProblems = problems.count > 0;
+  if (hadProblems) {
+    problems.addAll(tooNew.all);
+    problems.settle();
   }
+  const plan = assembleSections(tree, options, problems);
+  if (!hadProblems) {
+    problems.addAll(tooNew.all);
+  }
+  problems.settle();
+  return plan;
 }
 
-function assembleSections(tree: Readonly<Record<string, unknown>>, options: AssembleOptions): Plan {
-  const problems = new Problems();
+function assembleSections(tree: Readonly<Record<string, unknown>>, options: AssembleOptions, problems: Problems): Plan {
   const dataTypes = readDataTypes(tree['data_types'], problems);
-  problems.throwIfAny();
+  problems.settle();
   const context: SchemaContext = { dataTypes, problems };
   const plugins = readPlugins(tree['plugins'], context);
   const nodeTypes = readNodeTypes(tree['node_types'], context);
   const relationshipTypes = readRelationshipTypes(tree['relationships'], context);
   const inputs = readInputs(tree['inputs'], ['inputs'], context);
   const policyTypes = readPolicyTypes(tree, context);
-  problems.throwIfAny();
+  problems.settle();
 
   const namespaces = (tree['namespaces_mapping'] ?? {}) as Record<string, string>;
   const implementations: ImplementationContext = {
     plugins,
     localScripts: options.localScripts,
     blueprintNamespaces: new Set(Object.keys(namespaces)),
+    problems,
   };
-  const sides = new SideResolver(implementations);
-  checkRelationshipTypes(relationshipTypes, sides, problems);
+  const sides = new SideResolver(implementations, problems);
+  checkRelationshipTypes(relationshipTypes, sides);
   const { workflows, plugins: workflowPlugins } = readWorkflows(tree['workflows'], implementations, context);
   const settings = readDeploymentSettings(tree['deployment_settings'], options.local, problems);
-  const bare = readNodeTemplates(tree['node_templates'], { dataTypes, nodeTypes, relationshipTypes, sides, problems });
+  const templates = { dataTypes, nodeTypes, relationshipTypes, sides, problems };
+  const { nodes: bare, partial } = readNodeTemplates(tree['node_templates'], templates);
   const assigned = assignPlugins(bare, nodeTypes, plugins, problems);
-  const names = new Set(bare.map(({ id }) => id));
+  const names = new Set(Object.keys(tree['node_templates'] ?? {}));
   const groups = readGroups(tree['groups'], names, policyTypes, context);
-  problems.throwIfAny();
+  problems.settle();
   const { policies, scalingGroups } = readPolicies(tree['policies'], groups, bare, problems);
 
   return {
@@ -85,7 +90,10 @@ function assembleSections(tree: Readonly<Record<string, unknown>>, options: Asse
     inputs,
     outputs: mappingOf(tree['outputs']) as Plan['outputs'],
     capabilities: mappingOf(tree['capabilities']) as Plan['capabilities'],
-    nodes: assigned.nodes,
+    nodes: [
+      ...assigned.nodes,
+      ...partial.map((node): PlanNode => ({ ...node, plugins: [], deployment_plugins_to_install: [] })),
+    ],
     relationships: relationshipTypesOfPlan(relationshipTypes),
     workflows,
     data_types: dataTypesOfPlan(dataTypes),
@@ -107,32 +115,49 @@ function assembleSections(tree: Readonly<Record<string, unknown>>, options: Asse
   };
 }
 
-/** Checks shapes. Gives back the collections that the blueprint's version does not have. */
-function checkShape(tree: Readonly<Record<string, unknown>>, options: AssembleOptions): Problems {
+/**
+ * Checks shapes.
+ *
+ * @param tooNew takes the collections that the blueprint's version does not have
+ * @returns what of the tree has the shape it should have
+ * @throws DslError when a section has an unknown name: every other section may lack what it was to hold
+ */
+function checkShape(
+  tree: Readonly<Record<string, unknown>>,
+  options: AssembleOptions,
+  problems: Problems,
+  tooNew: Problems,
+): Readonly<Record<string, unknown>> {
   const version = options.validateVersion ? (options.version.definitions_version as unknown as Version) : undefined;
-  const problems = new Problems();
-  const tooNew = new Problems();
   validateElement(blueprint, tree, [], { version, problems, tooNew });
-  if (problems.count > 0) {
-    problems.addAll(tooNew);
+  if (problems.count === 0) {
+    return tree;
   }
-  problems.throwIfAny();
-  return tooNew;
+  const isAboutSections = ({ path }: { path: unknown }): boolean =>
+    !Array.isArray(path) || path.length === 0 || !Object.hasOwn(sections, String(path[0]));
+  if (problems.isFull || problems.all.some(isAboutSections)) {
+    problems.addAll(tooNew.all);
+    problems.throwIfAny();
+  }
+  const sound: Record<string, unknown> = {};
+  for (const [name, section] of Object.entries(tree)) {
+    if (!problems.hasBroken(name)) {
+      setOwn(sound, name, section);
+    } else if (isDict(section) && !problems.isSectionBroken(name)) {
+      const entries = Object.entries(section).filter(([entry]) => !problems.isBroken(name, entry));
+      setOwn(sound, name, Object.fromEntries(entries));
+    }
+  }
+  return sound;
 }
 
 /** Operations of relationship types are looked up even when nothing uses them. */
-function checkRelationshipTypes(
-  types: ReadonlyMap<string, RelationshipType>,
-  sides: SideResolver,
-  problems: Problems,
-): void {
+function checkRelationshipTypes(types: ReadonlyMap<string, RelationshipType>, sides: SideResolver): void {
   for (const type of types.values()) {
     for (const key of ['source_interfaces', 'target_interfaces'] as const) {
       const path = ['relationships', type.name, key];
-      problems.attempt(path, () => {
-        const interfaces = key === 'source_interfaces' ? type.sourceInterfaces : type.targetInterfaces;
-        sides.check(interfaces, { code: 19, where: `Relationship '${type.name}'`, path });
-      });
+      const interfaces = key === 'source_interfaces' ? type.sourceInterfaces : type.targetInterfaces;
+      sides.check(interfaces, { code: 19, where: `Relationship '${type.name}'`, path });
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { DslError } from '../errors.ts';
+import { inOrderOfPlace } from '../problems.ts';
 
 /** A mistake in a blueprint as tools show it. Everything but class and message may be missing. */
 export interface BlueprintProblem {
@@ -35,7 +36,7 @@ export function problemsOf(
   nameFile: (file: string) => string = (file) => file,
 ): BlueprintProblem[] {
   const problems = new Map<string, BlueprintProblem>();
-  for (const each of [error, ...error.others]) {
+  for (const each of inOrderOfPlace([error, ...error.others], fallback)) {
     const location = each.location ?? {};
     const file = location.file ?? fallback;
     const key = [each.message, file, location.line, location.column].join('\0');
@@ -59,13 +60,27 @@ export function problemsOf(
 }
 
 /**
- * Problems for people: place as compilers write it, then the text of the REST service.
+ * Problems for people: the place as compilers and editors write it, both numbers from 1, and what is wrong there. The
+ * text of the REST service counts columns from 0, so it is not repeated.
  */
 export function describeProblems(problems: readonly BlueprintProblem[]): string {
-  return problems
-    .map(({ file, line, column, text }) => {
-      const place = [file, line, column].filter((part) => part !== null).join(':');
-      return `${place}: ${text}`;
-    })
-    .join('\n\n');
+  return problems.map(describeProblem).join('\n\n');
+}
+
+function describeProblem({ file, line, column, message, path, value, excerpt, remedy }: BlueprintProblem): string {
+  const place = [file, line, column].filter((part) => part !== null).join(':');
+  const lines = [`${place}: ${message}`];
+  if (path) {
+    lines.push(`  path: ${path}`);
+  }
+  if (value !== null) {
+    lines.push(`  value: ${value}`);
+  }
+  if (excerpt !== null) {
+    lines.push(...excerpt.split('\n').map((text) => `    ${text}`));
+  }
+  if (remedy !== null) {
+    lines.push(`  hint: ${remedy}`);
+  }
+  return lines.join('\n');
 }

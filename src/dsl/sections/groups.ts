@@ -44,17 +44,21 @@ export function readGroups(
     const path = ['groups', name];
     context.problems.attempt(path, () => {
       if (nodeNames.has(name)) {
-        throw logicError(211, `Both a group and a node template are named '${name}'`, { path });
+        context.problems.add(logicError(211, `Both a group and a node template are named '${name}'`, { path }));
       }
+      const isKnown = (member: string): boolean =>
+        nodeNames.has(member) ||
+        Object.hasOwn(raws, member) ||
+        context.problems.isBroken('node_templates', member) ||
+        context.problems.isBroken('groups', member);
       const members = [...new Set(raw['members'] as string[])];
-      members.forEach((member) => {
-        if (!nodeNames.has(member) && !Object.hasOwn(raws, member)) {
-          throw logicError(40, `Member '${member}' of group '${name}' does not match any defined node`, {
-            path: [...path, 'members', (raw['members'] as string[]).indexOf(member)],
-            remedy: nearestName(member, [...nodeNames, ...Object.keys(raws)]),
-          });
-        }
-      });
+      for (const member of members.filter((item) => !isKnown(item))) {
+        const error = logicError(40, `Member '${member}' of group '${name}' does not match any defined node`, {
+          path: [...path, 'members', (raw['members'] as string[]).indexOf(member)],
+          remedy: nearestName(member, [...nodeNames, ...Object.keys(raws)]),
+        });
+        context.problems.add(error);
+      }
       groups.set(name, { members, policies: readGroupPolicies(name, raw['policies'], policyTypes, context) });
     });
   }
@@ -70,24 +74,38 @@ function readGroupPolicies(
   const result: JsonObject = {};
   for (const [name, raw] of Object.entries((section ?? {}) as Record<string, Raw>)) {
     const path = ['groups', group, 'policies', name];
-    const typeName = raw['type'] as string;
-    const type = own(types, typeName) as { properties: Record<string, PropertySchema> } | undefined;
-    if (!type) {
-      const message = `Policy '${name}' of group '${group}' references a non existent policy type '${typeName}'`;
-      throw logicError(41, message, {
-        path: [...path, 'type'],
-        remedy: nearestName(typeName, Object.keys(types)),
-      });
-    }
-    const owner = `group '${group}', policy '${name}'`;
-    const given = (raw['properties'] ?? {}) as JsonObject;
-    setOwn(result, name, {
-      type: typeName,
-      properties: policyValues(given, type.properties, owner, [...path, 'properties'], context),
-      triggers: readTriggers(owner, { group, policy: name }, raw['triggers'], triggers, context),
+    context.problems.attempt(path, () => {
+      setOwn(result, name, readGroupPolicy(group, name, raw, { types, triggers }, context));
     });
   }
   return result;
+}
+
+function readGroupPolicy(
+  group: string,
+  name: string,
+  raw: Raw,
+  { types, triggers }: PolicyTypes,
+  context: SchemaContext,
+): JsonObject {
+  const path = ['groups', group, 'policies', name];
+  const typeName = raw['type'] as string;
+  context.problems.requireSound('policy_types', typeName);
+  const type = own(types, typeName) as { properties: Record<string, PropertySchema> } | undefined;
+  if (!type) {
+    const message = `Policy '${name}' of group '${group}' references a non existent policy type '${typeName}'`;
+    throw logicError(41, message, {
+      path: [...path, 'type'],
+      remedy: nearestName(typeName, Object.keys(types)),
+    });
+  }
+  const owner = `group '${group}', policy '${name}'`;
+  const given = (raw['properties'] ?? {}) as JsonObject;
+  return {
+    type: typeName,
+    properties: policyValues(given, type.properties, owner, [...path, 'properties'], context),
+    triggers: readTriggers(owner, { group, policy: name }, raw['triggers'], triggers, context),
+  };
 }
 
 function readTriggers(
@@ -101,6 +119,7 @@ function readTriggers(
   for (const [name, raw] of Object.entries((section ?? {}) as Record<string, Raw>)) {
     const path = ['groups', group, 'policies', policy, 'triggers', name];
     const typeName = raw['type'] as string;
+    context.problems.requireSound('policy_triggers', typeName);
     const type = own(triggers, typeName) as { parameters: Record<string, PropertySchema> } | undefined;
     if (!type) {
       const what = `Trigger '${name}' of policy '${policy}' of group '${group}'`;
@@ -124,10 +143,11 @@ function policyValues(
   schemas: Record<string, PropertySchema>,
   owner: string,
   path: Path,
-  { dataTypes }: SchemaContext,
+  { dataTypes, problems }: SchemaContext,
 ): JsonObject {
   return valuesWithDefaults(given, schemas, {
     dataTypes,
+    problems,
     owner,
     undefinedMessage: (name, property) =>
       `${name} '${property}' property is not part of the policy type properties schema`,

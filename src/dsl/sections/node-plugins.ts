@@ -3,7 +3,7 @@ import { logicError } from '../errors.ts';
 import type { Problems } from '../problems.ts';
 import { centralExecutor, hostExecutor } from '../types/names.ts';
 import type { NodeType } from '../types/type-section.ts';
-import { operationsByNode } from './node-templates.ts';
+import { isContainment, operationsByNode } from './node-templates.ts';
 import type { BareNode } from './node-templates.ts';
 
 export interface PluginAssignment {
@@ -31,13 +31,16 @@ export function assignPlugins(
       onHost.set(node.host_id, host);
     }
   }
+  const isHostUncertain = uncertainHosts(bare, problems);
   const central = new Map<string, PlanPlugin>();
   const host = new Map<string, PlanPlugin>();
   const nodes = bare.map((node): PlanNode => {
     const own = pluginsOf.get(node.id) ?? [];
-    problems.attempt(['node_templates', node.id], () => {
-      requireHost(node, own);
-    });
+    if (!isHostUncertain(node.id)) {
+      problems.attempt(['node_templates', node.id], () => {
+        requireHost(node, own);
+      });
+    }
     const ownCentral = new Map<string, PlanPlugin>();
     addWithExecutor(ownCentral, own, centralExecutor);
     addWithExecutor(central, own, centralExecutor);
@@ -50,6 +53,26 @@ export function assignPlugins(
     return complete;
   });
   return { nodes, central: [...central.values()], host: [...host.values()] };
+}
+
+/** Tells of a node whether a template that is wrong is among those it is contained in. */
+function uncertainHosts(bare: readonly BareNode[], problems: Problems): (node: string) => boolean {
+  if (!problems.hasBroken('node_templates')) {
+    return () => false;
+  }
+  const containers = new Map(bare.map((node) => [node.id, node.relationships.find(isContainment)?.target_id]));
+  const certain = new Map<string, boolean>();
+  return (node) => {
+    const chain: string[] = [];
+    let name: string | undefined = node;
+    while (name !== undefined && !certain.has(name) && !problems.isBroken('node_templates', name)) {
+      chain.push(name);
+      name = containers.get(name);
+    }
+    const isCertain = name === undefined || (certain.get(name) ?? false);
+    chain.forEach((item) => certain.set(item, isCertain));
+    return !isCertain;
+  };
 }
 
 /** Plugin records with the executor of an operation in place of the plugin's own; shared, as many nodes use the same. */

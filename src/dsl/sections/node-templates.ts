@@ -33,30 +33,44 @@ export interface TemplateContext {
 /** A node of the plan before plugins are assigned to it. */
 export type BareNode = Omit<PlanNode, 'plugins' | 'deployment_plugins_to_install' | 'plugins_to_install'>;
 
+export interface ReadTemplates {
+  readonly nodes: BareNode[];
+  /** What can be told of templates that are wrong, so that the rest of them is checked. */
+  readonly partial: BareNode[];
+}
+
 interface Template {
   readonly name: string;
   readonly raw: Raw;
   readonly path: Path;
-  readonly type: NodeType;
+  /** Undefined when it is unknown, or wrong itself. */
+  readonly type: NodeType | undefined;
 }
 
 /** Reads the section `node_templates`, in the order it is written. */
-export function readNodeTemplates(section: unknown, context: TemplateContext): BareNode[] {
+export function readNodeTemplates(section: unknown, context: TemplateContext): ReadTemplates {
   const raws = (section ?? {}) as Record<string, Raw>;
+  const { problems } = context;
   const nodes: BareNode[] = [];
+  const partial: BareNode[] = [];
   for (const [name, raw] of Object.entries(raws)) {
     const path = ['node_templates', name];
-    context.problems.attempt(path, () => {
-      nodes.push(readTemplate({ name, raw, path, type: requireNodeType(name, raw, context) }, raws, context));
-    });
+    const type = problems.attempt(path, () => requireNodeType(name, raw, context));
+    const node = problems.attempt(path, () => readTemplate({ name, raw, path, type }, raws, context));
+    if (node) {
+      (problems.isBroken('node_templates', name) ? partial : nodes).push(node);
+    }
   }
-  context.problems.throwIfAny();
-  assignHosts(nodes, context.nodeTypes);
-  return nodes;
+  problems.settle();
+  problems.attempt(['node_templates'], () => {
+    assignHosts([...nodes, ...partial], context.nodeTypes);
+  });
+  return { nodes, partial };
 }
 
-function requireNodeType(name: string, raw: Raw, { nodeTypes }: TemplateContext): NodeType {
+function requireNodeType(name: string, raw: Raw, { nodeTypes, problems }: TemplateContext): NodeType {
   const typeName = raw['type'] as string;
+  problems.requireSound('node_types', typeName);
   const type = nodeTypes.get(typeName);
   if (!type) {
     const names = [...nodeTypes.keys()];
@@ -71,24 +85,29 @@ function requireNodeType(name: string, raw: Raw, { nodeTypes }: TemplateContext)
 
 function readTemplate(template: Template, raws: Record<string, Raw>, context: TemplateContext): BareNode {
   const { name, raw, path, type } = template;
-  const properties = valuesWithDefaults(
-    (raw['properties'] ?? {}) as JsonObject,
-    type.properties,
-    nodeRules(template, context),
-  );
-  const side = context.sides.resolve(type.interfaces, readValueInterfaces(raw['interfaces']), {
+  const { problems } = context;
+  const given = (raw['properties'] ?? {}) as JsonObject;
+  const properties = type ? valuesWithDefaults(given, type.properties, nodeRules(template, context)) : given;
+  const typeName = type?.name ?? (raw['type'] as string);
+  // Of an unknown type nothing is known, but what the template writes in full can be checked all the same.
+  const side = context.sides.resolve(type?.interfaces ?? unknownInterfaces, readValueInterfaces(raw['interfaces']), {
     code: 10,
-    where: `in node '${name}' of type '${type.name}'`,
+    where: `in node '${name}' of type '${typeName}'`,
     path: [...path, 'interfaces'],
   });
   const rawRelationships = (raw['relationships'] ?? []) as Raw[];
-  const relationships = rawRelationships.map((item, index) => readRelationship(item, index, template, raws, context));
-  requireOneContainer(template, relationships);
+  const relationships = rawRelationships.flatMap((item, index) => {
+    const at = [...path, 'relationships', index];
+    return problems.attempt(at, () => readRelationship(item, at, template, raws, context)) ?? [];
+  });
+  problems.attempt(path, () => {
+    requireOneContainer(template, relationships);
+  });
   return {
     name,
     id: name,
-    type: type.name,
-    type_hierarchy: [...type.hierarchy],
+    type: typeName,
+    type_hierarchy: [...(type?.hierarchy ?? [])],
     properties,
     instances: raw['instances'] ?? {},
     capabilities: { scalable: { properties: scaleOfTemplate(raw) } },
@@ -98,9 +117,12 @@ function readTemplate(template: Template, raws: Record<string, Raw>, context: Te
   };
 }
 
-function nodeRules({ name, path }: Template, { dataTypes }: TemplateContext): ValueRules {
+const unknownInterfaces: NodeType['interfaces'] = {};
+
+function nodeRules({ name, path }: Template, { dataTypes, problems }: TemplateContext): ValueRules {
   return {
     dataTypes,
+    problems,
     owner: name,
     undefinedMessage: (owner, property) =>
       `'${owner}' node '${property}' property is not part of the derived type properties schema`,
@@ -123,20 +145,27 @@ function scaleOfTemplate(raw: Raw): ScalableProperties {
 
 function readRelationship(
   raw: Raw,
-  index: number,
+  path: Path,
   template: Template,
   raws: Record<string, Raw>,
   context: TemplateContext,
-): PlanRelationship {
-  const path = [...template.path, 'relationships', index];
-  const type = requireRelationshipType(raw['type'] as string, template.name, path, context);
+): PlanRelationship | undefined {
+  const { problems } = context;
+  const known = problems.attempt(path, () =>
+    requireRelationshipType(raw['type'] as string, template.name, path, context),
+  );
   const target = raw['target'] as string;
-  requireTarget(target, template.name, raws, path);
+  const isTargetKnown = problems.attempt(path, () => requireTarget(target, template.name, raws, path, problems));
   const given = (raw['properties'] ?? {}) as JsonObject;
-  if (type.name === lifecycleDependencyType) {
-    requireLifecycleOperation(own(given, 'operation'), target, template.name, raws, path);
+  const type = known ?? unknownRelationshipType(raw['type'] as string);
+  if (isTargetKnown && type.name === lifecycleDependencyType) {
+    problems.attempt(path, () => {
+      requireLifecycleOperation(own(given, 'operation'), target, template.name, raws, path);
+    });
   }
-  const properties = valuesWithDefaults(given, type.properties, relationshipRules(template.name, path, context));
+  const properties = known
+    ? valuesWithDefaults(given, type.properties, relationshipRules(template.name, path, context))
+    : given;
   const side = (key: 'source_interfaces' | 'target_interfaces', node: string) =>
     context.sides.resolve(
       key === 'source_interfaces' ? type.sourceInterfaces : type.targetInterfaces,
@@ -145,6 +174,9 @@ function readRelationship(
     );
   const source = side('source_interfaces', template.name);
   const targetSide = side('target_interfaces', target);
+  if (!isTargetKnown) {
+    return undefined;
+  }
   return {
     type: type.name,
     target_id: target,
@@ -157,12 +189,18 @@ function readRelationship(
   };
 }
 
+function unknownRelationshipType(name: string): RelationshipType {
+  const nothing = { properties: {}, sourceInterfaces: unknownInterfaces, targetInterfaces: unknownInterfaces };
+  return { name, derivedFrom: undefined, hierarchy: [], ...nothing };
+}
+
 function requireRelationshipType(
   name: string,
   node: string,
   path: Path,
-  { relationshipTypes }: TemplateContext,
+  { relationshipTypes, problems }: TemplateContext,
 ): RelationshipType {
+  problems.requireSound('relationships', name);
   const type = relationshipTypes.get(name);
   if (!type) {
     const message = `A relationship instance under node '${node}' declares an undefined relationship type '${name}'`;
@@ -171,9 +209,19 @@ function requireRelationshipType(
   return type;
 }
 
-function requireTarget(target: string, node: string, raws: Record<string, Raw>, path: Path): void {
+/** @returns true for a target that can be looked into, false for one that is wrong itself */
+function requireTarget(
+  target: string,
+  node: string,
+  raws: Record<string, Raw>,
+  path: Path,
+  problems: Problems,
+): boolean {
   const intro = `A relationship instance under node '${node}' of type 'type'`;
   if (!Object.hasOwn(raws, target)) {
+    if (problems.isBroken('node_templates', target)) {
+      return false;
+    }
     throw logicError(25, `${intro} declares an undefined target node '${target}'`, {
       path: [...path, 'target'],
       remedy: nearestName(target, Object.keys(raws)),
@@ -184,6 +232,7 @@ function requireTarget(target: string, node: string, raws: Record<string, Raw>, 
       path: [...path, 'target'],
     });
   }
+  return true;
 }
 
 function requireLifecycleOperation(
@@ -206,9 +255,10 @@ function requireLifecycleOperation(
   }
 }
 
-function relationshipRules(node: string, path: Path, { dataTypes }: TemplateContext): ValueRules {
+function relationshipRules(node: string, path: Path, { dataTypes, problems }: TemplateContext): ValueRules {
   return {
     dataTypes,
+    problems,
     owner: node,
     undefinedMessage: (owner, property) =>
       `'${owner}' node relationship '${property}' property is not part of the derived relationship type properties schema`,

@@ -15,7 +15,10 @@ export function readPlugins(section: unknown, context: SchemaContext): Map<strin
         throw logicError(50, what, { path, remedy: 'Give it a `package_name`, or `install: false`' });
       }
       for (const [property, schema] of Object.entries((raw['properties'] ?? {}) as Record<string, Raw | null>)) {
-        requireType(schema?.['type'] as string | undefined, [...path, 'properties', property], context.dataTypes);
+        const at = [...path, 'properties', property];
+        context.problems.attempt(at, () => {
+          requireType(schema?.['type'] as string | undefined, at, context);
+        });
       }
       plugins.set(name, plugin);
     });

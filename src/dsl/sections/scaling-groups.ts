@@ -31,19 +31,29 @@ export function readPolicies(
       targets.forEach((target, index) => {
         const group = groups.get(target);
         if (!group) {
-          throw unknownTarget(target, [...groups.keys()], ['policies', name, 'targets', index]);
+          const at = ['policies', name, 'targets', index];
+          problems.attempt(at, () => {
+            problems.requireSound('groups', target);
+            throw unknownTarget(target, [...groups.keys()], at);
+          });
+          return;
         }
         scalingGroups.set(target, { members: [...group.members], properties });
       });
       setOwn(policies, name, { type: raw['type'] as string, properties: { ...properties }, targets });
     });
   }
-  problems.throwIfAny();
-  const membership = membershipOf(scalingGroups);
-  requireNoLoops(membership);
-  const containment = new Containment(nodes);
-  requireSharedContainers(scalingGroups, membership, containment);
-  removeContainedMembers(scalingGroups, membership, containment);
+  problems.settle();
+  problems.attempt(['groups'], () => {
+    const membership = membershipOf(scalingGroups);
+    requireNoLoops(membership);
+    // Which node is in which can be told only of templates that are right.
+    if (!problems.hasBroken('node_templates') && !problems.hasBroken('groups')) {
+      const containment = new Containment(nodes);
+      requireSharedContainers(scalingGroups, membership, containment);
+      removeContainedMembers(scalingGroups, membership, containment);
+    }
+  });
   const result: Record<string, PlanScalingGroup> = {};
   for (const [name, group] of scalingGroups) {
     setOwn(result, name, group);

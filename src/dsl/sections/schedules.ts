@@ -24,18 +24,20 @@ export function readDeploymentSettings(section: unknown, local: LocalTime | unde
   for (const [name, schedule] of Object.entries((raw['default_schedules'] ?? {}) as Record<string, Raw>)) {
     const path = ['deployment_settings', 'default_schedules', name];
     problems.attempt(path, () => {
-      setOwn(schedules, name, readSchedule(schedule, path, local));
+      setOwn(schedules, name, readSchedule(schedule, path, local, problems));
     });
   }
   return { ...(raw as JsonObject), default_schedules: schedules };
 }
 
-function readSchedule(raw: Raw, path: Path, local: LocalTime | undefined): JsonObject {
+function readSchedule(raw: Raw, path: Path, local: LocalTime | undefined, problems: Problems): JsonObject {
   const { timezone, ...schedule } = raw as Record<string, Json>;
   const zone = (timezone as string | null | undefined) ?? undefined;
-  const since = utcText(raw['since'] as string, zone, [...path, 'since'], local);
+  const at = (key: 'since' | 'until', text: string): string =>
+    problems.attempt([...path, key], () => utcText(text, zone, [...path, key], local)) ?? text;
+  const since = at('since', raw['since'] as string);
   const until = raw['until'] as string | null | undefined;
-  return { ...schedule, since, ...(until ? { until: utcText(until, zone, [...path, 'until'], local) } : {}) };
+  return { ...schedule, since, ...(until ? { until: at('until', until) } : {}) };
 }
 
 const dateAndTime = /^(\d{4})-(\d{1,2})-(\d{1,2}) (\d{1,2}):(\d{1,2})$/;

@@ -31,7 +31,7 @@ export function readDataTypes(section: unknown, problems: Problems): Map<string,
       }
       const raw = raws.get(name) ?? {};
       const parentName = (raw['derived_from'] as string | null | undefined) ?? null;
-      const parent = requireParent('data type', name, parentName, raws, types);
+      const parent = problems.attempt(path, () => requireParent('data type', name, parentName, raws, types, problems));
       const own = readProperties(raw['properties'], name, [...path, 'properties'], { dataTypes: types, problems });
       types.set(name, {
         properties: parent ? inheritProperties(own, parent.properties, types) : own.schemas,
@@ -54,7 +54,7 @@ function partsOf(raw: Raw | undefined): string[] {
  * The type another extends.
  *
  * @param kind as messages name it
- * @throws DslError 103 when there is no such type
+ * @throws DslError 103 when there is no such type; KnownMistake when it is wrong itself
  */
 export function requireParent<T>(
   kind: 'type' | 'relationship' | 'data type',
@@ -62,12 +62,14 @@ export function requireParent<T>(
   parentName: string | null | undefined,
   declared: ReadonlyMap<string, unknown>,
   done: ReadonlyMap<string, T>,
+  problems: Problems,
 ): T | undefined {
   if (parentName === null || parentName === undefined) {
     return undefined;
   }
+  const section = kind === 'type' ? 'node_types' : kind === 'relationship' ? 'relationships' : 'data_types';
+  problems.requireSound(section, parentName);
   if (!declared.has(parentName)) {
-    const section = kind === 'type' ? 'node_types' : kind === 'relationship' ? 'relationships' : 'data_types';
     const message = `Missing definition for ${kind} '${parentName}' which is declared as derived by ${kind} '${name}'`;
     throw logicError(103, message, {
       path: [section, name, 'derived_from'],

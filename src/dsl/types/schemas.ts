@@ -42,14 +42,14 @@ export function readProperties(raw: unknown, owner: string, path: Path, context:
     const at = [...path, name];
     const schema = { ...item } as PropertySchema;
     context.problems.attempt(at, () => {
-      requireType(schema.type, at, context.dataTypes);
+      requireType(schema.type, at, context);
       const isDataTyped = Boolean(schema.type) && !primitiveTypes.has(schema.type ?? '');
       if (schema.default !== undefined && schema.default !== null) {
         written.set(name, schema.default);
       }
       const value = schema.default ?? (isDataTyped ? {} : undefined);
       if (value !== undefined) {
-        const rules = defaultRules(owner, path, context.dataTypes);
+        const rules = defaultRules(owner, path, context.dataTypes, context.problems);
         requireNoFloat(item ?? {}, 'default', schema.type, rules, [name]);
         schema.default = typedValue(value, schema.type ?? undefined, rules, [name]);
       }
@@ -69,9 +69,9 @@ export function readInputs(raw: unknown, path: Path, context: SchemaContext): Re
     const at = [...path, name];
     const schema = { ...item } as PropertySchema;
     context.problems.attempt(at, () => {
-      requireType(schema.type, at, context.dataTypes);
+      requireType(schema.type, at, context);
       if (schema.default !== undefined && schema.default !== null) {
-        const rules = inputRules(name, [...at, 'default'], context.dataTypes);
+        const rules = inputRules(name, [...at, 'default'], context);
         requireNoFloat(item ?? {}, 'default', schema.type, rules, []);
         schema.default = typedValue(schema.default, schema.type ?? undefined, rules);
       }
@@ -84,10 +84,14 @@ export function readInputs(raw: unknown, path: Path, context: SchemaContext): Re
 /**
  * Checks that a property's type exists.
  *
- * @throws DslError 103
+ * @throws DslError 103; KnownMistake when it does and is wrong itself
  */
-export function requireType(type: string | null | undefined, path: Path, dataTypes: KnownDataTypes): void {
-  if (type && !primitiveTypes.has(type) && !dataTypes.get(type)) {
+export function requireType(type: string | null | undefined, path: Path, { dataTypes, problems }: SchemaContext): void {
+  if (!type || primitiveTypes.has(type)) {
+    return;
+  }
+  problems.requireSound('data_types', type);
+  if (!dataTypes.get(type)) {
     throw logicError(103, `Illegal type name '${type}'`, {
       path: [...path, 'type'],
       remedy: nearestName(type, [...primitiveTypes, ...dataTypes.keys()]),
@@ -95,9 +99,10 @@ export function requireType(type: string | null | undefined, path: Path, dataTyp
   }
 }
 
-function defaultRules(owner: string, path: Path, dataTypes: KnownDataTypes): ValueRules {
+function defaultRules(owner: string, path: Path, dataTypes: KnownDataTypes, problems?: Problems): ValueRules {
   return {
     dataTypes,
+    problems,
     owner,
     undefinedMessage: (name, property) => `Undefined property ${property} in default value of type ${name}`,
     missingMessage: (name, property) => `Missing property ${property} in default value of type ${name}`,
@@ -106,9 +111,10 @@ function defaultRules(owner: string, path: Path, dataTypes: KnownDataTypes): Val
   };
 }
 
-function inputRules(name: string, path: Path, dataTypes: KnownDataTypes): ValueRules {
+function inputRules(name: string, path: Path, { dataTypes, problems }: SchemaContext): ValueRules {
   return {
     dataTypes,
+    problems,
     owner: name,
     undefinedMessage: (owner, property) => `Undefined property ${property} in default value of input ${owner}.`,
     missingMessage: (owner, property) => `Value of input ${owner} is missing property ${property}.`,

@@ -91,7 +91,9 @@ function readTypes<T extends { readonly properties: Record<string, PropertySchem
     const path = [sectionName, name];
     const raw = raws.get(name) ?? {};
     context.problems.attempt(path, () => {
-      const parent = requireParent(kind, name, parentOf(name), raws, types);
+      const parent = context.problems.attempt(path, () =>
+        requireParent(kind, name, parentOf(name), raws, types, context.problems),
+      );
       const own = readProperties(raw['properties'], name, [...path, 'properties'], context);
       const properties = parent ? inheritProperties(own, parent.properties, context.dataTypes) : own.schemas;
       types.set(name, build({ name, raw, path, parent, properties }));

@@ -3,6 +3,7 @@ import { compilePattern } from '../constraints/index.ts';
 import { logicError } from '../errors.ts';
 import type { DslError, Path } from '../errors.ts';
 import { isFunction, pythonText } from '../functions/index.ts';
+import type { Problems } from '../problems.ts';
 import { isDict } from '../schema/element.ts';
 import { nearestName } from '../schema/names.ts';
 import { isWholeFloat, setOwn } from '../yaml/marks.ts';
@@ -26,6 +27,8 @@ export interface ValueRules {
   readonly mustBeComplete: boolean;
   /** Where the values are written. */
   readonly at: Path;
+  /** Takes every mistake there is, in place of an error for the first. */
+  readonly problems?: Problems | undefined;
 }
 
 /** An own member of a mapping, undefined for inherited ones such as `constructor`. */
@@ -108,36 +111,47 @@ function laidOver(
   rules: ValueRules,
   path: readonly string[],
 ): JsonObject {
-  for (const key of Object.keys(values)) {
-    if (!Object.hasOwn(schemas, key)) {
+  const unknown = Object.keys(values).filter((key) => !Object.hasOwn(schemas, key));
+  for (const key of unknown) {
+    collected(rules, path, () => {
       throw logicError(106, rules.undefinedMessage(rules.owner, [...path, key].join('.')), {
         path: [...rules.at, ...path, key],
         remedy: nearestName(key, Object.keys(schemas)),
       });
-    }
+    });
   }
-  const isExternal = usesExternalResource(
-    own(values, 'use_external_resource') ?? own(defaults, 'use_external_resource'),
-    {
-      rules,
-      path,
-    },
-  );
+  const external = own(values, 'use_external_resource') ?? own(defaults, 'use_external_resource');
+  const isExternal = collected(rules, path, () => usesExternalResource(external, { rules, path })) ?? true;
+  // A misspelt name is one mistake: what it stands for is not missing as well.
+  const isMisspelt = (name: string): boolean => unknown.some((key) => nearestName(key, [name]) !== undefined);
   const result: JsonObject = {};
   for (const [name, schema] of Object.entries(schemas)) {
     const value = Object.hasOwn(values, name) ? values[name] : own(defaults, name);
     if (value !== undefined) {
       const derived = own(defaults, name);
-      requireNoFloat(values, name, schema.type, rules, [...path, name]);
-      setOwn(result, name, typedValue(value, schema.type ?? undefined, rules, [...path, name], derived));
-    } else if ((schema.required ?? !('required' in schema)) && !isExternal && rules.mustBeComplete) {
-      throw logicError(107, rules.missingMessage(rules.owner, [...path, name].join('.')), {
-        path: [...rules.at, ...path],
-        remedy: `Give a value for '${name}'`,
+      collected(rules, path, () => {
+        requireNoFloat(values, name, schema.type, rules, [...path, name]);
+        setOwn(result, name, typedValue(value, schema.type ?? undefined, rules, [...path, name], derived));
+      });
+    } else if (isRequired(schema) && !isExternal && rules.mustBeComplete && !isMisspelt(name)) {
+      collected(rules, path, () => {
+        throw logicError(107, rules.missingMessage(rules.owner, [...path, name].join('.')), {
+          path: [...rules.at, ...path],
+          remedy: `Give a value for '${name}'`,
+        });
       });
     }
   }
   return result;
+}
+
+function isRequired(schema: PropertySchema): boolean {
+  return schema.required ?? !('required' in schema);
+}
+
+/** Runs work of which the rules may want every mistake. */
+function collected<T>(rules: ValueRules, path: readonly string[], work: () => T): T | undefined {
+  return rules.problems ? rules.problems.attempt([...rules.at, ...path], work) : work();
 }
 
 function usesExternalResource(

@@ -26,10 +26,13 @@ describe('problems of a blueprint', () => {
     expect(problems[1]).to.include({ class: 'UnknownInputError', code: null, file: './main.yaml', line: null });
   });
 
-  it('read as the service words them, after their place', () => {
+  it('read for people with one place, as editors count it', () => {
     const error = wrongBlueprint();
     const text = describeProblems(problemsOf(error, 'main.yaml'));
-    expect(text).to.contain(`a.yaml:4:3: ${error.describeOne()}`);
+    expect(text).to.contain(
+      "a.yaml:4:3: No such type\n  path: node_templates.a\n  value: x\n      x\n      ^\n  hint: Did you mean 'y'?",
+    );
+    expect(text).not.to.contain('in line');
     expect(text).to.contain('main.yaml: No such input');
   });
 
