@@ -27,7 +27,8 @@ export class Problems {
   private readonly broken = new Map<string, Set<string>>();
   private readonly brokenSections = new Set<string>();
   private total = 0;
-  private isSettled = false;
+  /** Mistakes found in stages that have ended. */
+  private settled = 0;
 
   constructor(limit = maxProblems) {
     this.limit = limit;
@@ -59,6 +60,18 @@ export class Problems {
     this.total += errors.length;
     const unlisted = errors.filter((error) => !this.found.includes(error));
     this.found.push(...unlisted.slice(0, Math.max(0, this.limit - this.found.length)));
+  }
+
+  /**
+   * Runs `work`, without which a section cannot be read: its mistake comes before all others of the stage, and the
+   * section is given up.
+   */
+  attemptSection<T>(section: string, work: () => T): T | undefined {
+    const before = this.found.length;
+    const result = this.attempt([section], work);
+    this.found.splice(this.settled, 0, ...this.found.splice(before));
+    this.settled += this.found.length - before;
+    return result;
   }
 
   /**
@@ -111,16 +124,14 @@ export class Problems {
 
   /** Ends a stage: its first mistake stays the first, whatever breaks off later stages. */
   settle(): void {
-    this.isSettled ||= this.found.length > 0;
+    this.settled = this.found.length;
   }
 
   /** The mistake to throw when `error` broke off the work, with all others attached. */
   brokenOffBy(error: DslError): DslError {
     const [head = error, ...others] = this.found.includes(error)
       ? this.found
-      : this.isSettled
-        ? [...this.found, error]
-        : [error, ...this.found];
+      : this.found.toSpliced(this.settled, 0, error);
     head.others = others;
     return head;
   }

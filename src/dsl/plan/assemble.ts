@@ -76,8 +76,8 @@ function assembleSections(tree: Readonly<Record<string, unknown>>, options: Asse
   const { workflows, plugins: workflowPlugins } = readWorkflows(tree['workflows'], implementations, context);
   const settings = readDeploymentSettings(tree['deployment_settings'], options.local, problems);
   const templates = { dataTypes, nodeTypes, relationshipTypes, sides, problems };
-  const { nodes: bare, partial } = readNodeTemplates(tree['node_templates'], templates);
-  const assigned = assignPlugins(bare, nodeTypes, plugins, problems);
+  const { nodes: bare, partial, areHostsKnown } = readNodeTemplates(tree['node_templates'], templates);
+  const assigned = assignPlugins(bare, nodeTypes, plugins, areHostsKnown ? problems : undefined);
   const names = new Set(Object.keys(tree['node_templates'] ?? {}));
   const groups = readGroups(tree['groups'], names, policyTypes, context);
   problems.settle();

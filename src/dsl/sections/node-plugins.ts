@@ -13,12 +13,16 @@ export interface PluginAssignment {
   readonly host: PlanPlugin[];
 }
 
-/** Assigns to every node the plugins of its operations, and to every host the plugins its agent needs. */
+/**
+ * Assigns to every node the plugins of its operations, and to every host the plugins its agent needs.
+ *
+ * @param problems takes nodes that lack a host; undefined when hosts are not known
+ */
 export function assignPlugins(
   bare: readonly BareNode[],
   nodeTypes: ReadonlyMap<string, NodeType>,
   plugins: ReadonlyMap<string, PlanPlugin>,
-  problems: Problems,
+  problems: Problems | undefined,
 ): PluginAssignment {
   const operations = operationsByNode(bare);
   const used = new UsedPlugins(plugins);
@@ -31,13 +35,13 @@ export function assignPlugins(
       onHost.set(node.host_id, host);
     }
   }
-  const isHostUncertain = uncertainHosts(bare, problems);
+  const isHostUncertain = problems ? uncertainHosts(bare, problems) : () => true;
   const central = new Map<string, PlanPlugin>();
   const host = new Map<string, PlanPlugin>();
   const nodes = bare.map((node): PlanNode => {
     const own = pluginsOf.get(node.id) ?? [];
     if (!isHostUncertain(node.id)) {
-      problems.attempt(['node_templates', node.id], () => {
+      problems?.attempt(['node_templates', node.id], () => {
         requireHost(node, own);
       });
     }

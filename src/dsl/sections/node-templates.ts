@@ -37,6 +37,8 @@ export interface ReadTemplates {
   readonly nodes: BareNode[];
   /** What can be told of templates that are wrong, so that the rest of them is checked. */
   readonly partial: BareNode[];
+  /** Whether hosts were assigned; they cannot be where nodes depend on themselves. */
+  readonly areHostsKnown: boolean;
 }
 
 interface Template {
@@ -62,10 +64,8 @@ export function readNodeTemplates(section: unknown, context: TemplateContext): R
     }
   }
   problems.settle();
-  problems.attempt(['node_templates'], () => {
-    assignHosts([...nodes, ...partial], context.nodeTypes);
-  });
-  return { nodes, partial };
+  const areHostsKnown = problems.attempt([], () => assignHosts([...nodes, ...partial], context.nodeTypes)) ?? false;
+  return { nodes, partial, areHostsKnown };
 }
 
 function requireNodeType(name: string, raw: Raw, { nodeTypes, problems }: TemplateContext): NodeType {
@@ -289,7 +289,7 @@ export function isContainment(relationship: { readonly type_hierarchy: readonly 
 }
 
 /** Gives every node the host it is on: itself, or that of the node it is contained in. */
-function assignHosts(nodes: readonly BareNode[], nodeTypes: ReadonlyMap<string, NodeType>): void {
+function assignHosts(nodes: readonly BareNode[], nodeTypes: ReadonlyMap<string, NodeType>): true {
   const byName = new Map(nodes.map((node) => [node.id, node]));
   const order = orderByDependencies(
     byName.keys(),
@@ -306,6 +306,7 @@ function assignHosts(nodes: readonly BareNode[], nodeTypes: ReadonlyMap<string, 
       }
     }
   }
+  return true;
 }
 
 /** All operations plugins of a node are taken from: its own, and its side of every relationship it is part of. */

@@ -18,12 +18,14 @@ export interface DataType {
 export function readDataTypes(section: unknown, problems: Problems): Map<string, DataType> {
   const raws = new Map(Object.entries((section ?? {}) as Record<string, Raw>));
   const types = new Map<string, DataType>();
-  const order = orderByDependencies(
-    raws.keys(),
-    (name) => partsOf(raws.get(name)),
-    (name) => ['data_types', name],
+  const order = problems.attemptSection('data_types', () =>
+    orderByDependencies(
+      raws.keys(),
+      (name) => partsOf(raws.get(name)),
+      (name) => ['data_types', name],
+    ),
   );
-  for (const name of order) {
+  for (const name of order ?? []) {
     const path = ['data_types', name];
     problems.attempt(path, () => {
       if (primitiveTypes.has(name)) {

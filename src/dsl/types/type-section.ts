@@ -81,13 +81,15 @@ function readTypes<T extends { readonly properties: Record<string, PropertySchem
   const raws = new Map(Object.entries((section ?? {}) as Record<string, Raw>));
   const parentOf = (name: string): string | undefined =>
     (raws.get(name)?.['derived_from'] as string | null | undefined) ?? undefined;
-  const order = orderByDependencies(
-    raws.keys(),
-    (name) => [parentOf(name)].filter((parent) => parent !== undefined),
-    (name) => [sectionName, name],
+  const order = context.problems.attemptSection(sectionName, () =>
+    orderByDependencies(
+      raws.keys(),
+      (name) => [parentOf(name)].filter((parent) => parent !== undefined),
+      (name) => [sectionName, name],
+    ),
   );
   const types = new Map<string, T>();
-  for (const name of order) {
+  for (const name of order ?? []) {
     const path = [sectionName, name];
     const raw = raws.get(name) ?? {};
     context.problems.attempt(path, () => {

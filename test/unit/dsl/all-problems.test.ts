@@ -102,12 +102,13 @@ outputs:
     ],
   ],
   [
-    'a wrong type once, and nothing of what is derived from it or made of it',
-    `  bad: {type: nosuch}
-node_types2: &n
-  x: 1
+    'only the section with an unknown name, since others may lack what is in it',
+    `node_template:
+  a: {type: box}
+groups:
+  g: {members: [a]}
 `,
-    [[19, 1]],
+    [[18, 1]],
   ],
   [
     'groups, policies and workflows beside wrong templates',
@@ -228,5 +229,30 @@ node_templates:
   lone: {type: t}
 `);
     expect([error, ...error.others].map(({ code }) => code)).to.deep.equal([7, 24]);
+  });
+
+  it('put circles first and go on beside them', async () => {
+    const error = await failure(`
+plugins: {p: {executor: central_deployment_agent}}
+node_types: {t: {derived_from: u}, u: {derived_from: t}}
+inputs: {x: {type: nope}}
+node_templates: {a: {type: zz}}
+outputs: {o: {value: {get_input: y}}}
+`);
+    expect([error, ...error.others].map(({ code }) => code)).to.deep.equal([100, 50, 103, undefined]);
+  });
+
+  it('check groups and functions beside nodes that depend on themselves', async () => {
+    const error = await failure(`
+plugins: {p: {executor: host_agent, install: false}}
+relationships: {r: {}}
+node_types: {t: {interfaces: {i: {o: {implementation: p.o}}}}}
+node_templates:
+  a: {type: t, relationships: [{type: r, target: b}]}
+  b: {type: t, relationships: [{type: r, target: a}]}
+groups: {g: {members: [a, c]}}
+outputs: {o: {value: {get_attribute: [d, ip]}}}
+`);
+    expect([error, ...error.others].map(({ code }) => code)).to.deep.equal([100, 40, undefined]);
   });
 });
