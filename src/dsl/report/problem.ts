@@ -12,7 +12,7 @@ export interface BlueprintProblem {
   readonly line: number | null;
   /** From 1. */
   readonly column: number | null;
-  /** Dotted path in the document, such as `node_templates.vm.type`. */
+  /** Path in the document, such as `node_templates.vm.relationships[0].target`. */
   readonly path: string | null;
   /** The value found there, as text. */
   readonly value: string | null;
@@ -48,7 +48,7 @@ export function problemsOf(
         file: nameFile(file),
         line: location.line ?? null,
         column: location.column === undefined ? null : location.column + 1,
-        path: location.path ?? null,
+        path: location.path?.replaceAll(/\.(\d+)(?=\.|$)/g, '[$1]') ?? null,
         value: location.value ?? null,
         excerpt: location.excerpt ?? null,
         remedy: each.remedy ?? null,

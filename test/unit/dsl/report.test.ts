@@ -26,6 +26,12 @@ describe('problems of a blueprint', () => {
     expect(problems[1]).to.include({ class: 'UnknownInputError', code: null, file: './main.yaml', line: null });
   });
 
+  it('name places in lists by their position in brackets', () => {
+    const location = { file: 'a.yaml', path: 'node_templates.web.relationships.0.target' };
+    const [problem] = problemsOf(logicError(25, 'No such node', { location }), 'a.yaml');
+    expect(problem?.path).to.equal('node_templates.web.relationships[0].target');
+  });
+
   it('read for people with one place, as editors count it', () => {
     const error = wrongBlueprint();
     const text = describeProblems(problemsOf(error, 'main.yaml'));
