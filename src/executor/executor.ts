@@ -78,6 +78,8 @@ class ExecutionDriver implements Executor {
   /** Executions that another process seems to drive still, with the timer that looks again. */
   readonly #refused = new Map<string, { timer: NodeJS.Timeout; delivery: Delivery<WorkflowTask> }>();
   readonly #claiming = new Set<Promise<void>>();
+  /** The last claim under way, by execution. */
+  readonly #turns = new Map<string, Promise<void>>();
   readonly #changed = new Set<string>();
   #consumers: Consumer[] = [];
   #unlisten: (() => Promise<void>) | undefined;
@@ -108,7 +110,7 @@ class ExecutionDriver implements Executor {
         bindings: [{ exchange: managementExchange, routingKey: routingKeys.workflow }],
         prefetch: config.executor.maxExecutions,
         read: readWorkflowTask,
-        handle: (delivery) => this.#track(this.#take(delivery)),
+        handle: (delivery) => this.#track(this.#inTurn(delivery.body.id, () => this.#take(delivery))),
       }),
       broker.consume({
         queue: serviceQueue(`${config.instanceName}-executor`),
@@ -149,6 +151,23 @@ class ExecutionDriver implements Executor {
     const tracked = work.finally(() => this.#claiming.delete(tracked));
     this.#claiming.add(tracked);
     return tracked;
+  }
+
+  /**
+   * One claim of an execution at a time. A process may claim what it drives already, so two messages about one
+   * execution, looked at side by side, would end in two runs that take each other's replies.
+   */
+  async #inTurn(id: string, work: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(id) ?? Promise.resolve()).then(work);
+    const settled = turn.catch(() => undefined);
+    this.#turns.set(id, settled);
+    try {
+      await turn;
+    } finally {
+      if (this.#turns.get(id) === settled) {
+        this.#turns.delete(id);
+      }
+    }
   }
 
   async #take(delivery: Delivery<WorkflowTask>): Promise<void> {
@@ -208,23 +227,11 @@ class ExecutionDriver implements Executor {
     }
     const timer = setTimeout(
       () => {
-        const { context } = delivery.body;
-        void this.#track(
-          this.#claimAgain(id, context, delivery).finally(() => {
-            this.#refused.delete(id);
-          }),
-        );
+        void this.#track(this.#inTurn(id, () => this.#take(delivery)).finally(() => this.#refused.delete(id)));
       },
       config.executor.staleAfterSeconds * 1000 + takeoverMargin,
     );
     this.#refused.set(id, { timer, delivery });
-  }
-
-  async #claimAgain(id: string, context: WorkflowContextMessage, delivery: Delivery<WorkflowTask>): Promise<void> {
-    const execution = await this.#claim(id, delivery);
-    if (execution) {
-      this.#drive(execution, context, delivery);
-    }
   }
 
   #drive(
@@ -290,11 +297,7 @@ class ExecutionDriver implements Executor {
       if (typeof id !== 'string') {
         continue;
       }
-      if (this.#driven.has(id)) {
-        await this.#look([id]);
-      } else {
-        await this.#cancelUndriven(id);
-      }
+      await this.#inTurn(id, () => (this.#driven.has(id) ? this.#look([id]) : this.#cancelUndriven(id)));
     }
   }
 

@@ -263,6 +263,19 @@ function suite(makeUrl: () => Promise<string>) {
     expect(operations.aborted).to.have.length(2);
   });
 
+  it('drives an execution once, however many messages announce it at the same time', async () => {
+    const operations = new Operations();
+    const waiting = await start({ roles: ['broker'], run: operations.run });
+    const deployment = await seedDeployment(test.database, { instances: 5 });
+    const execution = await startWorkflow(waiting, deployment, 'install');
+    await Promise.all(Array.from({ length: 4 }, () => waiting.connection.publish(workflowMessage(execution))));
+    await start({ roles: ['executor'] });
+    expect(await ended(test.database, execution.id)).to.include({ status: 'terminated' });
+    expect(operations.runs).to.have.length(15);
+    const events = await eventsOf(execution.id);
+    expect(events.filter((event) => event.endsWith(" 'install' workflow execution"))).to.have.length(1);
+  });
+
   it('cancels an execution that waits for an executor', async () => {
     const waiting = await start({ roles: ['broker'] });
     const deployment = await seedDeployment(test.database, { instances: 1 });
