@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util';
 import { benchLanguage } from './dsl.ts';
+import { benchConcurrent, benchDeployments } from './many.ts';
 import { benchFlatness, benchOperations } from './ops.ts';
 import type { BenchmarkResult } from './report.ts';
+import { benchIdle, benchLarge, benchLatency } from './single.ts';
 
 interface Options {
   instances: readonly number[] | undefined;
@@ -13,6 +15,11 @@ const scenarios: Readonly<Record<string, (options: Options, log: (line: string) 
     dsl: ({ instances }, log) => benchLanguage(instances?.[0] ?? 1000, log),
     ops: ({ instances }, log) => benchOperations(instances ?? [1000], log),
     'ops-flat': ({ instances }, log) => benchFlatness(instances ?? [100, 1000, 5000], log),
+    deployments: ({ instances }, log) => benchDeployments(instances?.[0] ?? 1000, log),
+    large: ({ instances }, log) => benchLarge(instances?.[0] ?? 10_000, log),
+    latency: ({ instances }, log) => benchLatency(instances?.[0] ?? 300, log),
+    concurrent: ({ instances }, log) => benchConcurrent(instances?.[0] ?? 1000, log),
+    idle: (_options, log) => benchIdle(log),
   };
 
 function sizesOf(text: string | undefined): readonly number[] | undefined {
