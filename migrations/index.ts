@@ -7,6 +7,7 @@ import { events } from './006-events.ts';
 import { administration } from './007-administration.ts';
 import { audit } from './008-audit.ts';
 import { leanReferences } from './009-lean-references.ts';
+import { auditAddress } from './015-audit-address.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration } from './migration.ts';
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   administration,
   audit,
   leanReferences,
+  auditAddress,
 ];

@@ -107,4 +107,8 @@ export interface AuditRecord {
   creatorName: string | undefined;
   executionId: string | undefined;
   refIdentifier: JsonObject | undefined;
+  /** Name of the tenant whose id is in `refIdentifier`. */
+  tenantName: string | undefined;
+  /** Where the change was asked for from; undefined for those of executions and of the manager itself. */
+  address: string | undefined;
 }

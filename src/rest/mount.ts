@@ -1,12 +1,15 @@
 import { Router } from 'express';
 import type { Request, RequestHandler, Response } from 'express';
 import { GantryError } from '../domain/errors.ts';
+import type { AuditService, RefusedRequest } from '../services/audit.ts';
 import type { AuthorizationService } from '../services/authorization.ts';
+import type { Identity } from '../services/authentication.ts';
 import type { Caller, TenantCaller } from '../services/caller.ts';
 import { refuseWhileCancelling } from '../services/caller.ts';
 import { checkBody, readJson } from './body.ts';
 import { credentialsOf } from './credentials.ts';
 import { QueryValues } from './query.ts';
+import { requestId } from './request-id.ts';
 import type { Answer, ApiCall, Method, Route } from './route.ts';
 
 /** Largest JSON body in bytes: plans and node instances of large deployments are sent this way. */
@@ -14,7 +17,11 @@ const maxJsonBytes = 256 * 1024 * 1024;
 
 export interface MountDependencies {
   readonly authorization: AuthorizationService;
+  readonly audit: Pick<AuditService, 'noteRefusal'>;
 }
+
+/** Characters of a path that are kept. */
+const longestPath = 512;
 
 class Call implements ApiCall {
   readonly parameters: Readonly<Record<string, string>>;
@@ -23,6 +30,8 @@ class Call implements ApiCall {
   readonly response: Response;
   body: unknown;
   knownCaller: Caller | undefined;
+  /** Who calls, known also when the call is not permitted. */
+  identity: Identity | undefined;
   #abort: AbortController | undefined;
 
   constructor(request: Request, response: Response) {
@@ -78,11 +87,12 @@ function describeCaller(response: Response, caller: Caller): void {
   }
 }
 
-function handlerOf(route: Route, { authorization }: MountDependencies): RequestHandler {
-  return async (request, response) => {
-    const call = new Call(request, response);
-    if (route.access !== 'open') {
-      const caller = await authorization.admit({
+/** Admits, reads and answers one request. */
+async function answer(route: Route, call: Call, authorization: AuthorizationService): Promise<void> {
+  const { request, response } = call;
+  if (route.access !== 'open') {
+    const caller = await authorization.admit(
+      {
         credentials: credentialsOf(request),
         tenantName: request.get('tenant'),
         access: {
@@ -93,21 +103,55 @@ function handlerOf(route: Route, { authorization }: MountDependencies): RequestH
           isAllowed: route.isMaintenance === true,
           isBypassed: request.get('x-bypass-maintenance') !== undefined,
         },
-      });
-      call.knownCaller = caller;
-      describeCaller(response, caller);
-      if (route.isRefusedWhileCancelling) {
-        refuseWhileCancelling(caller);
-      }
+      },
+      (identity) => {
+        call.identity = identity;
+      },
+    );
+    call.knownCaller = caller;
+    describeCaller(response, caller);
+    if (route.isRefusedWhileCancelling) {
+      refuseWhileCancelling(caller);
     }
-    if (route.body) {
-      call.body = await readJson(request, maxJsonBytes);
-      if (call.body === undefined && route.isBodyOptional) {
-        call.body = {};
-      }
-      checkBody(route.body, call.body === undefined ? null : call.body);
+  }
+  if (route.body) {
+    call.body = await readJson(request, maxJsonBytes);
+    if (call.body === undefined && route.isBodyOptional) {
+      call.body = {};
     }
-    send(response, await route.handle(call));
+    checkBody(route.body, call.body === undefined ? null : call.body);
+  }
+  send(response, await route.handle(call));
+}
+
+/** What a refused request for a change leaves in the audit log. */
+function refusedRequest({ request, response, identity, knownCaller }: Call, error: unknown): RefusedRequest {
+  const refusal = error instanceof GantryError ? error : undefined;
+  return {
+    requestId: requestId(response),
+    method: request.method,
+    path: `${request.baseUrl}${request.path}`.slice(0, longestPath),
+    status: refusal?.status ?? 500,
+    errorCode: refusal?.code ?? 'internal_server_error',
+    address: request.ip ?? '',
+    username: identity?.user.username,
+    tenantId: knownCaller?.tenant?.id,
+  };
+}
+
+function handlerOf(route: Route, { authorization, audit }: MountDependencies): RequestHandler {
+  return async (request, response) => {
+    const call = new Call(request, response);
+    try {
+      await answer(route, call, authorization);
+    } catch (error) {
+      // workers of executions are refused as a matter of course, e.g. when they lost a race, and try again
+      const isRefusal = !(error instanceof GantryError && error.status < 400);
+      if (isRefusal && route.method !== 'get' && call.identity?.method !== 'execution_token') {
+        audit.noteRefusal(refusedRequest(call, error));
+      }
+      throw error;
+    }
   };
 }
 

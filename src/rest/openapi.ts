@@ -11,7 +11,7 @@ function describeAccess(access: Access | 'open'): string {
   }
   const permission =
     access.permission === undefined ? 'Needs a user.' : `Needs the permission \`${access.permission}\`.`;
-  const tenant = access.tenant === 'optional' ? '' : ' Needs a tenant.';
+  const tenant = (access.tenant ?? 'required') === 'required' ? ' Needs a tenant.' : '';
   return permission + tenant;
 }
 

@@ -28,8 +28,8 @@ export type Answer = { readonly status: number; readonly body?: unknown } | 'sen
 export interface Access {
   /** Undefined = every user who is logged in. */
   readonly permission?: Permission;
-  /** Whether a call without tenant is refused. Default `required`. */
-  readonly tenant?: 'required' | 'optional';
+  /** Whether a call without tenant is refused; with `ignored` only the system role counts. Default `required`. */
+  readonly tenant?: 'required' | 'optional' | 'ignored';
   /** Whether `_all_tenants=true` lets the caller's roles in all tenants count. */
   readonly hasAllTenants?: boolean;
   /** Whether a running execution may call it in its tenant without header and permission. */
@@ -51,6 +51,8 @@ export interface Route {
   readonly isRefusedWhileCancelling?: boolean;
   /** Still answered in maintenance mode. */
   readonly isMaintenance?: boolean;
+  /** Whether the answer goes on until the client leaves. */
+  readonly isEndless?: boolean;
   /** Query parameters for the documentation. */
   readonly query?: readonly string[];
   readonly handle: (call: ApiCall) => Promise<Answer> | Answer;

@@ -24,6 +24,12 @@ export async function hashPassword(password: string): Promise<string> {
   return `$scrypt$ln=${ln},r=${r},p=${p}$${encode(salt)}$${encode(key)}`;
 }
 
+/**
+ * A hash that no password has and that costs as much to compare with as a real one: for users who do not exist, so
+ * that the time an answer takes does not tell who does.
+ */
+export const decoyHash = `$scrypt$ln=${cost.ln},r=${cost.r},p=${cost.p}$${encode(randomBytes(saltLength))}$${encode(randomBytes(keyLength))}`;
+
 const scryptForm = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 const pbkdf2Form = /^\$pbkdf2-sha256\$(\d{1,7})\$([A-Za-z0-9./]+)\$([A-Za-z0-9./]+)$/;
 

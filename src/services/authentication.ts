@@ -6,6 +6,7 @@ import { activeExecutionStatuses } from '../domain/states.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { LoginMethod } from './caller.ts';
 import { isLocked as isLockedNow } from '../security/lockout.ts';
+import { decoyHash } from '../security/passwords.ts';
 import { hashToken, isTokenSecret, parseApiToken } from '../security/tokens.ts';
 
 /** What a request brings to prove who sends it. */
@@ -69,6 +70,7 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
 
   const isPasswordRight = async (password: string, stored: string | undefined): Promise<boolean> => {
     if (stored === undefined) {
+      await verifyPassword(password, decoyHash);
       return false;
     }
     const key = createHmac('sha256', secret).update(stored).update('\0').update(password).digest('base64');
@@ -91,12 +93,14 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
       `Authentication failed for <User username=\`${username}\`>. Wrong credentials or locked account`,
     );
     const account = await accounts.findByName(username);
-    if (!account || !account.user.isActive || (await isLocked(account.user))) {
-      throw wrong;
-    }
-    if (!(await isPasswordRight(password, account.passwordHash))) {
+    const isOpen = account?.user.isActive === true && !(await isLocked(account.user));
+    // an account that cannot be used takes as long and counts as much as a wrong password: nobody learns which there are
+    const isRight = await isPasswordRight(password, isOpen ? account.passwordHash : undefined);
+    if (!isOpen || !isRight) {
       failures.set(attempt, (failures.get(attempt) ?? 0) + 1);
-      await accounts.recordFailure(account.user.id);
+      if (isOpen) {
+        await accounts.recordFailure(account.user.id);
+      }
       throw wrong;
     }
     const { user } = account;

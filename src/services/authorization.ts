@@ -1,7 +1,7 @@
 import type { Tenant, User } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { Permission } from '../domain/permissions.ts';
-import type { AuthenticationService, Credentials } from './authentication.ts';
+import type { AuthenticationService, Credentials, Identity } from './authentication.ts';
 import type { TenantDirectory } from './tenant-directory.ts';
 import { holds, holdsAnywhere, notPermitted } from './caller.ts';
 import type { Caller } from './caller.ts';
@@ -13,7 +13,8 @@ export interface AdmissionRequest {
   readonly access: {
     /** Undefined = every user who is logged in. */
     readonly permission?: Permission;
-    readonly tenant?: 'required' | 'optional';
+    /** With `ignored` only the system role counts, whatever tenant is named. */
+    readonly tenant?: 'required' | 'optional' | 'ignored';
     readonly isOpenToExecutions?: boolean;
     /** Whether the caller asks for all its tenants, on a route that has that. */
     readonly isAllTenants: boolean;
@@ -27,8 +28,12 @@ export interface AdmissionRequest {
 }
 
 export interface AuthorizationService {
-  /** Finds out who calls and whether that is permitted. @throws GantryError unauthorized_error, forbidden_error */
-  admit(request: AdmissionRequest): Promise<Caller>;
+  /**
+   * Finds out who calls and whether that is permitted.
+   * @param identified told who calls, also when the call is refused then
+   * @throws GantryError unauthorized_error, forbidden_error
+   */
+  admit(request: AdmissionRequest, identified?: (identity: Identity) => void): Promise<Caller>;
 }
 
 export interface AuthorizationDependencies {
@@ -75,11 +80,14 @@ export function createAuthorization(dependencies: AuthorizationDependencies): Au
   const { authentication, tenants, maintenanceStatus } = dependencies;
 
   return {
-    async admit(request) {
+    async admit(request, identified) {
       const { access, credentials, tenantName } = request;
       // independent of each other, so asked at once
       const [identity, known, isInMaintenance] = await Promise.all([
-        authentication.authenticate(credentials),
+        authentication.authenticate(credentials).then((found) => {
+          identified?.(found);
+          return found;
+        }),
         tenants.all(tenantName),
         request.maintenance.isAllowed ? false : maintenanceStatus().then((status) => status === 'activated'),
       ]);
@@ -89,8 +97,14 @@ export function createAuthorization(dependencies: AuthorizationDependencies): Au
         access.isOpenToExecutions === true &&
         execution !== undefined &&
         (named === undefined || named.id === execution.tenantId);
-      const tenant = named ?? (isOpen ? known.get(execution.tenantName) : undefined);
-      const caller: Caller = { ...identity, tenant, tenantIds: ownTenants(known, identity.user) };
+      const ownTenant = isOpen ? known.get(execution.tenantName) : undefined;
+      const tenant = access.tenant === 'ignored' ? undefined : (named ?? ownTenant);
+      const caller: Caller = {
+        ...identity,
+        address: credentials.address,
+        tenant,
+        tenantIds: ownTenants(known, identity.user),
+      };
       if (isInMaintenance) {
         refuseInMaintenance(caller, request);
       }

@@ -11,6 +11,8 @@ export type LoginMethod = 'http_basic' | 'token' | 'execution_token';
 export interface Caller {
   readonly user: User;
   readonly method: LoginMethod;
+  /** Network address the call comes from. */
+  readonly address: string;
   /** The execution whose token was used. */
   readonly execution: Execution | undefined;
   /** The tenant of the call. */

@@ -22,8 +22,7 @@ export interface ServiceDependencies {
 
 /** The caller as the audit log names it. */
 export function actorOf(caller: Caller): Actor {
-  return {
-    username: caller.user.username,
-    ...(caller.execution ? { executionId: caller.execution.id } : {}),
-  };
+  const { user, execution, address } = caller;
+  // operations of an execution come from workers by the thousand: the execution says more than their address
+  return { username: user.username, ...(execution ? { executionId: execution.id } : { address }) };
 }

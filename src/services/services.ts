@@ -8,6 +8,8 @@ import type { SecretBox } from '../security/secret-box.ts';
 import { createAccounts } from '../store/accounts.ts';
 import type { Database } from '../store/database.ts';
 import { readMaintenance } from '../store/maintenance.ts';
+import { createAuditService } from './audit.ts';
+import type { AuditService } from './audit.ts';
 import { createAuthentication } from './authentication.ts';
 import { createAuthorization } from './authorization.ts';
 import type { AuthorizationService } from './authorization.ts';
@@ -65,6 +67,7 @@ import type { UserService } from './users.ts';
 /** Every use case of the product, and what serving them needs. */
 export interface Services {
   readonly authorization: AuthorizationService;
+  readonly audit: AuditService;
   readonly blueprints: BlueprintService;
   readonly deployments: DeploymentService;
   readonly executions: ExecutionService;
@@ -115,6 +118,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
   const outbox = createOutboxPublisher({ database, broker, log });
   const waiter = await startExecutionWaiter(database);
   const common: ServiceDependencies = { config, log, database, files, clock, newId, outbox, waiter };
+  const audit = createAuditService({ database, log });
   const tenants = createTenantDirectory(database, clock);
   const accounts = createAccounts(database);
   const authentication = createAuthentication({
@@ -130,6 +134,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
       tenants,
       maintenanceStatus: async () => (await readMaintenance(database))?.status ?? 'deactivated',
     }),
+    audit,
     blueprints: createBlueprintService(common),
     deployments: createDeploymentService(common, createCreationLookups(), secretReader),
     executions: createExecutionService(common),
@@ -161,6 +166,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     files,
     async stop() {
       await outbox.flush();
+      await audit.flush();
       await waiter.stop();
     },
   };

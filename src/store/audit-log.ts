@@ -33,9 +33,22 @@ const fields = {
   executionId: 'execution_id',
 } as const;
 
-const selection = [...Object.entries(fields), ['refIdentifier', 'ref_identifier'] as const]
-  .map(([field, column]) => `record.${column} as "${field}"`)
-  .join(', ');
+const selection = [
+  ...Object.entries({ ...fields, refIdentifier: 'ref_identifier', address: 'address' }).map(
+    ([field, column]) => `record.${column} as "${field}"`,
+  ),
+  'tenants.name as "tenantName"',
+].join(', ');
+const source = `audit_log record left join tenants on tenants.id::text = record.ref_identifier ->> 'tenant_id'`;
+
+/** Members a list can be ordered by. */
+export const auditOrders = Object.keys(fields) as (keyof typeof fields)[];
+
+/** A record to add; the moment is now where none is given. */
+export type NewAuditRecord = Omit<AuditRecord, 'storageId' | 'createdAt' | 'tenantName' | 'address'> & {
+  createdAt?: Date | undefined;
+  address?: string | undefined;
+};
 
 function conditionsOf(filter: AuditFilter, parameters: Parameters): string {
   const conditions = ['true'];
@@ -73,7 +86,7 @@ export async function listAuditRecords(
   const size = query.size ?? 100;
   const limit = size === 0 ? '' : `limit ${parameters.add(size)}`;
   const items = await session.query<AuditRecord>(
-    `select ${selection} from audit_log record where ${conditions}
+    `select ${selection} from ${source} where ${conditions}
      order by record.${fields[orderBy]} ${direction}, record.storage_id ${direction} ${limit} offset ${parameters.add(query.offset ?? 0)}`,
     parameters.values,
   );
@@ -96,7 +109,7 @@ export async function tailAuditLog(
     const parameters = new Parameters();
     const conditions = `${conditionsOf(filter, parameters)} and ${cursorCondition('record', position, parameters)}`;
     const rows = await session.query<AuditRecord>(
-      `select ${selection} from audit_log record where ${conditions} order by record.storage_id limit ${parameters.add(size)}`,
+      `select ${selection} from ${source} where ${conditions} order by record.storage_id limit ${parameters.add(size)}`,
       parameters.values,
     );
     return rows.map(withoutNulls);
@@ -115,15 +128,12 @@ export async function deleteAuditRecords(session: Session, filter: AuditFilter &
 }
 
 /** Adds records that no trigger writes (restored ones, logins, reads of secrets), in one statement. */
-export async function addAuditRecords(
-  session: Session,
-  records: readonly (Omit<AuditRecord, 'storageId' | 'createdAt'> & { createdAt?: Date | undefined })[],
-): Promise<void> {
+export async function addAuditRecords(session: Session, records: readonly NewAuditRecord[]): Promise<void> {
   await session.prepared(
-    `insert into audit_log (created_at, ref_table, ref_id, operation, creator_name, execution_id, ref_identifier)
-     select coalesce("createdAt", now()), "refTable", "refId", operation, "creatorName", "executionId", "refIdentifier"
+    `insert into audit_log (created_at, ref_table, ref_id, operation, creator_name, execution_id, ref_identifier, address)
+     select coalesce("createdAt", now()), "refTable", "refId", operation, "creatorName", "executionId", "refIdentifier", address
      from json_to_recordset($1::json) as record ("createdAt" timestamptz, "refTable" text, "refId" bigint,
-       operation text, "creatorName" text, "executionId" text, "refIdentifier" jsonb)`,
+       operation text, "creatorName" text, "executionId" text, "refIdentifier" jsonb, address text)`,
     [toJson(records)],
   );
 }

@@ -93,7 +93,8 @@ function beginStatement(actor: Actor | undefined): string {
   }
   const username = pg.escapeLiteral(actor.username);
   const executionId = pg.escapeLiteral(actor.executionId ?? '');
-  return `begin; set local gantry.username = ${username}; set local gantry.execution_id = ${executionId}`;
+  const address = actor.address === undefined ? '' : `; set local gantry.address = ${pg.escapeLiteral(actor.address)}`;
+  return `begin; set local gantry.username = ${username}; set local gantry.execution_id = ${executionId}${address}`;
 }
 
 /**

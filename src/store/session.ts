@@ -5,6 +5,8 @@ import type { Knex } from 'knex';
 export interface Actor {
   username: string;
   executionId?: string;
+  /** Network address the change was asked for from. */
+  address?: string;
 }
 
 export interface Session {

@@ -3,6 +3,7 @@ import type { Services } from '../../services/services.ts';
 import { openApiDocument } from '../openapi.ts';
 import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
+import { auditRoutes } from './audit.ts';
 import { blueprintRoutes } from './blueprints.ts';
 import { deploymentRoutes } from './deployments.ts';
 import { evaluateRoutes } from './evaluate.ts';
@@ -51,6 +52,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...summaryRoutes(services.summaries),
     ...pluginRoutes({ config, ...services }),
     ...userGroupRoutes(services.userGroups),
+    ...auditRoutes(services.audit),
     ...fileServerRoutes(services),
   ];
   const document: Route = {

@@ -28,6 +28,7 @@ const nothing: Credentials = { executionToken: undefined, token: undefined, basi
 
 describe('finding out who calls', () => {
   let now: number;
+  let compared: string;
   let verifications: number;
   let logins: number;
   let failures: number;
@@ -66,6 +67,7 @@ describe('finding out who calls', () => {
       now: () => now,
       verifyPassword: async (password, stored) => {
         verifications += 1;
+        compared = stored;
         return stored === `hash of ${password}`;
       },
     });
@@ -106,15 +108,37 @@ describe('finding out who calls', () => {
     expect((await refusal(basic('right'))).replace('ada', 'x')).to.equal(wrong);
   });
 
+  it('compares as many passwords for users who are not there as for those who are', async () => {
+    const attempts: [string, () => void][] = [
+      ['nobody', () => undefined],
+      ['ada', () => (account.user = { ...account.user, isActive: false })],
+      ['ada', () => (account.user = { ...account.user, isActive: true })],
+      ['ada', () => (account.passwordHash = undefined)],
+    ];
+    for (const [username, prepare] of attempts) {
+      prepare();
+      verifications = 0;
+      await refusal(basic('wrong', username));
+      expect(verifications, username).to.equal(1);
+    }
+  });
+
+  it('slows down guesses at users who are not there as well', async () => {
+    const answers: string[] = [];
+    for (let attempt = 0; attempt < 11; attempt += 1) {
+      answers.push((await refusal(basic('wrong', 'nobody'))).slice(0, 3));
+    }
+    expect(answers).to.deep.equal([...Array<string>(10).fill('401'), '429']);
+  });
+
   it('locks an account before it looks at the password', async () => {
     accounts.lockRule = async () => ({ failures: 2, period: 10 });
     for (let attempt = 0; attempt < 3; attempt += 1) {
       await refusal(basic('wrong'));
     }
     expect(failures).to.equal(3);
-    const before = verifications;
     await refusal(basic('right'));
-    expect(verifications).to.equal(before);
+    expect(compared).not.to.equal(account.passwordHash);
     now += 11 * 60_000;
     expect((await authentication.authenticate(basic('right'))).user.id).to.equal(7);
   });
