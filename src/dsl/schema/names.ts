@@ -1,9 +1,13 @@
 /**
  * The known name nearest to a mistyped one, when it is near enough to be meant.
  *
+ * @param wanted what stands in the blueprint where a name belongs; items of a list can be null there
  * @returns a hint such as `Did you mean 'cloudify.nodes.Compute'?`, or undefined
  */
-export function nearestName(wanted: string, known: Iterable<string>): string | undefined {
+export function nearestName(wanted: string | null, known: Iterable<string>): string | undefined {
+  if (wanted === null) {
+    return undefined;
+  }
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(Math.min(wanted.length, 24) / 3)) + 1;
   let looked = 0;

@@ -1,5 +1,6 @@
 import type { Json, JsonObject, PropertySchema } from '../../domain/plan.ts';
 import { logicError } from '../errors.ts';
+import { pythonText } from '../functions/index.ts';
 import type { Path } from '../errors.ts';
 import { nearestName } from '../schema/names.ts';
 import { readProperties } from '../types/schemas.ts';
@@ -46,17 +47,23 @@ export function readGroups(
       if (nodeNames.has(name)) {
         context.problems.add(logicError(211, `Both a group and a node template are named '${name}'`, { path }));
       }
-      const isKnown = (member: string): boolean =>
-        nodeNames.has(member) ||
-        Object.hasOwn(raws, member) ||
-        context.problems.isBroken('node_templates', member) ||
-        context.problems.isBroken('groups', member);
-      const members = [...new Set(raw['members'] as string[])];
-      for (const member of members.filter((item) => !isKnown(item))) {
-        const error = logicError(40, `Member '${member}' of group '${name}' does not match any defined node`, {
-          path: [...path, 'members', (raw['members'] as string[]).indexOf(member)],
-          remedy: nearestName(member, [...nodeNames, ...Object.keys(raws)]),
-        });
+      const isKnown = (member: string | null): member is string =>
+        member !== null &&
+        (nodeNames.has(member) ||
+          Object.hasOwn(raws, member) ||
+          context.problems.isBroken('node_templates', member) ||
+          context.problems.isBroken('groups', member));
+      const given = [...new Set(raw['members'] as (string | null)[])];
+      const members = given.filter(isKnown);
+      for (const member of given.filter((item) => !isKnown(item))) {
+        const error = logicError(
+          40,
+          `Member '${pythonText(member)}' of group '${name}' does not match any defined node`,
+          {
+            path: [...path, 'members', (raw['members'] as (string | null)[]).indexOf(member)],
+            remedy: nearestName(member, [...nodeNames, ...Object.keys(raws)]),
+          },
+        );
         context.problems.add(error);
       }
       groups.set(name, { members, policies: readGroupPolicies(name, raw['policies'], policyTypes, context) });

@@ -1,6 +1,6 @@
 import type { JsonObject, PlanScalingGroup, ScalableProperties } from '../../domain/plan.ts';
 import { logicError } from '../errors.ts';
-import { pythonRepr } from '../functions/index.ts';
+import { pythonRepr, pythonText } from '../functions/index.ts';
 import type { Problems } from '../problems.ts';
 import { nearestName } from '../schema/names.ts';
 import type { Raw } from '../types/schemas.ts';
@@ -26,14 +26,16 @@ export function readPolicies(
   const scalingGroups = new Map<string, PlanScalingGroup>();
   for (const [name, raw] of Object.entries((section ?? {}) as Record<string, Raw>)) {
     problems.attempt(['policies', name], () => {
-      const targets = raw['targets'] as string[];
+      const targets = raw['targets'] as (string | null)[];
       const properties: ScalableProperties = scaleOf(raw['properties'] as Raw | null | undefined);
       targets.forEach((target, index) => {
-        const group = groups.get(target);
-        if (!group) {
+        const group = target === null ? undefined : groups.get(target);
+        if (target === null || !group) {
           const at = ['policies', name, 'targets', index];
           problems.attempt(at, () => {
-            problems.requireSound('groups', target);
+            if (target !== null) {
+              problems.requireSound('groups', target);
+            }
             throw unknownTarget(target, [...groups.keys()], at);
           });
           return;
@@ -61,9 +63,9 @@ export function readPolicies(
   return { policies, scalingGroups: result };
 }
 
-function unknownTarget(target: string, groups: readonly string[], path: (string | number)[]): Error {
+function unknownTarget(target: string | null, groups: readonly string[], path: (string | number)[]): Error {
   const rule = `Only groups are valid policy targets. Defined groups are ${pythonRepr(groups)}.`;
-  return logicError(205, `'${target}' is not a valid policy target. ${rule}`, {
+  return logicError(205, `'${pythonText(target)}' is not a valid policy target. ${rule}`, {
     path,
     remedy: nearestName(target, groups),
   });

@@ -39,6 +39,12 @@ describe('groups', () => {
       'L 40',
       "Member 'x' of group 'g' does not match any defined node",
     ],
+    [
+      'refuses a member without a name',
+      `${nodes}groups: {g: {members: [n, ~]}}`,
+      'L 40',
+      "Member 'None' of group 'g' does not match any defined node",
+    ],
     ['refuses no members', `${nodes}groups: {g: {members: []}}`, 'F 1', 'At least one member should be specified'],
     ['refuses absent members', `${nodes}groups: {g: {}}`, 'F 1', "'members' key is required"],
     [
@@ -88,6 +94,12 @@ describe('groups', () => {
       `${nodes}groups: {g: {members: [n]}}\npolicies: {p: {type: cloudify.policies.scaling, targets: [n]}}`,
       'L 205',
       "'n' is not a valid policy target.",
+    ],
+    [
+      'refuses a target without a name',
+      `${nodes}groups: {g: {members: [n]}}\npolicies: {p: {type: cloudify.policies.scaling, targets: [~]}}`,
+      'L 205',
+      "'None' is not a valid policy target.",
     ],
     ['refuses no targets', 'policies: {p: {type: cloudify.policies.scaling, targets: []}}', 'L 206'],
     [
