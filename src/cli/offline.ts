@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { basename, dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { findMainFile, isArchive } from '../client/archive.ts';
 import { packageRoot } from '../config/package-root.ts';
 import { GantryError } from '../domain/errors.ts';
@@ -10,8 +10,9 @@ import type { DeploymentPlan, JsonObject, Plan } from '../domain/plan.ts';
 import { DslError } from '../dsl/errors.ts';
 import { parseBlueprint } from '../dsl/parse.ts';
 import { prepareDeploymentPlan } from '../dsl/prepare/index.ts';
-import { describeProblems, problemsOf } from '../dsl/report/problem.ts';
+import { describeError, describeProblems, problemsOf } from '../dsl/report/problem.ts';
 import type { BlueprintProblem } from '../dsl/report/problem.ts';
+import { nameWithin } from '../files/file-names.ts';
 import { ManagerImportResolver } from '../files/import-resolver.ts';
 import { singleTopDirectory, unpackArchive } from '../files/unpack.ts';
 import { expandPlan } from '../topology/index.ts';
@@ -98,7 +99,7 @@ export async function prepareOffline(plan: Plan, inputs: Record<string, unknown>
     if (!(error instanceof DslError)) {
       throw error;
     }
-    throw new FailedOutcome(`the blueprint cannot be deployed with these inputs\n${error.describe()}`);
+    throw new FailedOutcome(`the blueprint cannot be deployed with these inputs\n${describeError(error)}`);
   }
 }
 
@@ -118,7 +119,7 @@ async function openSource(
   return {
     folder: information.isDirectory() ? source : dirname(source),
     mainFile: information.isDirectory() ? (mainFile ?? (await findMain(source))) : basename(source),
-    nameFile: (file) => relativeTo(process.cwd(), file),
+    nameFile: (file) => nameWithin(process.cwd(), file),
     dispose: async () => undefined,
   };
 }
@@ -136,7 +137,7 @@ async function openArchive(
     return {
       folder,
       mainFile: mainFile ?? (await findMain(folder)),
-      nameFile: (file) => relativeTo(folder, file),
+      nameFile: (file) => nameWithin(folder, file),
       dispose,
     };
   } catch (error) {
@@ -155,11 +156,4 @@ async function readMain(location: string): Promise<string> {
   return readFile(location, 'utf8').catch((error: unknown) => {
     throw new UsageError(`Cannot read ${location}: ${error instanceof Error ? error.message : String(error)}`);
   });
-}
-
-/** Files below a folder relative to it; everything else, URLs included, as it is. */
-function relativeTo(folder: string, file: string): string {
-  const path = file.startsWith('file:') ? fileURLToPath(file) : file;
-  const shown = relative(folder, path);
-  return /^[a-z]+:/i.test(path) || shown.startsWith('..') ? path : shown;
 }

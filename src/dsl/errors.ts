@@ -83,40 +83,6 @@ export class DslError extends Error {
   get isInvalidBlueprint(): boolean {
     return this.className.startsWith('DSLParsing') || this.className === 'InvalidBlueprintImport';
   }
-
-  /** The message with place, excerpt and remedy. */
-  describeOne(): string {
-    const hint = this.remedy ? [`  hint: ${this.remedy}`] : [];
-    return [this.message, ...placeLines(this.location), ...hint].join('\n');
-  }
-
-  /** The message with place, excerpt and remedy, and the other mistakes of the same run below it. */
-  describe(): string {
-    return [this.describeOne(), ...this.others.map((other) => other.describe())].join('\n\n');
-  }
-}
-
-function placeLines(location: SourceLocation | undefined): string[] {
-  if (!location) {
-    return [];
-  }
-  const lines: string[] = [];
-  if (location.file !== undefined) {
-    lines.push(`  in: ${location.file}`);
-  }
-  if (location.line !== undefined) {
-    lines.push(`  in line: ${String(location.line)}, column: ${String(location.column ?? 0)}`);
-  }
-  if (location.path) {
-    lines.push(`  path: ${location.path}`);
-  }
-  if (location.value !== undefined) {
-    lines.push(`  value: ${location.value}`);
-  }
-  if (location.excerpt !== undefined) {
-    lines.push(...location.excerpt.split('\n').map((line) => `    ${line}`));
-  }
-  return lines;
 }
 
 /** A `DSLParsingLogicException`: the blueprint is well formed but contradicts itself. */

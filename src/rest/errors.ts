@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { coerceError, GantryError } from '../domain/errors.ts';
 import { DslError } from '../dsl/errors.ts';
+import { describeError } from '../dsl/report/problem.ts';
 import type { Logger } from '../log/logger.ts';
 import { asUnavailable } from '../store/database-errors.ts';
 import { requestId } from './request-id.ts';
@@ -28,7 +29,7 @@ function refusalBehind(thrown: unknown): GantryError | undefined {
     return error;
   }
   if (error instanceof DslError) {
-    return new GantryError('functions_evaluation_error', error.describe(), { cause: error });
+    return new GantryError('functions_evaluation_error', describeError(error), { cause: error });
   }
   if (error instanceof Error && isHttpError(error)) {
     const code = error.status === 404 ? 'not_found_error' : 'bad_parameters_error';

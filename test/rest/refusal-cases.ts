@@ -25,7 +25,7 @@ export const refusals: readonly Refusal[] = [
     options: blueprint('tosca_definitions_version: cloudify_dsl_1_3\nnode_templates:\n  a: [1, 2\n  b: 3\n'),
     status: 400,
     code: 'invalid_blueprint_error',
-    message: /Blueprint `broken` is invalid\. Error:[\s\S]*line/,
+    message: /Blueprint `broken` is invalid\. Error:[\s\S]*blueprint\.yaml:4:\d+: /,
   },
   {
     what: 'an unknown node type, with its place and what there is',
@@ -34,7 +34,7 @@ export const refusals: readonly Refusal[] = [
     options: blueprint(simpleBlueprint.replace('cloudify.nodes.Root', 'cloudify.nodes.Rot')),
     status: 400,
     code: 'invalid_blueprint_error',
-    message: /cloudify\.nodes\.Rot[\s\S]*line/,
+    message: /blueprint\.yaml:\d+:\d+: [^\n]*cloudify\.nodes\.Rot[\s\S]*hint: Did you mean 'cloudify\.nodes\.Root'\?/,
   },
   {
     what: 'an import that is not there',

@@ -1,6 +1,11 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import { checkOffline } from '../../src/cli/offline.ts';
+import { describeProblems } from '../../src/dsl/report/problem.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
-import { RestService, simpleBlueprint } from './kit.ts';
+import { blueprintZip, RestService, simpleBlueprint } from './kit.ts';
 import { refusals } from './refusal-cases.ts';
 import { requestRefusals } from './request-refusal-cases.ts';
 
@@ -37,6 +42,28 @@ describe('what the service refuses', function () {
       expect(answer.headers.get('content-type')).to.match(/^application\/json/);
     });
   }
+
+  it('tells the mistakes of a blueprint in the words of the command line', async () => {
+    const files = {
+      'blueprint.yaml': simpleBlueprint.replace('imports:', 'imports:\n  - broken/nodes.yaml'),
+      'broken/nodes.yaml': 'node_templates:\n  a: {type: cloudify.nodes.Rot}\n  b: {typ: cloudify.nodes.Root}\n',
+    };
+    await rest.upload('wordy', files);
+    const { error } = (await rest.call('GET', '/blueprints/wordy')).json<{ error: string }>();
+    const folder = await mkdtemp(join(tmpdir(), 'gantry-test-'));
+    try {
+      const archive = join(folder, 'wordy.zip');
+      await writeFile(archive, blueprintZip('wordy', files));
+      const { problems } = await checkOffline(archive, 'blueprint.yaml');
+      expect(problems.map(({ file, line }) => `${String(file)}:${String(line)}`)).to.include.members([
+        'broken/nodes.yaml:2',
+        'broken/nodes.yaml:3',
+      ]);
+      expect(error).to.equal(`Invalid blueprint - ${describeProblems(problems)}`);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
 
   it('leaves no row behind for an archive that was refused on arrival', async () => {
     for (const id of ['text', 'large', 'nothing', 'both', 'outside']) {

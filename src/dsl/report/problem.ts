@@ -6,7 +6,7 @@ export interface BlueprintProblem {
   readonly class: string;
   readonly code: number | null;
   readonly message: string;
-  /** Path or URL of the file; null for text without a home. */
+  /** Path or URL of the file, as it is shown; null for text without a home. */
   readonly file: string | null;
   /** From 1. */
   readonly line: number | null;
@@ -20,19 +20,19 @@ export interface BlueprintProblem {
   readonly excerpt: string | null;
   /** What to do about it. */
   readonly remedy: string | null;
-  /** All of it as the REST service words it in a blueprint's `error`. */
+  /** All of it for people, as {@link describeProblems} words it. */
   readonly text: string;
 }
 
 /**
  * Every mistake an error tells of, each once.
  *
- * @param fallback file of mistakes that do not say where they are
+ * @param fallback file of mistakes that do not say where they are, when there is one
  * @param nameFile makes the name shown of a path or URL
  */
 export function problemsOf(
   error: DslError,
-  fallback: string,
+  fallback?: string,
   nameFile: (file: string) => string = (file) => file,
 ): BlueprintProblem[] {
   const problems = new Map<string, BlueprintProblem>();
@@ -41,19 +41,19 @@ export function problemsOf(
     const file = location.file ?? fallback;
     const key = [each.message, file, location.line, location.column].join('\0');
     if (!problems.has(key)) {
-      problems.set(key, {
+      const problem = {
         class: each.className,
         code: each.code ?? null,
         message: each.message,
-        file: nameFile(file),
+        file: file === undefined ? null : nameFile(file),
         line: location.line ?? null,
         column: location.column === undefined ? null : location.column + 1,
         path: location.path?.replaceAll(/\.(\d+)(?=\.|$)/g, '[$1]') ?? null,
         value: location.value ?? null,
         excerpt: location.excerpt ?? null,
         remedy: each.remedy ?? null,
-        text: each.describeOne(),
-      });
+      };
+      problems.set(key, { ...problem, text: describeProblem(problem) });
     }
   }
   return [...problems.values()];
@@ -61,15 +61,26 @@ export function problemsOf(
 
 /**
  * Problems for people: the place as compilers and editors write it, both numbers from 1, and what is wrong there. The
- * text of the REST service counts columns from 0, so it is not repeated.
+ * command line prints this, and the REST service stores it as the `error` of a blueprint.
  */
 export function describeProblems(problems: readonly BlueprintProblem[]): string {
-  return problems.map(describeProblem).join('\n\n');
+  return problems.map(({ text }) => text).join('\n\n');
 }
 
-function describeProblem({ file, line, column, message, path, value, excerpt, remedy }: BlueprintProblem): string {
+/**
+ * An error of the language and everything it tells of, as {@link describeProblems} words it.
+ *
+ * @param fallback file of mistakes that do not say where they are, when there is one
+ * @param nameFile makes the name shown of a path or URL
+ */
+export function describeError(error: DslError, fallback?: string, nameFile?: (file: string) => string): string {
+  return describeProblems(problemsOf(error, fallback, nameFile));
+}
+
+function describeProblem(problem: Omit<BlueprintProblem, 'text'>): string {
+  const { file, line, column, message, path, value, excerpt, remedy } = problem;
   const place = [file, line, column].filter((part) => part !== null).join(':');
-  const lines = [`${place}: ${message}`];
+  const lines = [place === '' ? message : `${place}: ${message}`];
   if (path) {
     lines.push(`  path: ${path}`);
   }

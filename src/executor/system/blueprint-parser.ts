@@ -4,8 +4,8 @@ import { Worker } from 'node:worker_threads';
 import type { WorkerOptions } from 'node:worker_threads';
 import { packageRoot } from '../../config/package-root.ts';
 import type { Plan } from '../../domain/plan.ts';
-import type { ImportResolver, ParseOptions } from '../../dsl/parse.ts';
-import type { ParserAnswer, ParserRequest, PlainError } from './parse-protocol.ts';
+import type { ImportResolver } from '../../dsl/parse.ts';
+import type { ParseRequest, ParserAnswer, ParserRequest, PlainError } from './parse-protocol.ts';
 import { toPlainError } from './plain-error.ts';
 
 export interface ParserLimits {
@@ -32,7 +32,7 @@ export class ParseFailure extends Error {
   }
 }
 
-type ParseInput = Pick<ParseOptions, 'text' | 'location'> & { resolver: ImportResolver };
+type ParseInput = ParseRequest & { readonly resolver: ImportResolver };
 
 /** Parses blueprints in threads of their own, so that a hostile or huge one harms nobody else. */
 export class BlueprintParser {

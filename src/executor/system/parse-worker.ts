@@ -4,10 +4,12 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { LRUCache } from 'lru-cache';
+import { describeError } from '../../dsl/report/problem.ts';
 import { parseBlueprint } from '../../dsl/parse.ts';
 import type { ImportResolver } from '../../dsl/parse.ts';
 import type { SourceDocument } from '../../dsl/yaml/load.ts';
-import type { ParserAnswer, ParserRequest, PlainError, ResolverMethod } from './parse-protocol.ts';
+import { nameWithin } from '../../files/file-names.ts';
+import type { ParseRequest, ParserAnswer, ParserRequest, PlainError, ResolverMethod } from './parse-protocol.ts';
 import { fromPlainError, toPlainError } from './plain-error.ts';
 
 const keptDocuments = 50;
@@ -44,13 +46,19 @@ function settle(call: number, value: unknown, error: PlainError | undefined): vo
   }
 }
 
+function parse({ text, location, directory }: ParseRequest): void {
+  const nameFile = directory === undefined ? undefined : (file: string) => nameWithin(directory, file);
+  parseBlueprint({ text, location, resolver, cache }).then(
+    (plan) => send({ kind: 'plan', plan }),
+    (error: unknown) =>
+      send({ kind: 'failure', error: toPlainError(error, (each) => describeError(each, location, nameFile)) }),
+  );
+}
+
 parentPort?.on('message', (request: ParserRequest) => {
   switch (request.kind) {
     case 'parse':
-      parseBlueprint({ ...request.options, resolver, cache }).then(
-        (plan) => send({ kind: 'plan', plan }),
-        (error: unknown) => send({ kind: 'failure', error: toPlainError(error) }),
-      );
+      parse(request.options);
       return;
     case 'answer':
       settle(request.call, request.value, undefined);

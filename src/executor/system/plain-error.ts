@@ -1,10 +1,18 @@
 import { coerceError } from '../../domain/errors.ts';
 import { DslError } from '../../dsl/errors.ts';
 import type { DslErrorClass } from '../../dsl/errors.ts';
+import { describeError } from '../../dsl/report/problem.ts';
 import type { PlainError } from './parse-protocol.ts';
 
-/** Takes an error apart, so that it can be sent to another thread. */
-export function toPlainError(thrown: unknown): PlainError {
+/**
+ * Takes an error apart, so that it can be sent to another thread.
+ *
+ * @param describe puts an error of the language into words, by default without saying which file it is in
+ */
+export function toPlainError(
+  thrown: unknown,
+  describe: (error: DslError) => string = (error) => describeError(error),
+): PlainError {
   const error = coerceError(thrown);
   const isDsl = error instanceof DslError;
   return {
@@ -12,7 +20,7 @@ export function toPlainError(thrown: unknown): PlainError {
     stack: error.stack,
     className: isDsl ? error.className : undefined,
     code: isDsl ? error.code : undefined,
-    description: isDsl ? error.describe() : error.message,
+    description: isDsl ? describe(error) : error.message,
     isInvalidBlueprint: isDsl && error.isInvalidBlueprint,
   };
 }

@@ -206,7 +206,8 @@ class Upload {
     });
     try {
       const text = await readFile(path, 'utf8');
-      return await parser.parse({ text, location: pathToFileURL(path).href, resolver }, signal);
+      const location = pathToFileURL(path).href;
+      return await parser.parse({ text, location, directory: staged.directory, resolver }, signal);
     } catch (thrown) {
       signal.throwIfAborted();
       if (thrown instanceof ParseFailure && thrown.plain.isInvalidBlueprint) {

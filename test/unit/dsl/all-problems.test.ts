@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { describeError } from '../../../src/dsl/report/problem.ts';
 import { failure } from './support.ts';
 
 /** Types that the blueprints of the table share. They end in line 17. */
@@ -180,7 +181,7 @@ describe('mistakes reported together', () => {
       const all = [error, ...error.others];
       const found = all.map(({ location, code, className }) => [location?.line ?? 0, code ?? className] as const);
       const byLine = (list: typeof wanted) => list.toSorted(([a], [b]) => a - b);
-      expect(byLine(found), all.map((each) => each.describeOne()).join('\n')).to.deep.equal(wanted);
+      expect(byLine(found), describeError(error)).to.deep.equal(wanted);
       const others = found.slice(1);
       expect(others, 'others by place').to.deep.equal(byLine(others));
     });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { dump } from 'js-yaml';
 import { DslError } from '../../../src/dsl/errors.ts';
 import type { Plan } from '../../../src/domain/plan.ts';
+import { describeError } from '../../../src/dsl/report/problem.ts';
 import { expectFailure, nodeOf, parse, typesText } from './support.ts';
 import type { World } from './support.ts';
 
@@ -62,7 +63,7 @@ async function outcome(text: string, given: World = world): Promise<Plan | DslEr
     }
     expect(error.message).not.to.equal('');
     for (const each of [error, ...error.others]) {
-      expect(each.describe()).to.contain(each.message);
+      expect(describeError(each)).to.contain(each.message);
     }
     return error;
   }
@@ -85,7 +86,7 @@ describe('any text', () => {
       for (const changed of [lines.toSpliced(at, 1), lines.toSpliced(at, 0, lines[at] ?? '')]) {
         const result = await outcome(changed.join('\n'));
         if (result instanceof DslError) {
-          expect(result.location?.line, result.describe()).to.be.a('number');
+          expect(result.location?.line, describeError(result)).to.be.a('number');
         }
       }
     }

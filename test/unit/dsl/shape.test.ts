@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { describeError } from '../../../src/dsl/report/problem.ts';
 import { expectFailure, failure, itRefuses, parse } from './support.ts';
 
 describe('the shape of a blueprint', () => {
@@ -108,8 +109,8 @@ node_templates: {n: {type: t}}`;
       excerpt: '    defualt: 5\n    ^',
     });
     expect(error.remedy).to.equal("Did you mean 'default'?");
-    expect(error.describe()).to.equal(
-      `${error.message}\n  in: /b/main.yaml\n  in line: 5, column: 4\n  path: inputs.size.defualt\n  value: 5\n` +
+    expect(describeError(error)).to.equal(
+      `/b/main.yaml:5:5: ${error.message}\n  path: inputs.size.defualt\n  value: 5\n` +
         "        defualt: 5\n        ^\n  hint: Did you mean 'default'?",
     );
   });

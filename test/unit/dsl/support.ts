@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { JsonObject, Plan, PlanNode } from '../../../src/domain/plan.ts';
 import { DslError, logicError } from '../../../src/dsl/errors.ts';
+import { describeError } from '../../../src/dsl/report/problem.ts';
 import { parseBlueprint } from '../../../src/dsl/parse.ts';
 import type { ImportedSource, ImportResolver, ParseOptions } from '../../../src/dsl/parse.ts';
 
@@ -100,7 +101,7 @@ export async function expectFailure(
   const error = await failure(text, world, options);
   const [letter = '', code] = wanted.split(' ');
   const found = error.code === undefined ? error.className : `${error.className} ${String(error.code)}`;
-  expect(found, error.describe()).to.equal(code === undefined ? wanted : `${classes[letter] ?? letter} ${code}`);
+  expect(found, describeError(error)).to.equal(code === undefined ? wanted : `${classes[letter] ?? letter} ${code}`);
   if (typeof message === 'string') {
     expect(error.message).to.contain(message);
   } else if (message) {

@@ -40,11 +40,13 @@ describe('blueprint parser', function () {
   it('tells mistakes of the blueprint with their place', async () => {
     parser = new BlueprintParser();
     const text = blueprint.replace('type: t', 'type: other');
-    const failure = await parser.parse({ text, resolver }, never).catch((error: unknown) => error);
+    const failure = await parser
+      .parse({ text, location: 'file:///b/web.yaml', directory: '/b', resolver }, never)
+      .catch((error: unknown) => error);
     expect(failure).to.be.instanceOf(ParseFailure);
     const { plain, message } = failure as ParseFailure;
     expect(plain.isInvalidBlueprint).to.equal(true);
-    expect(message).to.match(/in line: \d+/);
+    expect(message).to.match(/^web\.yaml:4:24: [^\n]+\n {2}path: node_templates\.web\.type\n/);
   });
 
   it('stops a blueprint that takes too long, and goes on with others', async () => {
