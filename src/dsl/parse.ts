@@ -5,7 +5,7 @@ import { findWrongFunctions, planRequirements } from './functions/index.ts';
 import { atStatement, checkImportVersion, collectImports } from './imports/collect.ts';
 import type { ImportedUnit, LoadedBlueprint } from './imports/collect.ts';
 import { sectionsOf } from './imports/fragment.ts';
-import type { Entry } from './imports/fragment.ts';
+import type { Entry, Sections } from './imports/fragment.ts';
 import { candidateLocations, directoryOf } from './imports/locations.ts';
 import { Merger } from './imports/merge.ts';
 import { withPluginProperties } from './imports/plugin-properties.ts';
@@ -69,6 +69,11 @@ interface Merging {
   readonly base: string | undefined;
 }
 
+type Load = (text: string, file: string | undefined, what: string) => SourceDocument;
+
+/** What is judged before anything else, and stops the rest. */
+const headSections: ReadonlySet<string> = new Set([versionKey, 'imports', 'dsl_definitions']);
+
 /**
  * Parses a blueprint with everything it imports into its plan.
  *
@@ -110,11 +115,44 @@ export async function parseBlueprint(options: ParseOptions): Promise<Plan> {
 }
 
 async function mergeImports(options: ParseOptions, blueprints: readonly string[]): Promise<Merging> {
-  const limits = options.limits ?? defaultParseLimits;
-  const load = (text: string, file: string | undefined, what: string): SourceDocument =>
-    loadCached(text, file, what, options.cache, limits);
+  const load: Load = (text, file, what) =>
+    loadCached(text, file, what, options.cache, options.limits ?? defaultParseLimits);
   const document = load(options.text, options.location, 'Failed to parse DSL');
   const sections = sectionsOf(document);
+  try {
+    return await mergeInto({ document, sections }, load, options, blueprints);
+  } catch (error) {
+    if (error instanceof DslError) {
+      error.others = [...error.others, ...misshapen(document, sections)];
+    }
+    throw error;
+  }
+}
+
+/**
+ * Mistakes in the shape of the main file's sections. They stand whatever else is wrong with its version and with the
+ * files it imports.
+ */
+function misshapen(document: SourceDocument, sections: Sections): readonly DslError[] {
+  const problems = new Problems();
+  const judged = Object.entries(document.root as Record<string, unknown>).filter(([name]) => !headSections.has(name));
+  for (const [name, value] of judged) {
+    const element = Object.hasOwn(elements, name) ? elements[name] : undefined;
+    if (element) {
+      validateElement(element, value, [name], { version: undefined, problems, tooNew: problems });
+    }
+  }
+  const merged = new MergedBlueprint(sections, document);
+  problems.all.forEach((problem) => merged.locate(problem));
+  return problems.all;
+}
+
+async function mergeInto(
+  { document, sections }: Pick<ImportedUnit, 'document' | 'sections'>,
+  load: Load,
+  options: ParseOptions,
+  blueprints: readonly string[],
+): Promise<Merging> {
   const validateVersion = options.validateVersion ?? true;
   const version = readMainVersion(document, validateVersion);
   const numbers = version.definitions_version as unknown as Version;
@@ -125,7 +163,7 @@ async function mergeImports(options: ParseOptions, blueprints: readonly string[]
     resourcesBase: options.resourcesBase,
     version: numbers,
     validateVersion,
-    maxImports: limits.maxImports,
+    maxImports: (options.limits ?? defaultParseLimits).maxImports,
     load,
     loadBlueprint: (id, source) =>
       loadImportedBlueprint(

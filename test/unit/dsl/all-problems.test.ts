@@ -256,4 +256,27 @@ outputs: {o: {value: {get_attribute: [d, ip]}}}
 `);
     expect([error, ...error.others].map(({ code }) => code)).to.deep.equal([100, 40, undefined]);
   });
+
+  it('check the shape of the file beside imports that cannot be read', async () => {
+    const error = await failure(`
+imports: [one.yaml, two.yaml]
+node_templates: {a: {typ: t}}
+inputs: []
+`);
+    expect([error, ...error.others].map(({ code, location }) => [code, location?.path])).to.deep.equal([
+      [13, 'imports.0'],
+      [13, 'imports.1'],
+      [1, 'node_templates.a.typ'],
+      [1, 'node_templates.a.type'],
+      [1, 'inputs'],
+    ]);
+  });
+
+  it('check the shape of the file beside a version that is not known', async () => {
+    const error = await failure('tosca_definitions_version: cloudify_dsl_9_9\ninputs: {a: {typ: string}}\n');
+    expect([error, ...error.others].map(({ code, location }) => [code, location?.path])).to.deep.equal([
+      [29, 'tosca_definitions_version'],
+      [1, 'inputs.a.typ'],
+    ]);
+  });
 });
