@@ -226,9 +226,19 @@ export class FileStore {
     );
   }
 
-  /** Sets or (when empty) removes the picture of a published blueprint, and packs its archive anew. */
+  /**
+   * Sets or (when empty) removes the picture of a published blueprint, and packs its archive anew.
+   * @throws GantryError conflict_error while the blueprint has no files
+   */
   async setBlueprintIcon(tenant: string, blueprintId: string, icon: Buffer): Promise<void> {
-    const path = join(this.blueprintDirectory(tenant, blueprintId), 'icon.png');
+    const directory = this.blueprintDirectory(tenant, blueprintId);
+    if (!(await isThere(directory))) {
+      throw new GantryError(
+        'conflict_error',
+        `Blueprint \`${blueprintId}\` has no files that a picture could be put to`,
+      );
+    }
+    const path = join(directory, 'icon.png');
     if (icon.length === 0) {
       await rm(path, { force: true });
     } else {

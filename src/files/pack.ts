@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { create } from 'tar';
+import { coerceError } from '../domain/errors.ts';
 
 /**
  * Packs a directory as tar.gz, streaming.
@@ -9,8 +10,14 @@ import { create } from 'tar';
  */
 export function packDirectory(directory: string, topDirectory?: string): Readable {
   const prefix = topDirectory === undefined ? {} : { prefix: topDirectory };
-  const pack = create({ gzip: true, cwd: directory, portable: true, follow: false, ...prefix }, ['.']);
-  return Readable.from(pack);
+  // it starts when it is read, so that there is somebody to tell when the directory has gone
+  async function* chunks(): AsyncGenerator<Buffer> {
+    const pack = create({ gzip: true, cwd: directory, portable: true, follow: false, ...prefix }, ['.']);
+    pack.on('error', (error) => stream.destroy(coerceError(error)));
+    yield* pack;
+  }
+  const stream = Readable.from(chunks(), { objectMode: false });
+  return stream;
 }
 
 /** Every file below a directory, as path relative to it -> time of its last change. */

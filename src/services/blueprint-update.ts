@@ -9,6 +9,7 @@ import { replaceLabels } from '../store/labels.ts';
 import type { Transaction } from '../store/session.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
+import { requireOwnTenant } from './identifiers.ts';
 import type { NewLabel } from './labels.ts';
 
 /** What a client changes of a blueprint; undefined = nothing. */
@@ -47,6 +48,7 @@ export async function changeBlueprint(
   change: BlueprintChange,
 ): Promise<{ blueprint: Blueprint; isGone: boolean }> {
   const blueprint = await getBlueprint(transaction, scopeOf(caller), id, { lock: true });
+  requireOwnTenant(caller, blueprint);
   if (blueprint.state === 'validating') {
     await deleteBlueprint(transaction, blueprint.storageId);
     return { blueprint, isGone: true };

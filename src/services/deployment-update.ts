@@ -10,6 +10,7 @@ import { isInCycle, removeParentLinks } from '../store/parent-links.ts';
 import type { Transaction } from '../store/session.ts';
 import { isDeploymentUpdate, scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
+import { requireOwnTenant } from './identifiers.ts';
 import type { NewLabel } from './labels.ts';
 
 /** What a client changes of a deployment; undefined = nothing. */
@@ -113,6 +114,7 @@ export async function changeDeployment(
   change: DeploymentChange,
 ): Promise<Deployment> {
   const deployment = await getDeployment(transaction, scopeOf(caller), id, { lock: true });
+  requireOwnTenant(caller, deployment);
   requireUnset(caller, deployment, change);
   const blueprint =
     change.blueprintId === undefined

@@ -25,6 +25,7 @@ import type { ServiceDependencies } from './dependencies.ts';
 import { createExecutionToken } from '../security/tokens.ts';
 import { purgeExecutions } from './execution-history.ts';
 import type { PurgeRequest } from './execution-history.ts';
+import { requireOwnTenant } from './identifiers.ts';
 import { sendAfterCommit } from './outbox.ts';
 import { startExecution } from './start-execution.ts';
 import type { StartRequest } from './start-execution.ts';
@@ -171,6 +172,7 @@ export function createExecutionService(dependencies: ServiceDependencies): Execu
     act: (caller, id, action) =>
       database.transactionAs(actorOf(caller), async (transaction) => {
         const execution = await getExecution(transaction, scopeOf(caller), id);
+        requireOwnTenant(caller, execution);
         await act(dependencies, transaction, execution, action);
         return (await findExecution(transaction, id)) ?? execution;
       }),
@@ -190,6 +192,7 @@ export function createExecutionService(dependencies: ServiceDependencies): Execu
     report: (caller, id, status, error) =>
       database.transactionAs(actorOf(caller), async (transaction) => {
         const execution = await getExecution(transaction, scopeOf(caller), id);
+        requireOwnTenant(caller, execution);
         if (execution.status === status && isExecutionEnded(status)) {
           return execution;
         }

@@ -18,6 +18,7 @@ import { listScopeOf, requireDeploymentUpdate, scopeOf } from './caller.ts';
 import type { Caller, TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
+import { requireOwnTenant } from './identifiers.ts';
 import type { SecretReader } from './secret-reader.ts';
 
 /** A node with the number of instances its scaling groups plan. */
@@ -118,6 +119,7 @@ export function createNodeService(dependencies: ServiceDependencies, secrets: Se
     create: (caller, deploymentId, nodes) =>
       database.transactionAs(actorOf(caller), async (transaction) => {
         const deployment = await getDeployment(transaction, scopeOf(caller), deploymentId, { fields: ['id'] });
+        requireOwnTenant(caller, deployment);
         await createNodes(transaction, deployment.storageId, nodes);
       }),
 
@@ -125,6 +127,7 @@ export function createNodeService(dependencies: ServiceDependencies, secrets: Se
       requireDeploymentUpdate(caller);
       return database.transactionAs(actorOf(caller), async (transaction) => {
         const deployment = await getDeployment(transaction, scopeOf(caller), deploymentId, { fields: ['id'] });
+        requireOwnTenant(caller, deployment);
         await updateNode(transaction, deployment.storageId, nodeId, update);
       });
     },
@@ -133,6 +136,7 @@ export function createNodeService(dependencies: ServiceDependencies, secrets: Se
       requireDeploymentUpdate(caller);
       return database.transactionAs(actorOf(caller), async (transaction) => {
         const deployment = await getDeployment(transaction, scopeOf(caller), deploymentId, { fields: ['id'] });
+        requireOwnTenant(caller, deployment);
         await deleteNodes(transaction, deployment.storageId, [nodeId]);
       });
     },
@@ -170,6 +174,7 @@ export function createNodeInstanceService(
     create: (caller, deploymentId, instances) =>
       database.transactionAs(actorOf(caller), async (transaction) => {
         const deployment = await getDeployment(transaction, scopeOf(caller), deploymentId, { fields: ['id'] });
+        requireOwnTenant(caller, deployment);
         await createNodeInstances(transaction, deployment.storageId, instances);
       }),
 
@@ -177,15 +182,18 @@ export function createNodeInstanceService(
       if (update.relationships) {
         requireDeploymentUpdate(caller);
       }
-      return database.transactionAs(actorOf(caller), (transaction) =>
-        updateNodeInstance(transaction, scopeOf(caller), id, update, { force: isForced }),
-      );
+      return database.transactionAs(actorOf(caller), async (transaction) => {
+        const instance = await updateNodeInstance(transaction, scopeOf(caller), id, update, { force: isForced });
+        requireOwnTenant(caller, instance);
+        return instance;
+      });
     },
 
     remove: (caller, id) => {
       requireDeploymentUpdate(caller);
       return database.transactionAs(actorOf(caller), async (transaction) => {
         const instance = await getNodeInstance(transaction, scopeOf(caller), id);
+        requireOwnTenant(caller, instance);
         const scope = { tenantId: instance.tenantId };
         const deployment = await getDeployment(transaction, scope, instance.deploymentId, { fields: ['id'] });
         await deleteNodeInstances(transaction, deployment.storageId, [id]);

@@ -11,6 +11,7 @@ import type { NewOperation } from '../store/tasks-graphs.ts';
 import { isAdministrator, scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import type { ServiceDependencies } from './dependencies.ts';
+import { requireOwnTenant } from './identifiers.ts';
 
 export interface OperationReport {
   readonly state: OperationState | undefined;
@@ -122,6 +123,7 @@ function eventOf(
 /** Makes the use cases of tasks graphs and operations. */
 export function createOperationService({ database, newId, clock }: ServiceDependencies): OperationService {
   const requireOwn = (caller: TenantCaller, execution: Execution): void => {
+    requireOwnTenant(caller, execution);
     if (caller.execution?.id !== execution.id && !isAdministrator(caller) && caller.user.id !== execution.creatorId) {
       throw new GantryError('forbidden_error', `Only execution ${execution.id} itself may change its tasks graphs`);
     }

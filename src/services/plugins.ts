@@ -115,7 +115,12 @@ export function createPluginService({ database, files, config, newId }: ServiceD
       }
       const place = { managers: manager === undefined ? [] : [manager], agents: agent === undefined ? [] : [agent] };
       const plugin = await getPlugin(database, scopeOf(caller), id);
-      await setPluginState(database, plugin, place, state, error);
+      // workers of every tenant tell where a global plugin is installed
+      if (!caller.execution) {
+        requireOwnTenant(caller, plugin);
+      }
+      const { storageId } = plugin;
+      await setPluginState(database, { storageId, tenantId: caller.tenant.id }, place, state, error);
       return getPlugin(database, scopeOf(caller), id);
     },
 

@@ -17,7 +17,7 @@ import { listScopeOf, scopeOf } from './caller.ts';
 import type { Caller, TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
-import { checkIdentifier } from './identifiers.ts';
+import { checkIdentifier, requireOwnTenant } from './identifiers.ts';
 
 /** What a client says of a schedule; undefined = as it is, or the default of a new one. */
 export interface ScheduleRequest {
@@ -109,6 +109,7 @@ export function createScheduleService({ database, clock }: ServiceDependencies):
       return database.transactionAs(actorOf(caller), async (transaction) => {
         const fields = ['id', 'workflows', 'visibility'];
         const deployment = await getDeployment(transaction, scopeOf(caller), deploymentId, { fields });
+        requireOwnTenant(caller, deployment);
         if (!deployment.workflows?.[workflowId]) {
           throw new GantryError(
             'nonexistent_workflow_error',
@@ -138,6 +139,7 @@ export function createScheduleService({ database, clock }: ServiceDependencies):
     update: (caller, deploymentId, id, request) =>
       database.transactionAs(actorOf(caller), async (transaction) => {
         const schedule = await find(transaction, caller, deploymentId, id);
+        requireOwnTenant(caller, schedule);
         const rule = ruleOf(request, schedule.rule);
         const since = request.since ?? schedule.since ?? schedule.createdAt;
         const until = request.until ?? schedule.until;
@@ -157,6 +159,7 @@ export function createScheduleService({ database, clock }: ServiceDependencies):
     remove: (caller, deploymentId, id) =>
       database.transactionAs(actorOf(caller), async (transaction) => {
         const schedule = await find(transaction, caller, deploymentId, id);
+        requireOwnTenant(caller, schedule);
         await deleteExecutionSchedule(transaction, schedule.storageId);
       }),
 

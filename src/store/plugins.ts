@@ -202,7 +202,7 @@ export interface PluginPlace {
 }
 
 /**
- * Sets the state of a plugin on managers and agents in one statement.
+ * Sets the state of a plugin on managers and on agents of a tenant in one statement.
  * @returns names of those that exist
  */
 export async function setPluginState(

@@ -63,7 +63,7 @@ function statusRoutes(manager: ManagerService): Route[] {
       method: 'get',
       path: '/version',
       summary: 'Version of the manager',
-      access: everybody,
+      access: { ...everybody, permission: 'version_get' },
       isMaintenance: true,
       handle: () =>
         ok({
@@ -122,7 +122,7 @@ function licenseRoutes(): Route[] {
       method: 'get',
       path: '/license',
       summary: 'The licence',
-      access: everybody,
+      access: { ...everybody, permission: 'license_list' },
       isMaintenance: true,
       handle: ({ query }) => ok(whole(query, [license])),
     },
@@ -157,7 +157,7 @@ function licenseRoutes(): Route[] {
       method: 'get',
       path: '/idp',
       summary: 'Kind of the identity provider',
-      access: everybody,
+      access: { ...everybody, permission: 'identity_provider_get' },
       isMaintenance: true,
       handle: () => ok('local'),
     },
@@ -327,8 +327,8 @@ function providerRoutes(manager: ManagerService): Route[] {
       },
       query: ['update'],
       handle: async ({ caller, query, body }) => {
-        if (!holds(caller, 'manager_config_put')) {
-          throw new GantryError('forbidden_error', 'Only an administrator may set the provider context');
+        if (!holds({ ...caller, tenant: undefined }, 'manager_config_put')) {
+          throw new GantryError('forbidden_error', 'Only a system administrator may set the provider context');
         }
         const { context } = body as JsonObject;
         const name = textMember(body as JsonObject, 'name');
