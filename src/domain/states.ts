@@ -66,6 +66,7 @@ export const executionTransitions: readonly Transition<ExecutionStatus>[] = [
     to: 'cancelled',
   },
   { from: ['failed', 'cancelled', 'started'], event: 'resume', to: 'pending' },
+  { from: ['failed', 'cancelled'], event: 'queue-resume', to: 'queued' },
 ];
 
 export const operationStates = [

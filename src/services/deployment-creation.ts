@@ -103,7 +103,11 @@ async function removeFailedAttempt(transaction: Transaction, caller: TenantCalle
   }
 }
 
-function requireVisibility(request: DeploymentRequest, blueprint: Blueprint): void {
+/** @throws GantryError forbidden_error when a global deployment is made of a blueprint that is not */
+export function requireVisibility(
+  request: Pick<DeploymentRequest, 'id' | 'visibility'>,
+  blueprint: Pick<Blueprint, 'id' | 'visibility'>,
+): void {
   if (request.visibility === 'global' && blueprint.visibility !== 'global') {
     throw new GantryError(
       'forbidden_error',

@@ -1,17 +1,16 @@
 import type { Deployment } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import { getBlueprint } from '../store/blueprints.ts';
-import { addParentLinks } from '../store/deployment-links.ts';
 import { refreshAncestors } from '../store/deployment-status.ts';
 import { getDeployment, updateDeployment } from '../store/deployments.ts';
 import type { DeploymentUpdate } from '../store/deployments.ts';
-import { addLabels, removeLabels, replaceLabels } from '../store/labels.ts';
-import { isInCycle, removeParentLinks } from '../store/parent-links.ts';
+import { replaceLabels } from '../store/labels.ts';
 import type { Transaction } from '../store/session.ts';
 import { isDeploymentUpdate, scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import { requireOwnTenant } from './identifiers.ts';
 import type { NewLabel } from './labels.ts';
+import { consumerKey, linkParents, unlinkParents } from './parent-links.ts';
 
 /** What a client changes of a deployment; undefined = nothing. */
 export interface DeploymentChange {
@@ -37,9 +36,6 @@ export const documentNames = [
 ] as const;
 export type DocumentName = (typeof documentNames)[number];
 
-const parentKey = 'csys-obj-parent';
-const consumerKey = 'csys-consumer-id';
-
 function requireUnset(caller: TenantCaller, deployment: Deployment, change: DeploymentChange): void {
   if (isDeploymentUpdate(caller)) {
     return;
@@ -57,34 +53,6 @@ function requireUnset(caller: TenantCaller, deployment: Deployment, change: Depl
   }
 }
 
-async function link(
-  transaction: Transaction,
-  caller: TenantCaller,
-  deployment: Deployment,
-  parentIds: readonly string[],
-): Promise<number[]> {
-  if (parentIds.length === 0) {
-    return [];
-  }
-  const parents = await addParentLinks(transaction, deployment, parentIds);
-  const known = new Set(parents.map(({ id }) => id));
-  const missing = parentIds.filter((id) => !known.has(id));
-  if (missing.length > 0) {
-    throw new GantryError(
-      'deployment_parent_not_found_error',
-      `Deployment(s) referenced by \`${parentKey}\` not found: ${missing.join(', ')}`,
-    );
-  }
-  const storageIds = parents.map(({ storageId }) => storageId);
-  if (await isInCycle(transaction, deployment)) {
-    throw new GantryError('conflict_error', `cyclic dependencies: ${parentIds.join(', ')}`);
-  }
-  await addLabels(transaction, 'deployments', storageIds, [
-    { key: consumerKey, value: deployment.id, creatorId: caller.user.id },
-  ]);
-  return storageIds;
-}
-
 async function replace(
   transaction: Transaction,
   caller: TenantCaller,
@@ -98,12 +66,10 @@ async function replace(
     labels.map((label) => ({ ...label, creatorId: caller.user.id })),
     [consumerKey],
   );
-  const parents = (changes: readonly { key: string; value: string }[]): string[] =>
-    changes.filter(({ key }) => key === parentKey).map(({ value }) => value);
-  const left = await removeParentLinks(transaction, deployment, parents(removed));
-  await removeLabels(transaction, 'deployments', left, [{ key: consumerKey, value: deployment.id }]);
-  const joined = await link(transaction, caller, deployment, parents(added));
-  await refreshAncestors(transaction, [deployment.storageId, ...left, ...joined]);
+  await unlinkParents(transaction, caller, [deployment.storageId], removed);
+  await linkParents(transaction, caller, [deployment.storageId], added);
+  // whether it counts as environment or service is a label, too
+  await refreshAncestors(transaction, [deployment.storageId]);
 }
 
 /** Changes a deployment in the transaction. @throws GantryError conflict_error for what is set already */

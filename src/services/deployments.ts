@@ -1,11 +1,8 @@
-import { workflowMessage } from '../amqp/workflow-message.ts';
 import type { Deployment } from '../domain/entities.ts';
-import { GantryError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import { evaluateCapabilities, evaluateFunctions, evaluateOutputs } from '../dsl/functions/index.ts';
 import type { Declared, PayloadContext } from '../dsl/functions/index.ts';
-import { findDependents } from '../store/dependents.ts';
-import { findLiveInstances, readDeploymentActivity } from '../store/deployment-activity.ts';
+import { readDeploymentActivity } from '../store/deployment-activity.ts';
 import { getDeployment, listDeployments, updateDeployment } from '../store/deployments.ts';
 import { createEvaluationStorage } from '../store/evaluation-storage.ts';
 import { createExecutions } from '../store/executions.ts';
@@ -15,28 +12,21 @@ import { listScopeOf, scopeOf } from './caller.ts';
 import type { Caller, TenantCaller } from './caller.ts';
 import { createDeploymentFrom, waitForCreation } from './deployment-creation.ts';
 import type { CreationLookups, DeploymentRequest } from './deployment-creation.ts';
+import { newDeletions, requireRemovable } from './deployment-deletion.ts';
+import type { DeletionRequest } from './deployment-deletion.ts';
 import { changeDeployment } from './deployment-update.ts';
 import type { DeploymentChange } from './deployment-update.ts';
-import { describeDependents } from './dependents.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
-import { createExecutionToken } from '../security/tokens.ts';
+import { sendExecutions } from './execution-batches.ts';
 import { everywhere, requireFreeGlobally, requireOwnTenant, widerVisibility } from './identifiers.ts';
-import { sendAfterCommit } from './outbox.ts';
 import type { SecretReader } from './secret-reader.ts';
-import { unfinishedExecutions } from './start-execution.ts';
 import { isWorkflowAvailable } from './workflow-availability.ts';
 
 /** A workflow with its name and whether it can be started now. */
 export interface DeploymentWorkflow {
   readonly name: string;
   readonly isAvailable: boolean;
-}
-
-export interface DeletionRequest {
-  readonly isForced: boolean;
-  readonly isRecursive: boolean;
-  readonly isDeletingLogs: boolean;
 }
 
 export interface DeploymentService {
@@ -64,35 +54,6 @@ export interface DeploymentService {
   evaluate(caller: TenantCaller, id: string, payload: JsonObject, context: PayloadContext): Promise<JsonObject>;
 }
 
-async function requireRemovable(
-  transaction: Transaction,
-  deployment: Deployment,
-  request: DeletionRequest,
-): Promise<void> {
-  const refuse = (reason: string): never => {
-    throw new GantryError('dependent_exists_error', `Can't delete deployment ${deployment.id} - ${reason}`);
-  };
-  const running = await unfinishedExecutions(transaction, deployment);
-  if (running.length > 0) {
-    const ids = running.map(({ id }) => id).join(', ');
-    refuse(`There are running or queued executions for this deployment. Running executions ids: ${ids}`);
-  }
-  if (request.isForced) {
-    return;
-  }
-  const dependents = (await findDependents(transaction, deployment.storageId)).filter(
-    ({ kind }) => !(request.isRecursive && kind === 'parent'),
-  );
-  if (dependents.length > 0) {
-    const shown = describeDependents(deployment.id, dependents.slice(0, 6));
-    refuse(`the following existing installations depend on it:\n${shown}`);
-  }
-  const live = await findLiveInstances(transaction, deployment.storageId);
-  if (live.length > 0) {
-    refuse(`There are live nodes for this deployment. Live nodes ids: ${live.slice(0, 100).join(', ')}`);
-  }
-}
-
 async function startDeletion(
   dependencies: ServiceDependencies,
   caller: TenantCaller,
@@ -102,34 +63,14 @@ async function startDeletion(
 ): Promise<void> {
   const deployment = await getDeployment(transaction, scopeOf(caller), id, { fields: ['id'], lock: true });
   requireOwnTenant(caller, deployment);
-  await requireRemovable(transaction, deployment, request);
-  const { token, tokenHash } = createExecutionToken();
-  const [execution] = await createExecutions(transaction, [
-    {
-      id: dependencies.newId(),
-      tenantId: deployment.tenantId,
-      creatorId: caller.user.id,
-      visibility: deployment.visibility,
-      workflowId: 'delete_deployment_environment',
-      status: 'pending',
-      parameters: {
-        delete_logs: request.isDeletingLogs,
-        force: request.isForced,
-        recursive: request.isRecursive,
-      },
-      deploymentStorageId: deployment.storageId,
-      blueprintId: deployment.blueprintId,
-      tokenHash,
-    },
-  ]);
-  if (!execution) {
-    throw new Error('The new execution was not stored');
-  }
-  await updateDeployment(transaction, deployment.storageId, {
-    deploymentStatus: 'in_progress',
-    latestExecutionStorageId: execution.storageId,
-  });
-  await sendAfterCommit(transaction, dependencies.outbox, [workflowMessage(execution, { executionToken: token })]);
+  await requireRemovable(transaction, [deployment], request);
+  const deletions = await newDeletions(dependencies, caller, [deployment], request, transaction);
+  const executions = await createExecutions(
+    transaction,
+    deletions.map((deletion) => ({ ...deletion, status: 'pending' })),
+  );
+  await updateDeployment(transaction, deployment.storageId, { latestExecutionStorageId: executions[0]?.storageId });
+  await sendExecutions(dependencies, transaction, executions);
 }
 
 function declared(values: JsonObject | undefined): { [name: string]: Declared } {

@@ -1,32 +1,21 @@
-import { serviceExchange, routingKeys } from '../amqp/names.ts';
-import { writeServiceTask } from '../amqp/envelopes.ts';
-import { workflowMessage } from '../amqp/workflow-message.ts';
 import type { Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
-import type { JsonObject } from '../domain/plan.ts';
 import { executionStatuses, isExecutionEnded } from '../domain/states.ts';
 import type { ExecutionStatus } from '../domain/states.ts';
 import { findBlockingExecutions } from '../store/execution-queue.ts';
 import { applyExecutionStatus } from '../store/execution-effects.ts';
-import {
-  changeExecutionStatus,
-  findExecution,
-  getExecution,
-  listExecutions,
-  setExecutionToken,
-} from '../store/executions.ts';
-import { resetOperations } from '../store/operations.ts';
+import { changeExecutionStatus, findExecution, getExecution, listExecutions } from '../store/executions.ts';
 import type { ListQuery, Page } from '../store/scope.ts';
 import type { Transaction } from '../store/session.ts';
 import { listScopeOf, scopeOf } from './caller.ts';
 import type { Caller, TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
-import { createExecutionToken } from '../security/tokens.ts';
+import { cancelExecutions, resumeExecution } from './execution-actions.ts';
+import type { CancelAction } from './execution-actions.ts';
 import { purgeExecutions } from './execution-history.ts';
 import type { PurgeRequest } from './execution-history.ts';
 import { requireOwnTenant } from './identifiers.ts';
-import { sendAfterCommit } from './outbox.ts';
 import { startExecution } from './start-execution.ts';
 import type { StartRequest } from './start-execution.ts';
 
@@ -48,8 +37,6 @@ export interface ExecutionService {
   report(caller: TenantCaller, id: string, status: ExecutionStatus, error: string): Promise<Execution>;
 }
 
-const cancelEvents = { cancel: 'cancel', 'force-cancel': 'force-cancel', kill: 'kill' } as const;
-
 /** Event of the state table behind a status that a workflow reports. */
 const reportedEvents: Partial<Record<ExecutionStatus, string>> = {
   pending: 'dispatch',
@@ -62,71 +49,23 @@ const reportedEvents: Partial<Record<ExecutionStatus, string>> = {
   kill_cancelling: 'kill',
 };
 
-function cannotCancel(action: ExecutionAction, execution: Execution): GantryError {
-  const verb = action === 'cancel' ? 'cancel' : action === 'kill' ? 'kill' : 'force-cancel';
+function cannotCancel(action: CancelAction, execution: Execution): GantryError {
   return new GantryError(
     'illegal_action_error',
-    `Can't ${verb} execution ${execution.id} because it's in status ${execution.status}`,
+    `Can't ${action} execution ${execution.id} because it's in status ${execution.status}`,
   );
-}
-
-/** Tells every worker of the manager to stop what it does for an execution. */
-function cancelMessage(execution: Execution): { exchange: string; routingKey: string; body: JsonObject } {
-  const kwargs = { executions: [{ id: execution.id }], tenant: { name: execution.tenantName } };
-  return {
-    exchange: serviceExchange,
-    routingKey: routingKeys.service,
-    body: writeServiceTask({ name: 'cancel-workflow', kwargs }) as JsonObject,
-  };
 }
 
 async function cancel(
   dependencies: ServiceDependencies,
   transaction: Transaction,
   execution: Execution,
-  action: keyof typeof cancelEvents,
+  action: CancelAction,
 ): Promise<void> {
-  const isWaiting = execution.status === 'queued' || execution.status === 'scheduled';
-  const event = cancelEvents[action];
-  const changed = await changeExecutionStatus(transaction, execution.id, { event, error: '' });
-  if (!changed) {
+  const cancelled = await cancelExecutions(dependencies, transaction, [execution.id], action);
+  if (cancelled.length === 0) {
     throw cannotCancel(action, execution);
   }
-  if (isWaiting) {
-    // nobody drives it, so there is nobody to wait for
-    const stopped = await changeExecutionStatus(transaction, execution.id, { event: 'stopped', error: '' });
-    await applyExecutionStatus(transaction, stopped ?? changed);
-    return;
-  }
-  if (action === 'kill') {
-    // whatever still runs loses its access
-    await setExecutionToken(transaction, execution.id, createExecutionToken().tokenHash);
-    await sendAfterCommit(transaction, dependencies.outbox, [cancelMessage(execution)]);
-  }
-}
-
-async function resume(
-  dependencies: ServiceDependencies,
-  transaction: Transaction,
-  execution: Execution,
-  isForced: boolean,
-): Promise<void> {
-  const { status } = execution;
-  const isResumable = status === 'failed' || status === 'cancelled' || (status === 'started' && !isForced);
-  if (!isResumable) {
-    const verb = isForced ? 'force-resume' : 'resume';
-    throw new GantryError('conflict_error', `Cannot ${verb} execution: \`${execution.id}\` in state: \`${status}\``);
-  }
-  if (status !== 'started') {
-    await resetOperations(transaction, execution.id, isForced);
-  }
-  const changed = await changeExecutionStatus(transaction, execution.id, { event: 'resume', error: '' });
-  if (!changed) {
-    throw new GantryError('conflict_error', `Execution \`${execution.id}\` has changed meanwhile; look at it again`);
-  }
-  const { token, tokenHash } = createExecutionToken();
-  await setExecutionToken(transaction, execution.id, tokenHash);
-  await sendAfterCommit(transaction, dependencies.outbox, [workflowMessage(changed, { executionToken: token })]);
 }
 
 async function requeue(transaction: Transaction, execution: Execution): Promise<void> {
@@ -150,9 +89,9 @@ async function act(
     case 'kill':
       return cancel(dependencies, transaction, execution, action);
     case 'resume':
-      return resume(dependencies, transaction, execution, false);
+      return resumeExecution(dependencies, transaction, execution, false);
     case 'force-resume':
-      return resume(dependencies, transaction, execution, true);
+      return resumeExecution(dependencies, transaction, execution, true);
     case 'requeue':
       return requeue(transaction, execution);
   }
@@ -185,7 +124,7 @@ export function createExecutionService(dependencies: ServiceDependencies): Execu
       const own =
         deploymentStorageId === undefined
           ? []
-          : await findBlockingExecutions(database, { deploymentStorageId, exceptId: id });
+          : await findBlockingExecutions(database, { deploymentStorageIds: [deploymentStorageId], exceptId: id });
       return system.length === 0 && own.length === 0;
     },
 

@@ -1,18 +1,12 @@
 import type { Agent } from '../domain/cluster.ts';
 import type { DeploymentModification } from '../domain/entities.ts';
 import type { Permission } from '../domain/permissions.ts';
-import type {
-  DeploymentGroup,
-  DeploymentUpdate,
-  ExecutionGroup,
-  InterDeploymentDependency,
-} from '../domain/resources.ts';
+import type { DeploymentGroup, DeploymentUpdate, InterDeploymentDependency } from '../domain/resources.ts';
 import { getAgent, listAgents } from '../store/agents.ts';
 import type { Database } from '../store/database.ts';
 import { getDeploymentGroup, listDeploymentGroups } from '../store/deployment-groups.ts';
 import { getModification, listModifications } from '../store/deployment-modifications.ts';
 import { getDeploymentUpdate, listDeploymentUpdates } from '../store/deployment-updates.ts';
-import { getExecutionGroup, listExecutionGroups } from '../store/execution-groups.ts';
 import {
   getInterDeploymentDependency,
   listInterDeploymentDependencies,
@@ -45,7 +39,6 @@ function recordsOf<Entity>(
 export interface Records {
   readonly agents: RecordService<Agent>;
   readonly deploymentGroups: RecordService<DeploymentGroup>;
-  readonly executionGroups: RecordService<ExecutionGroup>;
   readonly modifications: RecordService<DeploymentModification>;
   readonly updates: RecordService<DeploymentUpdate>;
   readonly dependencies: RecordService<InterDeploymentDependency>;
@@ -56,7 +49,6 @@ export function createRecords(database: Database): Records {
   return {
     agents: recordsOf(database, 'agent_list', listAgents, getAgent),
     deploymentGroups: recordsOf(database, 'deployment_group_list', listDeploymentGroups, getDeploymentGroup),
-    executionGroups: recordsOf(database, 'execution_group_list', listExecutionGroups, getExecutionGroup),
     modifications: recordsOf(database, 'deployment_modification_list', listModifications, getModification),
     updates: recordsOf(database, 'deployment_update_list', listDeploymentUpdates, getDeploymentUpdate),
     dependencies: recordsOf(

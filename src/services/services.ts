@@ -17,11 +17,16 @@ import { createBlueprintService } from './blueprints.ts';
 import type { BlueprintService } from './blueprints.ts';
 import { createCreationLookups } from './creation-lookups.ts';
 import type { ServiceDependencies } from './dependencies.ts';
+import { createDeploymentGroupService } from './deployment-groups.ts';
+import type { DeploymentGroupService } from './deployment-groups.ts';
 import { createDeploymentService } from './deployments.ts';
 import type { DeploymentService } from './deployments.ts';
 import { createEventService } from './events.ts';
 import type { EventService } from './events.ts';
 import { startExecutionWaiter } from './execution-waiter.ts';
+import type { ExecutionWaiter } from './execution-waiter.ts';
+import { createExecutionGroupService } from './execution-groups.ts';
+import type { ExecutionGroupService } from './execution-groups.ts';
 import { createExecutionService } from './executions.ts';
 import type { ExecutionService } from './executions.ts';
 import { createMaintenanceService } from './maintenance.ts';
@@ -70,6 +75,8 @@ export interface Services {
   readonly audit: AuditService;
   readonly blueprints: BlueprintService;
   readonly deployments: DeploymentService;
+  readonly deploymentGroups: DeploymentGroupService;
+  readonly executionGroups: ExecutionGroupService;
   readonly executions: ExecutionService;
   readonly nodes: NodeService;
   readonly nodeInstances: NodeInstanceService;
@@ -92,6 +99,7 @@ export interface Services {
   readonly labels: LabelService;
   readonly resources: ResourceService;
   readonly files: FileStore;
+  readonly waiter: ExecutionWaiter;
   /** Waits for what is being published and stops listening. */
   stop(): Promise<void>;
 }
@@ -128,6 +136,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
   });
   const secretReader = createSecretReader((stored) => secretBox.decrypt(stored));
   const secrets = createSecretService(common, secretBox);
+  const lookups = createCreationLookups();
   return {
     authorization: createAuthorization({
       authentication,
@@ -136,7 +145,9 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     }),
     audit,
     blueprints: createBlueprintService(common),
-    deployments: createDeploymentService(common, createCreationLookups(), secretReader),
+    deployments: createDeploymentService(common, lookups, secretReader),
+    deploymentGroups: createDeploymentGroupService(common, lookups),
+    executionGroups: createExecutionGroupService(common),
     executions: createExecutionService(common),
     nodes: createNodeService(common, secretReader),
     nodeInstances: createNodeInstanceService(common, secretReader),
@@ -164,6 +175,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     labels: createLabelService(database),
     resources: createResourceService(database, tenants),
     files,
+    waiter,
     async stop() {
       await outbox.flush();
       await audit.flush();

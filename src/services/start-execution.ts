@@ -2,7 +2,7 @@ import { systemWorkflowIds, workflowMessage } from '../amqp/workflow-message.ts'
 import type { Deployment, Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { JsonObject, PlanWorkflow } from '../domain/plan.ts';
-import { findDependents } from '../store/dependents.ts';
+import { disruptiveWorkflows, findDependents } from '../store/dependents.ts';
 import { readDeploymentActivity } from '../store/deployment-activity.ts';
 import { getDeployment } from '../store/deployments.ts';
 import { findBlockingExecutions, lockQueue } from '../store/execution-queue.ts';
@@ -10,7 +10,7 @@ import { createExecutions, findExecution } from '../store/executions.ts';
 import type { Session, Transaction } from '../store/session.ts';
 import { requirePermission, scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
-import { blockingDependents, describeDependents } from './dependents.ts';
+import { refuseNeeded } from './dependents.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { createExecutionToken } from '../security/tokens.ts';
@@ -32,15 +32,15 @@ export interface StartRequest {
   readonly waitAfterFail: number;
 }
 
-/** Workflows that take a deployment away from those who depend on it. */
-const disruptiveWorkflows = new Set(['stop', 'uninstall', 'update', 'csys_new_deployment_update', 'heal']);
-
 function lastLine(text: string | undefined): string {
   return text?.trim().split('\n').at(-1) ?? '';
 }
 
 /** Refuses while the deployment is not there yet. @throws GantryError */
-export function requireCreatedDeployment(deployment: Deployment, creation: Execution | undefined): void {
+export function requireCreatedDeployment(
+  deployment: Pick<Deployment, 'id'>,
+  creation: Pick<Execution, 'status' | 'error'> | undefined,
+): void {
   if (!creation || creation.status === 'terminated') {
     return;
   }
@@ -93,14 +93,7 @@ async function refuseDependents(session: Session, deployment: Deployment, reques
   }
   const isRecursive = request.parameters['recursive'] === true;
   const dependents = await findDependents(session, deployment.storageId);
-  const blocking = blockingDependents(request.workflowId, isRecursive, dependents);
-  if (blocking.length > 0) {
-    throw new GantryError(
-      'dependent_exists_error',
-      `Can't execute workflow \`${request.workflowId}\` on deployment ${deployment.id} - existing installations depend on it:\n` +
-        describeDependents(deployment.id, blocking),
-    );
-  }
+  refuseNeeded(deployment.id, request.workflowId, isRecursive, dependents);
 }
 
 async function refuseUnavailable(
@@ -127,11 +120,6 @@ export async function isSystemWorkflowUnfinished(session: Session): Promise<bool
   return (await findBlockingExecutions(session, { isSystemWorkflow: true, withQueued: true })).length > 0;
 }
 
-/** Executions of a deployment that run or wait to run, oldest first. */
-export async function unfinishedExecutions(session: Session, deployment: Deployment): Promise<Execution[]> {
-  return findBlockingExecutions(session, { deploymentStorageId: deployment.storageId, withQueued: true });
-}
-
 /**
  * Whether the new execution must wait.
  * @throws GantryError existing_running_execution_error when it would have to and may not
@@ -148,7 +136,10 @@ async function mustWait(
   if (request.force) {
     return false;
   }
-  const others = await unfinishedExecutions(session, deployment);
+  const others = await findBlockingExecutions(session, {
+    deploymentStorageIds: [deployment.storageId],
+    withQueued: true,
+  });
   if (others.length === 0) {
     return false;
   }

@@ -1,4 +1,5 @@
 import type { Session } from './session.ts';
+import { groupRows } from './values.ts';
 
 /** A deployment that another one needs. */
 export interface Dependent {
@@ -8,12 +9,19 @@ export interface Dependent {
   /** Node of the dependent that uses the other deployment. */
   nodeId: string | undefined;
   isActive: boolean;
+  /** A service that a component of the other deployment made: whoever takes the other down takes it down, too. */
+  isComponent: boolean;
+  /** It is being stopped, taken down, healed or updated itself. */
+  isLeaving: boolean;
 }
 
 interface Row {
+  target: number;
   deployment_id: string;
   dependency_creator: string | null;
   installation_status: string;
+  is_component: boolean;
+  is_leaving: boolean;
 }
 
 function kindOf(creator: string | null): Dependent['kind'] {
@@ -24,24 +32,58 @@ function kindOf(creator: string | null): Dependent['kind'] {
   return first === 'component' || first === 'sharedresource' ? first : 'other';
 }
 
-/** Deployments that need this one: its children by label, and those that use it from their nodes. */
-export async function findDependents(session: Session, deploymentStorageId: number): Promise<Dependent[]> {
+/** Workflows that take a deployment away from those who depend on it. */
+export const disruptiveWorkflows: ReadonlySet<string> = new Set([
+  'stop',
+  'uninstall',
+  'update',
+  'csys_new_deployment_update',
+  'heal',
+]);
+
+/**
+ * Deployments that need the given ones: their children by label, and those that use them from their nodes, by storage
+ * id of what they need. Those that nothing depends on are left out.
+ */
+export async function findDependentsOf(
+  session: Session,
+  deploymentStorageIds: readonly number[],
+): Promise<ReadonlyMap<number, readonly Dependent[]>> {
   const rows = await session.prepared<Row>(
-    `select child.id as deployment_id, null as dependency_creator, child.installation_status
-      from deployment_labels_dependencies edge join deployments child on child.storage_id = edge.source_deployment_id
-      where edge.target_deployment_id = $1
-      union all
-      select source.id, dependency.dependency_creator, source.installation_status
-      from inter_deployment_dependencies dependency
-      join deployments source on source.storage_id = dependency.source_deployment_id
-      where dependency.target_deployment_id = $1 and source.storage_id <> $1
-      order by 2 nulls first, 1`,
-    [deploymentStorageId],
+    `with leaving as (
+       select deployment_id from executions
+       where status in ('pending', 'started', 'queued') and workflow_id = any($2)
+     )
+     select edge.target_deployment_id as target, child.id as deployment_id, null as dependency_creator,
+       child.installation_status, child.storage_id in (select deployment_id from leaving) as is_leaving,
+       exists (select from inter_deployment_dependencies component
+         where component.source_deployment_id = edge.target_deployment_id
+           and component.target_deployment_id = child.storage_id
+           and component.dependency_creator like 'component.%') as is_component
+     from deployment_labels_dependencies edge join deployments child on child.storage_id = edge.source_deployment_id
+     where edge.target_deployment_id = any($1)
+     union all
+     select dependency.target_deployment_id, source.id, dependency.dependency_creator, source.installation_status,
+       source.storage_id in (select deployment_id from leaving), false
+     from inter_deployment_dependencies dependency
+     join deployments source on source.storage_id = dependency.source_deployment_id
+     where dependency.target_deployment_id = any($1) and source.storage_id <> dependency.target_deployment_id
+     order by 1, 3 nulls first, 2`,
+    [[...deploymentStorageIds], [...disruptiveWorkflows]],
   );
-  return rows.map(({ deployment_id, dependency_creator, installation_status }) => ({
+  const dependents = rows.map(({ target, deployment_id, dependency_creator, ...row }) => ({
+    target,
     deploymentId: deployment_id,
     kind: kindOf(dependency_creator),
     nodeId: dependency_creator?.split('.')[1],
-    isActive: installation_status === 'active',
+    isActive: row.installation_status === 'active',
+    isComponent: row.is_component,
+    isLeaving: row.is_leaving,
   }));
+  return groupRows(dependents, ({ target }) => target);
+}
+
+/** Deployments that need this one, see `findDependentsOf`. */
+export async function findDependents(session: Session, deploymentStorageId: number): Promise<readonly Dependent[]> {
+  return (await findDependentsOf(session, [deploymentStorageId])).get(deploymentStorageId) ?? [];
 }

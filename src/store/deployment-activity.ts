@@ -36,12 +36,15 @@ export async function readDeploymentActivity(
   );
 }
 
-/** Ids of the node instances of a deployment that were created and not deleted again. */
-export async function findLiveInstances(session: Session, deploymentStorageId: number): Promise<string[]> {
-  const rows = await session.prepared<{ id: string }>(
-    `select id from node_instances where deployment_id = $1 and state not in ('uninitialized', 'deleted')
-      order by storage_id`,
-    [deploymentStorageId],
+/** Ids of the node instances that were created and not deleted again, by storage id of their deployment. */
+export async function findLiveInstancesOf(
+  session: Session,
+  deploymentStorageIds: readonly number[],
+): Promise<ReadonlyMap<number, readonly string[]>> {
+  const rows = await session.prepared<{ deployment: number; ids: string[] }>(
+    `select deployment_id as deployment, array_agg(id order by storage_id) as ids from node_instances
+     where deployment_id = any($1) and state not in ('uninitialized', 'deleted') group by deployment_id`,
+    [[...deploymentStorageIds]],
   );
-  return rows.map(({ id }) => id);
+  return new Map(rows.map(({ deployment, ids }) => [deployment, ids]));
 }

@@ -24,6 +24,43 @@ export async function removeParents(session: Session, edges: readonly HierarchyE
   );
 }
 
+/** Of the given deployments, those that are their own ancestors. */
+export async function findInCycle(session: Session, storageIds: readonly number[]): Promise<number[]> {
+  const rows = await session.prepared<{ id: number }>(
+    `with recursive ancestors (start, id) as (
+       select source_deployment_id, target_deployment_id from deployment_labels_dependencies
+       where source_deployment_id = any($1)
+       union
+       select ancestors.start, edge.target_deployment_id from deployment_labels_dependencies edge
+       join ancestors on ancestors.id = edge.source_deployment_id
+     )
+     select distinct start as id from ancestors where start = id order by 1`,
+    [[...storageIds]],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Labels every parent with the children that use it. */
+export async function addConsumers(session: Session, edges: readonly HierarchyEdge[]): Promise<void> {
+  await session.prepared(
+    `insert into deployments_labels (resource_id, key, value, creator_id)
+     select edge.parent, 'csys-consumer-id', child.id, child.creator_id
+     from unnest($1::bigint[], $2::bigint[]) as edge (child, parent)
+     join deployments child on child.storage_id = edge.child on conflict do nothing`,
+    [edges.map(({ childId }) => childId), edges.map(({ parentId }) => parentId)],
+  );
+}
+
+export async function removeConsumers(session: Session, edges: readonly HierarchyEdge[]): Promise<void> {
+  await session.prepared(
+    `delete from deployments_labels label using unnest($1::bigint[], $2::bigint[]) as edge (child, parent),
+       deployments child
+     where child.storage_id = edge.child and label.resource_id = edge.parent and label.key = 'csys-consumer-id'
+       and label.value = child.id`,
+    [edges.map(({ childId }) => childId), edges.map(({ parentId }) => parentId)],
+  );
+}
+
 async function climb(session: Session, storageIds: readonly number[], from: string, to: string): Promise<number[]> {
   const rows = await session.prepared<{ id: number }>(
     `with recursive found (id) as (

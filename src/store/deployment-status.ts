@@ -38,6 +38,13 @@ export async function refreshDeploymentStatuses(session: Session, storageIds: re
   await refreshAncestors(session, storageIds);
 }
 
+/** Shows deployments as busy until they are gone. */
+export async function markDeploymentsLeaving(session: Session, storageIds: readonly number[]): Promise<void> {
+  await session.prepared(`update deployments set deployment_status = 'in_progress' where storage_id = any($1)`, [
+    [...storageIds],
+  ]);
+}
+
 const deepestHierarchy = 64;
 
 /** The deployments whose services or environments the given ones are. */

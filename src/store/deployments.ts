@@ -207,6 +207,20 @@ export async function findDeployment(
   return deployment;
 }
 
+/** Deployments by storage id, whatever their tenant; those that are gone are left out. */
+export async function findDeployments(
+  session: Session,
+  storageIds: readonly number[],
+  options?: ReadOptions,
+): Promise<Deployment[]> {
+  return findResources(
+    session,
+    deploymentResource,
+    (parameters) => `deployment.storage_id = any(${parameters.add([...storageIds])})`,
+    options,
+  );
+}
+
 /** @throws GantryError conflict_error when the id is taken in the tenant or by a global deployment */
 export async function createDeployment(session: Session, deployment: NewDeployment): Promise<Deployment> {
   return createResource(session, deploymentResource, deployment, columnsOf(deployment));

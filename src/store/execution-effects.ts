@@ -1,5 +1,4 @@
 import type { Execution } from '../domain/entities.ts';
-import { isExecutionEnded } from '../domain/states.ts';
 import { refreshDeploymentStatuses } from './deployment-status.ts';
 import { insertEvents } from './events.ts';
 import type { Session } from './session.ts';
@@ -20,59 +19,80 @@ export async function applyExecutionStatus(
   execution: Execution,
   options: ExecutionEffectsOptions = {},
 ): Promise<void> {
-  const { deploymentStorageId } = execution;
-  if (deploymentStorageId !== undefined && !options.isDeploymentLeaving) {
-    await session.prepared('update deployments set latest_execution_id = $2 where storage_id = $1', [
-      deploymentStorageId,
-      execution.storageId,
-    ]);
-    await refreshDeploymentStatuses(session, [deploymentStorageId]);
-  }
-  await tellGroups(session, execution);
+  await applyExecutionStatuses(session, [execution], options);
 }
 
-interface GroupRow {
+/** Like `applyExecutionStatus` for many executions of which no two are of one deployment. */
+export async function applyExecutionStatuses(
+  session: Session,
+  executions: readonly Execution[],
+  options: ExecutionEffectsOptions = {},
+): Promise<void> {
+  const bound = executions.filter(({ deploymentStorageId }) => deploymentStorageId !== undefined);
+  if (bound.length > 0 && !options.isDeploymentLeaving) {
+    const deployments = bound.flatMap(({ deploymentStorageId }) => deploymentStorageId ?? []);
+    await session.prepared(
+      `update deployments set latest_execution_id = latest.execution_id
+       from unnest($1::bigint[], $2::bigint[]) as latest (deployment_id, execution_id)
+       where storage_id = latest.deployment_id`,
+      [deployments, bound.map(({ storageId }) => storageId)],
+    );
+    await refreshDeploymentStatuses(session, deployments);
+  }
+  await tellGroups(session, executions);
+}
+
+interface MemberRow {
+  execution_id: number;
   id: string;
   success_group_id: number | null;
   failed_group_id: number | null;
 }
 
-async function tellGroups(session: Session, execution: Execution): Promise<void> {
-  const groups = await session.prepared<GroupRow>(
-    `select id, success_group_id, failed_group_id from execution_groups
+async function tellGroups(session: Session, executions: readonly Execution[]): Promise<void> {
+  const members = await session.prepared<MemberRow>(
+    `select execution_id, id, success_group_id, failed_group_id from execution_groups
       join execution_groups_executions on execution_group_id = execution_groups.storage_id
-      where execution_id = $1`,
-    [execution.storageId],
+      where execution_id = any($1)`,
+    [executions.map(({ storageId }) => storageId)],
   );
-  if (groups.length === 0) {
+  if (members.length === 0) {
     return;
   }
-  const suffix = execution.error ? ` with error '${execution.error}'` : '';
-  const { tenantId, creatorId, visibility } = execution;
+  const byId = new Map(executions.map((execution) => [execution.storageId, execution]));
+  const told = members.flatMap((member) => {
+    const execution = byId.get(member.execution_id);
+    return execution ? [{ execution, ...member }] : [];
+  });
   await insertEvents(
     session,
-    groups.map((group) => ({
+    told.map(({ id, execution }) => ({
       kind: 'event',
       timestamp: new Date(),
-      executionGroupId: group.id,
-      tenantId,
-      creatorId,
-      visibility,
+      executionGroupId: id,
+      tenantId: execution.tenantId,
+      creatorId: execution.creatorId,
+      visibility: execution.visibility,
       eventType: 'execution_state_change',
-      message: `execution '${execution.id}' changed state to '${execution.status}'${suffix}`,
+      message: stateChange(execution),
     })),
   );
-  if (!isExecutionEnded(execution.status) || execution.deploymentStorageId === undefined) {
-    return;
-  }
-  const column = { terminated: 'success_group_id', failed: 'failed_group_id' } as const;
-  const key = execution.status === 'cancelled' ? undefined : column[execution.status as keyof typeof column];
-  const targets = key ? groups.flatMap((group) => group[key] ?? []) : [];
-  if (targets.length > 0) {
+  const joining = told.flatMap(({ execution, success_group_id: success, failed_group_id: failed }) => {
+    const group = execution.status === 'terminated' ? success : execution.status === 'failed' ? failed : null;
+    return group === null || execution.deploymentStorageId === undefined
+      ? []
+      : [{ group, deployment: execution.deploymentStorageId }];
+  });
+  if (joining.length > 0) {
     await session.prepared(
       `insert into deployment_groups_deployments (deployment_group_id, deployment_id)
-        select unnest($1::bigint[]), $2 on conflict do nothing`,
-      [targets, execution.deploymentStorageId],
+        select * from unnest($1::bigint[], $2::bigint[]) on conflict do nothing`,
+      [joining.map(({ group }) => group), joining.map(({ deployment }) => deployment)],
     );
   }
+}
+
+function stateChange({ id, status, error }: Execution): string {
+  const suffix = error ? ` with error '${error}'` : '';
+  return `execution '${id}' changed state to '${status}'${suffix}`;
 }

@@ -117,6 +117,17 @@ export async function deleteExecutionGroup(session: Session, storageId: number):
   return deleteResource(session, executionGroupResource, storageId);
 }
 
+/** Ids of the members, oldest first. */
+export async function findGroupExecutions(session: Session, groupStorageId: number): Promise<string[]> {
+  const rows = await session.prepared<{ id: string }>(
+    `select execution.id from execution_groups_executions member
+     join executions execution on execution.storage_id = member.execution_id
+     where member.execution_group_id = $1 order by execution.created_at, execution.storage_id`,
+    [groupStorageId],
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** Adds executions by storage id. */
 export async function addGroupExecutions(
   session: Session,

@@ -28,7 +28,12 @@ export async function countActiveExecutions(session: Session): Promise<number> {
 /** Active executions of any tenant, oldest first, of the kinds asked for. */
 export async function findBlockingExecutions(
   session: Session,
-  which: { isSystemWorkflow?: boolean; deploymentStorageId?: number; withQueued?: boolean; exceptId?: string },
+  which: {
+    isSystemWorkflow?: boolean;
+    deploymentStorageIds?: readonly number[];
+    withQueued?: boolean;
+    exceptId?: string;
+  },
 ): Promise<Execution[]> {
   return findResources(
     session,
@@ -39,8 +44,8 @@ export async function findBlockingExecutions(
       if (which.isSystemWorkflow !== undefined) {
         conditions.push(`execution.is_system_workflow = ${parameters.add(which.isSystemWorkflow)}`);
       }
-      if (which.deploymentStorageId !== undefined) {
-        conditions.push(`execution.deployment_id = ${parameters.add(which.deploymentStorageId)}`);
+      if (which.deploymentStorageIds !== undefined) {
+        conditions.push(`execution.deployment_id = any(${parameters.add([...which.deploymentStorageIds])})`);
       }
       if (which.exceptId !== undefined) {
         conditions.push(`execution.id <> ${parameters.add(which.exceptId)}`);
@@ -69,37 +74,49 @@ export async function takeQueuedSystemWorkflow(session: Session): Promise<Execut
  */
 export async function findRunnableExecutions(session: Session, limit: number): Promise<Execution[]> {
   const rows = await session.prepared<{ id: string }>(
-    `with busy as (
-       select deployment_id from executions where status = any($1) and deployment_id is not null
+    `with active as materialized (
+       select storage_id, deployment_id from executions where status = any($1)
      ), waiting as (
        select distinct on (coalesce(execution.deployment_id, -execution.storage_id)) execution.storage_id, execution.id,
          execution.created_at
        from executions execution
        where execution.status = 'queued' and not execution.is_system_workflow
          and (execution.deployment_id is null or execution.workflow_id = 'create_deployment_environment'
-           or not exists (select from busy where busy.deployment_id = execution.deployment_id)
+           or not exists (select from active where active.deployment_id = execution.deployment_id)
              and not exists (select from executions creation where creation.deployment_id = execution.deployment_id
                and creation.status = 'queued' and creation.workflow_id = 'create_deployment_environment'))
        order by coalesce(execution.deployment_id, -execution.storage_id), execution.created_at, execution.storage_id
+     ), occupied as (
+       select member.execution_group_id, count(*) as running from active
+       join execution_groups_executions member on member.execution_id = active.storage_id
+       group by member.execution_group_id
      ), grouped as (
-       select waiting.*, execution_group.concurrency,
-         (select count(*) from execution_groups_executions other
-           join executions running on running.storage_id = other.execution_id
-           where other.execution_group_id = execution_group.storage_id and running.status = any($1)) as running,
+       select waiting.*, execution_group.concurrency, coalesce(occupied.running, 0) as running,
          row_number() over (partition by execution_group.storage_id order by waiting.created_at, waiting.storage_id) as place
        from waiting
        left join execution_groups_executions member on member.execution_id = waiting.storage_id
        left join execution_groups execution_group on execution_group.storage_id = member.execution_group_id
+       left join occupied on occupied.execution_group_id = execution_group.storage_id
      )
      select id from grouped group by id, created_at, storage_id
      having bool_and(concurrency is null or running + place <= concurrency)
      order by created_at, storage_id limit $2`,
     [[...activeExecutionStatuses], limit],
   );
-  return findResources(session, executionResource, (parameters) => {
-    const ids = parameters.add(rows.map(({ id }) => id));
-    return `execution.id = any(${ids}) and execution.status = 'queued'`;
-  });
+  // whoever holds one of them is about to change it, and tells when that is done
+  const free = await session.prepared<{ id: string }>(
+    `select id from executions where id = any($1) and status = 'queued' order by storage_id
+     for no key update skip locked`,
+    [rows.map(({ id }) => id)],
+  );
+  return free.length === 0
+    ? []
+    : findResources(
+        session,
+        executionResource,
+        (parameters) => `execution.id = any(${parameters.add(free.map(({ id }) => id))})`,
+        { fields: [] },
+      );
 }
 
 /** Scheduled executions whose time has come, oldest first, locked; others skip them. */

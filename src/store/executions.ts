@@ -202,9 +202,22 @@ export async function changeExecutionStatus(
   id: string,
   change: ExecutionChange,
 ): Promise<Execution | undefined> {
-  const { from, to } = sourcesOf(executionTransitions, change.event);
-  return setExecutionStatus(session, id, { from, to, error: change.error, isResume: change.event === 'resume' });
+  const [changed] = await changeExecutionStatuses(session, [id], change);
+  return changed;
 }
+
+/** Like `changeExecutionStatus` for many executions, in one statement. @returns those whose status allowed it */
+export async function changeExecutionStatuses(
+  session: Session,
+  ids: readonly string[],
+  change: ExecutionChange,
+): Promise<Execution[]> {
+  const { from, to } = sourcesOf(executionTransitions, change.event);
+  const isResume = resumeEvents.includes(change.event);
+  return setExecutionStatuses(session, ids, { from, to, error: change.error, isResume });
+}
+
+const resumeEvents = ['resume', 'queue-resume'];
 
 export interface ExecutionStatusChange {
   /** Statuses it is changed from; undefined = whatever it is. */
@@ -222,14 +235,24 @@ export async function setExecutionStatus(
   id: string,
   change: ExecutionStatusChange,
 ): Promise<Execution | undefined> {
+  const [changed] = await setExecutionStatuses(session, [id], change);
+  return changed;
+}
+
+/** Like `setExecutionStatus` for many executions, in one statement. @returns those whose status allowed it */
+export async function setExecutionStatuses(
+  session: Session,
+  ids: readonly string[],
+  change: ExecutionStatusChange,
+): Promise<Execution[]> {
   const parameters = new Parameters();
-  const execution = parameters.add(id);
+  const executions = parameters.add([...ids]);
   const status = parameters.add(change.to);
   const error = parameters.add(change.error ?? null);
   const from = parameters.add(change.from ? [...change.from] : null);
   const isEnd = parameters.add(isExecutionEnded(change.to));
   const isResume = parameters.add(change.isResume === true);
-  const [changed] = await returnResources(
+  return returnResources(
     session,
     executionResource,
     `update executions execution set status = ${status}::text, status_changed_at = now(),
@@ -239,10 +262,9 @@ export async function setExecutionStatus(
          when ${isResume}::boolean then null else execution.ended_at end,
        resume = execution.resume or ${isResume}::boolean,
        executor = case when ${isEnd}::boolean or ${isResume}::boolean then null else execution.executor end
-     where execution.id = ${execution} and (${from}::text[] is null or execution.status = any(${from}))`,
+     where execution.id = any(${executions}) and (${from}::text[] is null or execution.status = any(${from}))`,
     parameters,
   );
-  return changed;
 }
 
 /**
@@ -298,6 +320,11 @@ export async function findOrphanedExecutions(session: Session, staleAfter: numbe
 /** Replaces the execution token. */
 export async function setExecutionToken(session: Session, id: string, tokenHash: string): Promise<void> {
   await session.prepared('update executions set token_hash = $2 where id = $1', [id, tokenHash]);
+}
+
+/** Makes the tokens of executions worthless: whatever still runs loses its access. */
+export async function revokeExecutionTokens(session: Session, ids: readonly string[]): Promise<void> {
+  await session.prepared('update executions set token_hash = null where id = any($1)', [[...ids]]);
 }
 
 /** The execution whose token has this sha256; whether it may still be used is for the caller to decide. */

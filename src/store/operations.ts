@@ -179,7 +179,7 @@ export async function replaceOperationParameters(
 const resetStatement = `
   with graphs as (
     select graph.storage_id, graph.execution_id from tasks_graphs graph
-    join executions execution on execution.storage_id = graph.execution_id where execution.id = $1
+    join executions execution on execution.storage_id = graph.execution_id where execution.id = any($1)
   ), retried as (
     select operation.parameters ->> 'retried_task' as id from operations operation
     where operation.tasks_graph_id in (select storage_id from graphs)
@@ -192,21 +192,28 @@ const resetStatement = `
     update operations operation set state = 'pending', parameters = (operation.parameters::jsonb || '{"current_retries": 0}')::json,
       worker = null, result = null, error = null, sent_at = null, started_at = null, ended_at = null
     from chosen where operation.storage_id = chosen.storage_id
-    returning chosen.type, chosen.state
+    returning operation.tasks_graph_id, chosen.type, chosen.state
+  ), finished as (
+    select graphs.execution_id, count(*) as count from reset join graphs on graphs.storage_id = reset.tasks_graph_id
+    where reset.type <> '${uncountedType}' and reset.state in ('failed', 'rescheduled')
+    group by graphs.execution_id
   ), counted as (
-    update executions execution set finished_operations = greatest(0, execution.finished_operations - (
-      select count(*) from reset where reset.type <> '${uncountedType}' and reset.state in ('failed', 'rescheduled')))
-    where execution.id = $1
+    update executions execution set finished_operations = greatest(0, execution.finished_operations - finished.count)
+    from finished where execution.storage_id = finished.execution_id
   )
   select count(*) as count from reset`;
 
 /**
- * Puts operations back to pending with current_retries 0 for a resume: failed and rescheduled ones that no other
- * operation retries; with `force` also sending, sent and started ones. @returns how many
+ * Puts operations of executions back to pending with current_retries 0 for a resume: failed and rescheduled ones that
+ * no other operation retries; with `force` also sending, sent and started ones. @returns how many
  */
-export async function resetOperations(session: Session, executionId: string, force: boolean): Promise<number> {
+export async function resetOperations(
+  session: Session,
+  executionIds: readonly string[],
+  force: boolean,
+): Promise<number> {
   const states = ['failed', 'rescheduled', ...(force ? ['sending', 'sent', 'started'] : [])];
-  const [row] = await session.prepared<{ count: number }>(resetStatement, [executionId, states]);
+  const [row] = await session.prepared<{ count: number }>(resetStatement, [[...executionIds], states]);
   return row?.count ?? 0;
 }
 

@@ -13,7 +13,8 @@ export function duplicateId(kind: string, id: string, tenantName: string, cause?
   );
 }
 
-async function tenantName(session: Session, tenantId: number): Promise<string> {
+/** Name of a tenant for messages. */
+export async function tenantNameOf(session: Session, tenantId: number): Promise<string> {
   const [tenant] = await session.prepared<{ name: string }>('select name from tenants where id = $1', [tenantId]);
   return tenant?.name ?? String(tenantId);
 }
@@ -56,7 +57,7 @@ export async function insertUnique(
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<number> {
   if (await isIdTaken(session, table, row, more)) {
-    throw duplicateId(label, row.id, await tenantName(session, row.tenantId));
+    throw duplicateId(label, row.id, await tenantNameOf(session, row.tenantId));
   }
   const parameters = new Parameters();
   const given = Object.entries({ ...columns, ...more }).filter(([, value]) => value !== undefined);

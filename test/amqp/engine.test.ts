@@ -240,7 +240,7 @@ function suite(makeUrl: () => Promise<string>) {
     expect(await ended(test.database, execution.id)).to.include({ status: 'cancelled' });
     expect(operations.aborted).to.deep.equal([]);
     operations.release();
-    await resetOperations(test.database, execution.id, false);
+    await resetOperations(test.database, [execution.id], false);
     const resumed = await changeExecutionStatus(test.database, execution.id, { event: 'resume', error: '' });
     await process.connection.publish(workflowMessage(resumed!));
     expect(await ended(test.database, execution.id)).to.include({ status: 'terminated' });

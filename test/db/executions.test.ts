@@ -215,7 +215,7 @@ describe('executions in the store', () => {
       expect(await ids({})).to.deep.equal([running.id]);
       expect(await ids({ exceptId: running.id })).to.deep.equal([]);
       expect(await ids({ isSystemWorkflow: true, withQueued: true })).to.deep.equal([system.id]);
-      expect(await ids({ deploymentStorageId: deployment.storageId })).to.deep.equal([running.id]);
+      expect(await ids({ deploymentStorageIds: [deployment.storageId] })).to.deep.equal([running.id]);
       expect(await takeQueuedSystemWorkflow(database)).to.include({ id: system.id });
     });
 

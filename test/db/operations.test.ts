@@ -208,11 +208,11 @@ describe('operations in the store', () => {
         { id: retry?.id ?? '', state: 'failed' },
       ],
     });
-    expect(await resetOperations(database, executionId, false)).to.equal(2);
+    expect(await resetOperations(database, [executionId], false)).to.equal(2);
     expect(await states(graphId)).to.deep.equal(['failed', 'pending', 'started', 'pending', 'pending']);
     expect((await loadOperations(database, graphId)).at(-1)?.parameters).to.include({ current_retries: 0 });
     expect(await counters(executionId)).to.deep.equal([1, 5]);
-    expect(await resetOperations(database, executionId, true)).to.equal(1);
+    expect(await resetOperations(database, [executionId], true)).to.equal(1);
     expect(await states(graphId)).to.deep.equal(['failed', 'pending', 'pending', 'pending', 'pending']);
   });
 

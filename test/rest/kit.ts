@@ -20,6 +20,8 @@ import type { OperationHost } from '../../src/runtime/types.ts';
 import { FileStore } from '../../src/files/file-store.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { createApp } from '../../src/rest/app.ts';
+import { startScheduler } from '../../src/scheduler/scheduler.ts';
+import type { Scheduler } from '../../src/scheduler/scheduler.ts';
 import { startHeartbeat } from '../../src/scheduler/heartbeat.ts';
 import type { Heartbeat } from '../../src/scheduler/heartbeat.ts';
 import { openSecretBox } from '../../src/security/secret-box.ts';
@@ -57,6 +59,13 @@ export interface CallOptions {
   executionToken?: string;
 }
 
+interface Parts {
+  executor?: Executor;
+  taskBroker?: TaskBroker;
+  scheduler?: Scheduler;
+  parser: BlueprintParser;
+}
+
 /** A REST service on a database of its own, with an executor behind it unless it is left out. */
 export class RestService {
   readonly services: Services;
@@ -65,7 +74,7 @@ export class RestService {
   readonly #server: Server;
   readonly #broker: BrokerConnection;
   readonly #heartbeat: Heartbeat;
-  readonly #parts: { executor?: Executor; taskBroker?: TaskBroker; parser: BlueprintParser };
+  readonly #parts: Parts;
 
   private constructor(
     services: Services,
@@ -74,7 +83,7 @@ export class RestService {
     server: Server,
     broker: BrokerConnection,
     heartbeat: Heartbeat,
-    parts: { executor?: Executor; taskBroker?: TaskBroker; parser: BlueprintParser },
+    parts: Parts,
   ) {
     this.services = services;
     this.database = database;
@@ -87,7 +96,7 @@ export class RestService {
 
   static async start(
     postgres: PostgresServer,
-    options: { hasEngine?: boolean; environment?: Record<string, string> } = {},
+    options: { hasEngine?: boolean; hasScheduler?: boolean; environment?: Record<string, string> } = {},
   ): Promise<RestService> {
     const folder = await mkdtemp(join(tmpdir(), 'gantry-rest-'));
     const url = await postgres.createDatabase();
@@ -112,7 +121,7 @@ export class RestService {
     const heartbeat = await startHeartbeat({ config, log, database });
     const common = { config, log, database, broker, clock, newId: randomUUID, processName: heartbeat.processName };
     const parser = new BlueprintParser();
-    const parts: { executor?: Executor; taskBroker?: TaskBroker; parser: BlueprintParser } = { parser };
+    const parts: Parts = { parser };
     if (options.hasEngine !== false) {
       const systemWorkflows = makeSystemWorkflows({
         config,
@@ -129,6 +138,9 @@ export class RestService {
         systemWorkflows,
       });
       parts.taskBroker = await startTaskBroker({ ...common, runtime: fakeRuntime(succeed), host: {} as OperationHost });
+    }
+    if (options.hasScheduler) {
+      parts.scheduler = await startScheduler(common);
     }
     const services = await createServices({
       config,
@@ -188,6 +200,7 @@ export class RestService {
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     this.#server.close();
+    await this.#parts.scheduler?.stop();
     await this.#parts.executor?.stop();
     await this.#parts.taskBroker?.stop(1);
     await this.services.stop();

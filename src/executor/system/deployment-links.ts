@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { GantryError } from '../../domain/errors.ts';
 import type { Deployment } from '../../domain/entities.ts';
 import type { DeploymentPlan, JsonObject } from '../../domain/plan.ts';
+import { addConsumers } from '../../store/deployment-hierarchy.ts';
 import { addDeploymentDependencies, addParentLinks } from '../../store/deployment-links.ts';
 import type { ParentDeployment } from '../../store/deployment-links.ts';
 import type { Session } from '../../store/session.ts';
@@ -30,6 +31,10 @@ export async function addParents(
       `Deployment ${deployment.id}: the deployments named as its parents do not exist: ${missing.join(', ')}`,
     );
   }
+  await addConsumers(
+    session,
+    parents.map(({ storageId }) => ({ childId: deployment.storageId, parentId: storageId })),
+  );
   return names.flatMap((name) => parents.filter((parent) => parent.id === name));
 }
 

@@ -33,7 +33,8 @@ const visibilitySchema = { type: 'object', required: ['visibility'], properties:
 
 const longestDisplayName = 256;
 
-function displayNameOf(value: Json | undefined): string | undefined {
+/** Reads a display name; undefined when there is none. @throws GantryError bad_parameters_error */
+export function displayNameOf(value: Json | undefined): string | undefined {
   if (typeof value !== 'string' || value === '') {
     return undefined;
   }

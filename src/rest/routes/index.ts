@@ -5,9 +5,11 @@ import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
 import { auditRoutes } from './audit.ts';
 import { blueprintRoutes } from './blueprints.ts';
+import { deploymentGroupRoutes } from './deployment-groups.ts';
 import { deploymentRoutes } from './deployments.ts';
 import { evaluateRoutes } from './evaluate.ts';
 import { eventRoutes } from './events.ts';
+import { executionGroupRoutes } from './execution-groups.ts';
 import { executionRoutes } from './executions.ts';
 import { fileServerRoutes } from './file-server.ts';
 import { maintenanceRoutes } from './maintenance.ts';
@@ -48,6 +50,8 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...maintenanceRoutes(services.maintenance),
     ...siteRoutes(services.sites),
     ...recordRoutes(services.records),
+    ...deploymentGroupRoutes(services.deploymentGroups),
+    ...executionGroupRoutes(services.executionGroups),
     ...scheduleRoutes(services.schedules),
     ...summaryRoutes(services.summaries),
     ...pluginRoutes({ config, ...services }),

@@ -10,7 +10,6 @@ import {
   dependencyShape,
   deploymentGroupShape,
   deploymentUpdateShape,
-  executionGroupShape,
   modificationShape,
 } from '../shapes/records.ts';
 
@@ -65,14 +64,6 @@ export function recordRoutes(records: Records): Route[] {
       records: records.deploymentGroups,
       list: 'deployment_group_list',
       get: 'deployment_group_get',
-    }),
-    ...routesOf({
-      path: '/execution-groups',
-      names: ['an execution group', 'execution groups'],
-      shape: executionGroupShape,
-      records: records.executionGroups,
-      list: 'execution_group_list',
-      get: 'execution_group_get',
     }),
     ...routesOf({
       path: '/deployment-modifications',

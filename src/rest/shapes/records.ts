@@ -29,11 +29,22 @@ export const deploymentGroupShape: Shape<DeploymentGroup> = {
   ],
 };
 
-const executionGroup = fieldsOf<ExecutionGroup>();
+/** An execution group on the wire, whose members are told only where they were asked for. */
+export type ExecutionGroupView = Omit<ExecutionGroup, 'executionIds' | 'executionStatuses'> & {
+  readonly executionIds: ExecutionGroup['executionIds'] | undefined;
+  readonly executionStatuses: ExecutionGroup['executionStatuses'] | undefined;
+};
+
+/** The group without what its executions are. */
+export function withoutMembers(group: ExecutionGroup): ExecutionGroupView {
+  return { ...group, executionIds: undefined, executionStatuses: undefined };
+}
+
+const executionGroup = fieldsOf<ExecutionGroupView>();
 
 /** Status of a group by those of its executions; undefined while it is empty. */
-function groupStatus({ executionStatuses: statuses }: ExecutionGroup): string | undefined {
-  if (statuses.length === 0) {
+function groupStatus({ executionStatuses: statuses }: ExecutionGroupView): string | undefined {
+  if (statuses === undefined || statuses.length === 0) {
     return undefined;
   }
   if (statuses.every((status) => status === 'pending')) {
@@ -48,7 +59,7 @@ function groupStatus({ executionStatuses: statuses }: ExecutionGroup): string | 
   return 'started';
 }
 
-export const executionGroupShape: Shape<ExecutionGroup> = {
+export const executionGroupShape: Shape<ExecutionGroupView> = {
   kind: 'ExecutionGroup',
   fields: [
     executionGroup.timestamp('created_at', 'createdAt'),
@@ -57,7 +68,7 @@ export const executionGroupShape: Shape<ExecutionGroup> = {
     executionGroup.text('workflow_id', 'workflowId'),
     executionGroup.integer('concurrency', 'concurrency'),
     executionGroup.text('deployment_group_id', 'deploymentGroupId'),
-    ...commonFields<ExecutionGroup>(),
+    ...commonFields<ExecutionGroupView>(),
     executionGroup.computed('execution_ids', ['executionIds'], ({ executionIds }) => executionIds),
     executionGroup.computed('status', ['executionStatuses'], groupStatus, 'text'),
   ],

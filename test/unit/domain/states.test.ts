@@ -40,9 +40,9 @@ describe('state tables', () => {
     });
   }
 
-  it('an ended execution is left by resume alone', () => {
+  it('an ended execution is left by resuming alone', () => {
     const leaving = executionTransitions.filter(({ from }) => from.some(isExecutionEnded)).map(({ event }) => event);
-    expect(leaving).to.deep.equal(['resume']);
+    expect(leaving).to.deep.equal(['resume', 'queue-resume']);
   });
 
   it('a succeeded operation is never left', () => {
