@@ -71,6 +71,37 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   return Buffer.concat(chunks);
 }
 
+/** Deepest nesting of a JSON body: plans have 100 levels at most. */
+const deepestNesting = 500;
+
+/** @throws GantryError bad_parameters_error before anything that calls itself meets a document that is too deep for it */
+function refuseDeepNesting(text: string): void {
+  let depth = 0;
+  let isInText = false;
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (isInText) {
+      if (code === 0x5c) {
+        index += 1;
+      } else if (code === 0x22) {
+        isInText = false;
+      }
+    } else if (code === 0x22) {
+      isInText = true;
+    } else if (code === 0x7b || code === 0x5b) {
+      depth += 1;
+      if (depth > deepestNesting) {
+        throw new GantryError(
+          'bad_parameters_error',
+          `The request body is nested deeper than ${deepestNesting} levels`,
+        );
+      }
+    } else if (code === 0x7d || code === 0x5d) {
+      depth -= 1;
+    }
+  }
+}
+
 /** Removes `__proto__`, which would otherwise change what objects made of the body inherit. */
 function reviver(key: string, value: unknown): unknown {
   return key === '__proto__' ? undefined : value;
@@ -91,9 +122,12 @@ export async function readJson(request: IncomingMessage, maxBytes: number): Prom
   }
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(content);
+    refuseDeepNesting(text);
     return JSON.parse(text, text.includes('__proto__') ? reviver : undefined) as unknown;
   } catch (error) {
-    throw new GantryError('bad_parameters_error', 'The request body is not valid JSON', { cause: error });
+    throw error instanceof GantryError
+      ? error
+      : new GantryError('bad_parameters_error', 'The request body is not valid JSON', { cause: error });
   }
 }
 

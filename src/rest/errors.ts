@@ -3,7 +3,7 @@ import { coerceError, GantryError } from '../domain/errors.ts';
 import { DslError } from '../dsl/errors.ts';
 import { describeError } from '../dsl/report/problem.ts';
 import type { Logger } from '../log/logger.ts';
-import { asUnavailable } from '../store/database-errors.ts';
+import { asUnavailable, isUnfitValue } from '../store/database-errors.ts';
 import { requestId } from './request-id.ts';
 
 interface ErrorBody {
@@ -27,6 +27,10 @@ function refusalBehind(thrown: unknown): GantryError | undefined {
   const error = asUnavailable(thrown);
   if (error instanceof GantryError) {
     return error;
+  }
+  if (isUnfitValue(error)) {
+    const text = `A value of the request is not acceptable to the database: ${error.message}`;
+    return new GantryError('bad_parameters_error', text, { cause: error });
   }
   if (error instanceof DslError) {
     return new GantryError('functions_evaluation_error', describeError(error), { cause: error });
@@ -55,6 +59,9 @@ export function errorHandler(log: Logger): ErrorRequestHandler {
         path: request.path,
         error,
       });
+    }
+    if (refusal && isUnfitValue(refusal.cause)) {
+      log.info('A value did not fit the database', { requestId: requestId(response), path: request.path, error });
     }
     if (!request.complete) {
       // what is left of the body must not be taken for the next request

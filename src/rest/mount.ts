@@ -38,6 +38,9 @@ class Call implements ApiCall {
     this.request = request;
     this.response = response;
     this.parameters = request.params as Record<string, string>;
+    if (Object.values(this.parameters).some((value) => value.includes('\0'))) {
+      throw new GantryError('bad_parameters_error', 'The path contains the character NUL, which no name may contain');
+    }
     const mark = request.originalUrl.indexOf('?');
     this.query = new QueryValues(mark < 0 ? '' : request.originalUrl.slice(mark + 1));
   }

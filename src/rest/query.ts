@@ -28,6 +28,9 @@ export class QueryValues {
   readonly #values: ReadonlyMap<string, readonly string[]>;
 
   constructor(search: string) {
+    if (search.includes('%00') && new URLSearchParams(search).toString().includes('%00')) {
+      refuse('The query contains the character NUL, which no value may contain');
+    }
     const values = new Map<string, string[]>();
     for (const [name, value] of new URLSearchParams(search)) {
       const present = values.get(name);

@@ -73,6 +73,14 @@ export function isForeignKeyViolation(error: unknown, constraint?: string): bool
   );
 }
 
+/**
+ * Whether a value does not fit where it was to be stored or compared: characters that texts cannot have, numbers and
+ * times out of range, documents nested too deep, keys too long for an index.
+ */
+export function isUnfitValue(error: unknown): error is Error {
+  return isCoded(error) && /^(22|54)[0-9A-Z]{3}$/.test(error.code);
+}
+
 /** Turns a lost database into the refusal clients know how to wait for; anything else is returned unchanged. */
 export function asUnavailable(error: unknown): unknown {
   return isConnectionError(error)

@@ -140,11 +140,48 @@ function receiveBlueprint(dependencies: BlueprintRouteDependencies, isValidation
 
 const maxIconBytes = 5 * 1024 * 1024;
 
+const pluginsSchema = {
+  type: 'array',
+  items: {
+    type: 'object',
+    properties: { package_name: { type: ['string', 'null'] }, package_version: { type: ['string', 'null'] } },
+  },
+};
+
+/** What everybody who reads a stored plan takes for granted. */
+const planSchema = {
+  type: ['object', 'null'],
+  required: [
+    ...['inputs', 'outputs', 'capabilities', 'nodes', 'workflows', 'groups', 'scaling_groups', 'imported_blueprints'],
+    ...['deployment_plugins_to_install', 'workflow_plugins_to_install', 'host_agent_plugins_to_install'],
+  ],
+  properties: {
+    inputs: { type: 'object', additionalProperties: { type: 'object' } },
+    outputs: { type: 'object', additionalProperties: { type: 'object' } },
+    capabilities: { type: 'object', additionalProperties: { type: 'object' } },
+    nodes: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['id', 'type'],
+        properties: { id: { type: 'string' }, type: { type: 'string' } },
+      },
+    },
+    workflows: { type: 'object', additionalProperties: { type: 'object' } },
+    groups: { type: 'object' },
+    scaling_groups: { type: 'object' },
+    imported_blueprints: { type: 'array', items: { type: 'string' } },
+    deployment_plugins_to_install: pluginsSchema,
+    workflow_plugins_to_install: pluginsSchema,
+    host_agent_plugins_to_install: pluginsSchema,
+  },
+};
+
 const changeSchema = {
   type: 'object',
   additionalProperties: false,
   properties: {
-    plan: { type: ['object', 'null'] },
+    plan: planSchema,
     requirements: { type: ['object', 'null'] },
     description: { type: ['string', 'null'] },
     main_file_name: { type: ['string', 'null'] },

@@ -38,7 +38,7 @@ const actionSchema = { type: 'object', required: ['action'], properties: { actio
 const purgeSchema = {
   type: 'object',
   properties: {
-    keep_last: { type: ['integer', 'null'], exclusiveMinimum: 0 },
+    keep_last: { type: ['integer', 'null'], minimum: 1, maximum: 2_147_483_647 },
     to_datetime: { type: ['string', 'null'] },
   },
 };
