@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { Delivery } from '../amqp/consumer.ts';
 import type { OperationTask } from '../amqp/envelopes.ts';
 import { managementExchange } from '../amqp/names.ts';
+import type { EventInput } from '../domain/entities.ts';
 import { coerceError } from '../domain/errors.ts';
 import { operationError } from '../domain/operation-error.ts';
 import type { OperationErrorObject, OperationReply } from '../domain/operation-error.ts';
@@ -15,7 +16,6 @@ import { findExecution } from '../store/executions.ts';
 import { claimOperations, storeAnswers } from '../store/operations.ts';
 import type { OperationAnswer, OperationClaim } from '../store/operations.ts';
 import type { OperationRequest } from '../runtime/types.ts';
-import { insertEvents } from '../store/events.ts';
 import type { BrokerDependencies } from './broker.ts';
 import { ExecutionFacts } from './execution-facts.ts';
 import { startedEvent } from './operation-events.ts';
@@ -314,19 +314,17 @@ export class OperationDesk {
   ): Promise<readonly OperationClaim[]> {
     const { database, clock, config } = this.#dependencies;
     await this.#facts.load([...tasks.values()].map((task) => task.context.execution_id));
-    return database.transaction(async (transaction) => {
-      const claims = await claimOperations(transaction, [...tasks.keys()], worker);
-      const now = clock.now();
-      const events = claims.flatMap(({ id, outcome }) => {
-        const context = tasks.get(id)?.context as OperationRequest['context'] | undefined;
-        const fact = this.#facts.peek(context?.execution_id);
-        return context && fact && (outcome === 'claimed' || outcome === 'unknown')
-          ? (startedEvent(context, fact, config.instanceName, now) ?? [])
-          : [];
-      });
-      await insertEvents(transaction, events);
-      return claims;
-    });
+    const now = clock.now();
+    const started = new Map<string, EventInput>();
+    for (const [id, task] of tasks) {
+      const context = task.context as unknown as OperationRequest['context'];
+      const fact = this.#facts.peek(context.execution_id);
+      const event = fact && startedEvent(context, fact, config.instanceName, now);
+      if (event) {
+        started.set(id, event);
+      }
+    }
+    return claimOperations(database, [...tasks.keys()], worker, started);
   }
 
   async #store(answers: readonly OperationAnswer[]): Promise<readonly boolean[]> {

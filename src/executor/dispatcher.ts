@@ -53,6 +53,16 @@ export class MessageDispatcher implements OperationDispatcher {
     this.#options = options;
   }
 
+  prepare(tasks: Iterable<Task>): void {
+    for (const task of tasks) {
+      if (task.action.kind === 'remote' && !runsOnAgent(task.action.call)) {
+        // sending meets the same failure and tells of it
+        this.#openReplies().catch(() => undefined);
+        return;
+      }
+    }
+  }
+
   async send(tasks: readonly Task[]): Promise<readonly Completion[]> {
     const onAgents: [Task, RemoteCall][] = [];
     const central: Task[] = [];
@@ -86,11 +96,18 @@ export class MessageDispatcher implements OperationDispatcher {
     if (tasks.length === 0) {
       return [];
     }
+    const { broker } = this.#options;
+    const replyTo = await this.#openReplies();
+    const target = { task_queue: managementExchange, task_target: managementExchange };
+    return this.#publish(broker, tasks, (task) => this.#message(task, managementExchange, replyTo, target), false);
+  }
+
+  /** @returns the queue where replies of the manager's own workers arrive */
+  async #openReplies(): Promise<string> {
     const { broker, inbox, executionId } = this.#options;
     const replyTo = executionResponsesQueue(executionId);
     await inbox.open(broker, replyTo, managementExchange);
-    const target = { task_queue: managementExchange, task_target: managementExchange };
-    return this.#publish(broker, tasks, (task) => this.#message(task, managementExchange, replyTo, target), false);
+    return replyTo;
   }
 
   async #sendToAgents(tasks: readonly (readonly [Task, RemoteCall])[]): Promise<Completion[]> {

@@ -10,7 +10,7 @@ import { graphRows } from '../graph/rows.ts';
 import type { GraphSettings, TasksGraph } from '../graph/tasks-graph.ts';
 import type { Session } from '../store/session.ts';
 import { loadOperations } from '../store/operations.ts';
-import { findTasksGraphs, storeTasksGraph } from '../store/tasks-graphs.ts';
+import { findTasksGraphs, insertTasksGraph } from '../store/tasks-graphs.ts';
 import type {
   ExecutionInfo,
   GraphOptions,
@@ -31,13 +31,15 @@ import type { ReplyInbox } from './reply-inbox.ts';
 
 export interface EngineContextOptions {
   readonly execution: Execution;
-  readonly deployment: Deployment;
+  readonly deployment: Pick<Deployment, 'id'>;
   readonly isResume: boolean;
   readonly config: WorkflowConfig;
   readonly topology: Topology;
   readonly readTopology: () => Promise<Topology>;
   readonly signal: AbortSignal;
   readonly session: Session;
+  /** Repeats work that only needs the database until the database answers. */
+  readonly patiently: <Result>(work: () => Promise<Result>) => Promise<Result>;
   readonly clock: Clock;
   readonly newId: IdGenerator;
   readonly managerName: string;
@@ -59,6 +61,8 @@ export class EngineContext implements WorkflowContext {
   readonly modifications: Modifications;
   readonly #options: EngineContextOptions;
   readonly #handlers: HandlerRegistry;
+  /** Names of the graphs that this process has tried to store. */
+  readonly #graphNames = new Set<string>();
   #topology: Topology;
   #driver: GraphDriver | undefined;
   /** Set when this process lets go of the execution. */
@@ -108,7 +112,7 @@ export class EngineContext implements WorkflowContext {
 
   async runGraph(name: string, build: (graph: TasksGraph) => void, options: GraphOptions = {}): Promise<void> {
     this.#throwIfOver();
-    const { run, tasksGraphId } = await this.#prepare(name, build, options);
+    const { run, tasksGraphId } = await this.#options.patiently(() => this.#prepare(name, build, options));
     this.#throwIfOver();
     const { execution, managerName, environments, clock, write, dispatcher, runLocal, inbox } = this.#options;
     const target = { execution, managerName, tasksGraphId, storedEnvironment: environments.stored };
@@ -176,7 +180,7 @@ export class EngineContext implements WorkflowContext {
     build: (graph: TasksGraph) => void,
     options: GraphOptions,
   ): Promise<{ run: GraphRun; tasksGraphId: string | undefined }> {
-    const { session, execution, newId, environments } = this.#options;
+    const { session, execution, newId, environments, dispatcher } = this.#options;
     const settings: GraphSettings = {
       newId,
       taskRetries: options.taskRetries ?? this.config.taskRetries,
@@ -185,20 +189,31 @@ export class EngineContext implements WorkflowContext {
       isDryRun: execution.isDryRun,
     };
     const isStored = options.isStored !== false && !execution.isDryRun;
-    const [known] = isStored ? await findTasksGraphs(session, execution.id, name) : [];
+    const [known] = isStored && this.#mayBeStored(name) ? await findTasksGraphs(session, execution.id, name) : [];
     if (known) {
       const { graph, outcomes } = restoreGraph(settings, await loadOperations(session, known.id));
       options.onRestored?.(graph);
       return { run: this.#run(graph, outcomes), tasksGraphId: known.id };
     }
     const graph = buildGraph(settings, build);
+    if (!execution.isDryRun) {
+      // the queue of replies is made while the graph is stored
+      dispatcher.prepare(graph.tasks.values());
+    }
     if (!isStored || graph.tasks.size === 0) {
       return { run: this.#run(graph), tasksGraphId: undefined };
     }
     // made while they are stored: all rows of a large graph at once would be most of its memory
     const operations = { [Symbol.iterator]: () => graphRows(graph, environments.stored) };
-    const stored = await storeTasksGraph(session, execution.id, { id: newId(), name, operations });
-    return { run: this.#run(graph), tasksGraphId: stored.id };
+    const id = newId();
+    this.#graphNames.add(name);
+    await insertTasksGraph(session, execution.id, { id, name, operations });
+    return { run: this.#run(graph), tasksGraphId: id };
+  }
+
+  /** The graphs of an execution that nobody drove before are those of this run. */
+  #mayBeStored(name: string): boolean {
+    return this.#options.isResume || this.#graphNames.has(name);
   }
 
   #run(graph: TasksGraph, outcomes?: ReadonlyMap<string, TaskOutcome>): GraphRun {

@@ -141,10 +141,13 @@ export class ExecutionRun {
       return { status: 'cancelled' };
     }
     const isResume = this.#execution.resume || status === 'started';
+    const preparing = this.#prepare(isResume);
+    // whoever runs the workflow hears of it
+    preparing?.catch(() => undefined);
     if (!(await this.#begin(isResume))) {
       return { status: 'cancelled' };
     }
-    const working = this.#work(isResume);
+    const working = this.#work(isResume, preparing);
     working.catch(() => undefined);
     return Promise.race([working, this.#leaving]);
   }
@@ -167,9 +170,9 @@ export class ExecutionRun {
     });
   }
 
-  async #work(isResume: boolean): Promise<Outcome> {
+  async #work(isResume: boolean, preparing: Promise<WorkflowRun> | undefined): Promise<Outcome> {
     try {
-      return { status: 'succeeded', result: await this.#runWorkflow(isResume) };
+      return { status: 'succeeded', result: await this.#runWorkflow(isResume, preparing) };
     } catch (thrown) {
       if (thrown instanceof ExecutionTakenOverError || thrown instanceof WriterStoppedError) {
         throw thrown;
@@ -193,7 +196,30 @@ export class ExecutionRun {
     return this.#cancelling.signal.aborted && thrown instanceof Error && thrown.name === 'AbortError';
   }
 
-  async #runWorkflow(isResume: boolean): Promise<SystemWorkflowResult | undefined> {
+  /** Reads what a workflow of a deployment works on, while the beginning of the execution is stored. */
+  #prepare(isResume: boolean): Promise<WorkflowRun> | undefined {
+    if (this.#dependencies.systemWorkflows.has(this.#execution.workflowId)) {
+      return undefined;
+    }
+    const execution = this.#execution;
+    const prepare = async (): Promise<WorkflowRun> =>
+      WorkflowRun.prepare({
+        dependencies: this.#dependencies,
+        execution,
+        isResume,
+        message: this.#message,
+        token: await this.#token(),
+        signal: this.#cancelling.signal,
+        inbox: this.#inbox,
+        log: this.#log,
+      });
+    return whileDatabaseAway(prepare, this.#log, this.#dependencies.stopping);
+  }
+
+  async #runWorkflow(
+    isResume: boolean,
+    preparing: Promise<WorkflowRun> | undefined,
+  ): Promise<SystemWorkflowResult | undefined> {
     const system = this.#dependencies.systemWorkflows.get(this.#execution.workflowId);
     if (system) {
       const { database, clock, newId } = this.#dependencies;
@@ -208,20 +234,11 @@ export class ExecutionRun {
         log: (level, message) => this.#writeLog(level, message),
       });
     }
-    this.#workflow = await WorkflowRun.prepare({
-      dependencies: this.#dependencies,
-      execution: this.#execution,
-      isResume,
-      message: this.#message,
-      token: await this.#token(),
-      signal: this.#cancelling.signal,
-      inbox: this.#inbox,
-      log: this.#log,
-    });
+    this.#workflow = await preparing;
     if (this.#isReleased) {
       throw new WriterStoppedError('The execution was given back');
     }
-    await this.#workflow.run();
+    await this.#workflow?.run();
     return undefined;
   }
 

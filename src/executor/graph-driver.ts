@@ -13,6 +13,8 @@ import type { ProgressPart } from './progress-writer.ts';
 
 /** Sends operations to their workers; a task that cannot be sent gets its outcome here. */
 export interface OperationDispatcher {
+  /** Begins to make what the replies to such tasks need, so that sending the first of them does not wait for it. */
+  prepare(tasks: Iterable<Task>): void;
   /** @returns outcomes of tasks that failed to be sent; the others are answered by a reply */
   send(tasks: readonly Task[]): Promise<readonly Completion[]>;
   /** Makes sure that restored tasks, sent by somebody before, will be answered. */
@@ -32,6 +34,9 @@ export interface GraphDriverOptions {
 }
 
 const mostPerPart = 500;
+/** Milliseconds between two looks whether more replies come, and those that a reply waits for others at most. */
+const gatherStep = 1;
+const gatherLimit = 5;
 const longestTimer = 2 ** 31 - 1;
 
 /**
@@ -87,10 +92,22 @@ export class GraphDriver {
     this.#completions.push({ completion: { taskId, outcome }, delivery });
     if (!this.#isCollecting) {
       this.#isCollecting = true;
-      // replies that arrive together are stored together
-      setImmediate(() => this.#takeIn());
+      setImmediate(() => this.#gather(0, 0));
     }
     return true;
+  }
+
+  /**
+   * Replies that arrive together are stored together: while others are on their way and keep coming, those that are
+   * here wait for a few milliseconds. The last one waits for nobody.
+   */
+  #gather(before: number, waited: number): void {
+    const count = this.#completions.length;
+    if (this.#isOver || count === before || waited >= gatherLimit || count >= this.#options.run.inFlightCount) {
+      this.#takeIn();
+    } else {
+      setTimeout(() => this.#gather(count, waited + gatherStep), gatherStep);
+    }
   }
 
   #takeIn(): void {

@@ -1,10 +1,11 @@
 import { hostname } from 'node:os';
 import type { WorkflowContextMessage } from '../amqp/envelopes.ts';
 import type { Config } from '../config/config.ts';
-import type { Deployment, Execution } from '../domain/entities.ts';
-import type { JsonObject, Plan, PlanPlugin } from '../domain/plan.ts';
+import type { Execution } from '../domain/entities.ts';
+import type { JsonObject } from '../domain/plan.ts';
 import type { MessageEnvironment } from '../graph/operation-message.ts';
 import type { PluginReference } from '../graph/task.ts';
+import type { DrivenDeployment } from '../store/driven-deployment.ts';
 
 /** A managed plugin, as far as operation messages tell about it. */
 export interface ManagedPlugin {
@@ -17,11 +18,7 @@ export interface ManagedPlugin {
 export interface EnvironmentInput {
   config: Config;
   execution: Execution;
-  deployment: Deployment | undefined;
-  /** Plan of the deployment's blueprint: where plugin properties stand. */
-  plan:
-    | Pick<Plan, 'deployment_plugins_to_install' | 'workflow_plugins_to_install' | 'host_agent_plugins_to_install'>
-    | undefined;
+  deployment: DrivenDeployment;
   plugins: readonly ManagedPlugin[];
   /** What the sender of the workflow message knew. */
   message: WorkflowContextMessage | undefined;
@@ -62,15 +59,11 @@ export function executionEnvironments(input: EnvironmentInput): ExecutionEnviron
     bypass_maintenance: message?.['bypass_maintenance'] === true ? true : null,
     execution_env: {},
     ...restAddress(config, message),
-    ...(deployment
-      ? {
-          blueprint_id: deployment.blueprintId,
-          deployment_id: deployment.id,
-          deployment_display_name: deployment.displayName,
-          deployment_creator: deployment.createdBy,
-          deployment_resource_tags: deployment.resourceTags ?? {},
-        }
-      : {}),
+    blueprint_id: deployment.blueprintId,
+    deployment_id: deployment.id,
+    deployment_display_name: deployment.displayName,
+    deployment_creator: deployment.createdBy,
+    deployment_resource_tags: deployment.resourceTags ?? {},
   };
   const plugin = pluginFields(input);
   return {
@@ -79,14 +72,8 @@ export function executionEnvironments(input: EnvironmentInput): ExecutionEnviron
   };
 }
 
-function pluginFields({ plan, plugins }: EnvironmentInput): (plugin: PluginReference) => JsonObject {
-  const planned: readonly PlanPlugin[] = plan
-    ? [
-        ...plan.deployment_plugins_to_install,
-        ...plan.workflow_plugins_to_install,
-        ...plan.host_agent_plugins_to_install,
-      ]
-    : [];
+function pluginFields({ deployment, plugins }: EnvironmentInput): (plugin: PluginReference) => JsonObject {
+  const planned = deployment.plugins;
   const known = new Map<string, JsonObject>();
   return (reference) => {
     const key = `${reference.name}\n${reference.package_name ?? ''}\n${reference.package_version ?? ''}`;

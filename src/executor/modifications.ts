@@ -138,7 +138,7 @@ export async function rollBackModification(
 export function makeModifications(
   { database, newId, random }: RunDependencies,
   execution: Execution,
-  deployment: Deployment,
+  deployment: Pick<Deployment, 'id' | 'tenantId' | 'storageId'>,
 ): Modifications {
   const { tenantId } = deployment;
   return {

@@ -9,6 +9,7 @@ import { changeSystemProperties, lockDrivenExecutions } from '../store/driving.t
 import type { InstanceStateChange } from '../store/node-instances.ts';
 import type { OperationChange } from '../store/operations.ts';
 import { storeProgress } from '../store/progress.ts';
+import type { Progress } from '../store/progress.ts';
 import type { Session } from '../store/session.ts';
 import type { NewOperation } from '../store/tasks-graphs.ts';
 
@@ -115,16 +116,24 @@ export class ProgressWriter {
   }
 
   async #store(parts: readonly ProgressPart[]): Promise<readonly (Error | undefined)[]> {
+    const executionIds = [...new Set(parts.map((part) => part.executionId))];
+    const driver = { executor: this.#executor, executionIds };
+    const hasOnlyRows = parts.every((part) => part.properties.length === 0);
+    if (hasOnlyRows && (await storeProgress(this.#session, progressOf(parts), driver))) {
+      return parts.map(() => undefined);
+    }
+    return this.#storeDriven(parts, executionIds);
+  }
+
+  /** Stores the parts of those executions that this process still drives. */
+  async #storeDriven(
+    parts: readonly ProgressPart[],
+    executionIds: readonly string[],
+  ): Promise<readonly (Error | undefined)[]> {
     return this.#session.transaction(async (transaction) => {
-      const ids = [...new Set(parts.map((part) => part.executionId))];
-      const driven = new Set(await lockDrivenExecutions(transaction, this.#executor, ids));
+      const driven = new Set(await lockDrivenExecutions(transaction, this.#executor, executionIds));
       const valid = parts.filter((part) => driven.has(part.executionId));
-      await storeProgress(transaction, {
-        operations: valid.flatMap((part) => part.operations),
-        newOperations: valid.flatMap((part) => part.newOperations),
-        instances: valid.flatMap((part) => part.instances),
-        events: valid.flatMap((part) => part.events),
-      });
+      await storeProgress(transaction, progressOf(valid), { executor: this.#executor, executionIds: [...driven] });
       for (const part of valid) {
         if (part.properties.length > 0 && part.deploymentStorageId !== undefined) {
           await changeSystemProperties(transaction, part.deploymentStorageId, part.properties);
@@ -137,6 +146,15 @@ export class ProgressWriter {
       );
     });
   }
+}
+
+function progressOf(parts: readonly ProgressPart[]): Progress {
+  return {
+    operations: parts.flatMap((part) => part.operations),
+    newOperations: parts.flatMap((part) => part.newOperations),
+    instances: parts.flatMap((part) => part.instances),
+    events: parts.flatMap((part) => part.events),
+  };
 }
 
 function rowsOf({ operations, newOperations, instances, properties, events }: ProgressPart): number {

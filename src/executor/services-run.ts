@@ -27,7 +27,7 @@ export interface ServicesRequest {
 export async function runOnServices(
   dependencies: RunDependencies,
   execution: Execution,
-  deployment: Deployment,
+  deployment: Pick<Deployment, 'storageId'>,
   request: ServicesRequest,
 ): Promise<void> {
   const children = await findChildren(dependencies.database, deployment.storageId);

@@ -1,13 +1,12 @@
 import type { WorkflowContextMessage } from '../amqp/envelopes.ts';
 import { writeServiceTask } from '../amqp/envelopes.ts';
 import { routingKeys, tenantVhost } from '../amqp/names.ts';
-import type { Deployment, Execution } from '../domain/entities.ts';
-import { GantryError } from '../domain/errors.ts';
-import type { Plan } from '../domain/plan.ts';
+import type { Execution } from '../domain/entities.ts';
+import { GantryError, notFound } from '../domain/errors.ts';
 import type { Topology } from '../domain/topology.ts';
 import type { Logger } from '../log/logger.ts';
-import { getBlueprint } from '../store/blueprints.ts';
-import { getDeployment } from '../store/deployments.ts';
+import { findDrivenDeployment, loadScalingGroups } from '../store/driven-deployment.ts';
+import type { DrivenDeployment } from '../store/driven-deployment.ts';
 import { findAgents } from '../store/driving.ts';
 import { loadNodeInstances } from '../store/node-instances.ts';
 import { loadNodes } from '../store/nodes.ts';
@@ -21,6 +20,7 @@ import type { RunDependencies } from './executor.ts';
 import { executionEnvironments } from './message-environment.ts';
 import type { ManagedPlugin } from './message-environment.ts';
 import { makeModifications } from './modifications.ts';
+import { whileDatabaseAway } from './patience.ts';
 import type { ReplyInbox } from './reply-inbox.ts';
 import { runOnServices } from './services-run.ts';
 import { loadWorkflowConfig } from './workflow-config.ts';
@@ -57,7 +57,17 @@ export class WorkflowRun {
   static async prepare(input: WorkflowRunInput): Promise<WorkflowRun> {
     const { dependencies, execution, isResume } = input;
     const { database } = dependencies;
-    const deployment = await readDeployment(input);
+    const storageId = deploymentOf(execution);
+    const readTopology = (): Promise<Topology> => loadTopology(input, storageId);
+    // what is read does not depend on each other, and an execution of one operation is short
+    const [deployment, topology, config] = await Promise.all([
+      findDrivenDeployment(database, storageId),
+      readTopology(),
+      loadWorkflowConfig(database),
+    ]);
+    if (!deployment) {
+      throw notFound('Deployment', execution.deploymentId ?? '');
+    }
     const operation = deployment.workflows?.[execution.workflowId]?.operation ?? '';
     const workflow = findWorkflow(operation);
     if (!workflow) {
@@ -66,16 +76,11 @@ export class WorkflowRun {
     if (execution.resume && !workflow.isResumable) {
       throw new WorkflowRefused(`Cannot resume - workflow not resumable: ${execution.workflowId}`);
     }
-    const readTopology = (): Promise<Topology> => loadTopology(input, deployment.storageId);
-    const blueprint = await getBlueprint(database, { tenantId: deployment.tenantId }, deployment.blueprintId, {
-      fields: ['id', 'plan'],
-    });
     const environments = executionEnvironments({
       config: dependencies.config,
       execution,
       deployment,
-      plan: blueprint.plan,
-      plugins: await findManagedPlugins(input, blueprint.plan),
+      plugins: await findManagedPlugins(input, deployment),
       message: input.message,
       token: input.token,
     });
@@ -92,11 +97,12 @@ export class WorkflowRun {
       execution,
       deployment,
       isResume,
-      config: await loadWorkflowConfig(database),
-      topology: await readTopology(),
+      config,
+      topology,
       readTopology,
       signal: input.signal,
       session: database,
+      patiently: (work) => whileDatabaseAway(work, input.log, dependencies.stopping),
       clock: dependencies.clock,
       newId: dependencies.newId,
       managerName: dependencies.managerName,
@@ -151,18 +157,12 @@ export class WorkflowRun {
   }
 }
 
-/** The stored plugins behind those a plan names, for what operations are told about them. */
+/** The stored plugins behind those the blueprint names, for what operations are told about them. */
 async function findManagedPlugins(
   { dependencies, execution }: WorkflowRunInput,
-  plan: Plan | undefined,
+  deployment: DrivenDeployment,
 ): Promise<ManagedPlugin[]> {
-  const packages = new Set(
-    [
-      ...(plan?.deployment_plugins_to_install ?? []),
-      ...(plan?.workflow_plugins_to_install ?? []),
-      ...(plan?.host_agent_plugins_to_install ?? []),
-    ].flatMap((plugin) => plugin.package_name ?? []),
-  );
+  const packages = new Set(deployment.plugins.flatMap((plugin) => plugin.package_name ?? []));
   const found: ManagedPlugin[] = [];
   for (const name of packages) {
     found.push(...(await findPluginVersions(dependencies.database, execution.tenantId, name)));
@@ -170,25 +170,24 @@ async function findManagedPlugins(
   return found;
 }
 
-async function readDeployment({ dependencies, execution }: WorkflowRunInput): Promise<Deployment> {
-  if (execution.deploymentId === undefined) {
+/** @throws GantryError nonexistent_workflow_error for an execution without a deployment */
+function deploymentOf(execution: Execution): number {
+  if (execution.deploymentStorageId === undefined) {
     throw new GantryError('nonexistent_workflow_error', `Builtin workflow ${execution.workflowId} does not exist`);
   }
-  return getDeployment(dependencies.database, { tenantId: execution.tenantId }, execution.deploymentId);
+  return execution.deploymentStorageId;
 }
 
-async function loadTopology({ dependencies, execution }: WorkflowRunInput, storageId: number): Promise<Topology> {
+async function loadTopology({ dependencies }: WorkflowRunInput, storageId: number): Promise<Topology> {
   const { database } = dependencies;
-  const [nodes, instances, deployment] = await Promise.all([
+  const [nodes, instances, scalingGroups] = await Promise.all([
     loadNodes(database, storageId),
     loadNodeInstances(database, storageId),
-    getDeployment(database, { tenantId: execution.tenantId }, execution.deploymentId ?? '', {
-      fields: ['id', 'scalingGroups'],
-    }),
+    loadScalingGroups(database, storageId),
   ]);
   return {
     nodes: new Map(nodes.map((node) => [node.id, node])),
     instances: new Map(instances.map((instance) => [instance.id, instance])),
-    scalingGroups: new Map(Object.entries(deployment.scalingGroups ?? {})),
+    scalingGroups: new Map(Object.entries(scalingGroups)),
   };
 }

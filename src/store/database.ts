@@ -44,6 +44,20 @@ function statementName(text: string): string {
 
 const maximumAttempts = 5;
 
+/** Does work again that lost against another transaction (deadlock, serialization). */
+async function repeated<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isSerializationConflict(error) || attempt === maximumAttempts) {
+        throw error;
+      }
+      await delay(attempt * 10);
+    }
+  }
+}
+
 type Runner = Pick<pg.ClientBase, 'query'>;
 
 abstract class Statements {
@@ -140,6 +154,11 @@ export class Database extends Statements implements Session {
     return this.#pool;
   }
 
+  /** A statement on its own is a transaction: when it lost against another one, nothing of it happened. */
+  override async prepared<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return repeated(() => super.prepared<Row>(text, values));
+  }
+
   async transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
     return this.transactionAs(undefined, work);
   }
@@ -152,16 +171,7 @@ export class Database extends Statements implements Session {
     actor: Actor | undefined,
     work: (transaction: Transaction) => Promise<Result>,
   ): Promise<Result> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#attempt(beginStatement(actor), work);
-      } catch (error) {
-        if (!isSerializationConflict(error) || attempt === maximumAttempts) {
-          throw error;
-        }
-        await delay(attempt * 10);
-      }
-    }
+    return repeated(() => this.#attempt(beginStatement(actor), work));
   }
 
   /** Reads many things as they are at one moment, whatever is changed meanwhile; nothing can be written. */

@@ -33,8 +33,16 @@ const checkPassed = `jsonb_build_object('ok', true, 'result', null, 'task', null
 
 const tellsDrift = '(@.ok == false || (exists(@.result) && @.result != null))';
 
-const statement = `
-  update node_instances instance set
+/** How many parameters `instanceClause` takes. */
+export const instanceParameterCount = 5;
+
+/**
+ * An update of states that returns ids and versions, as a statement or as a clause of one.
+ * @param first number of the first of the parameters, which `instanceParameters` makes
+ */
+export function instanceClause(first: number, condition = 'true'): string {
+  const column = (offset: number, type: string): string => `$${first + offset}::${type}[]`;
+  return `update node_instances instance set
     state = change.state,
     version = instance.version + change.steps,
     system_properties = case when change.resets_drift or change.resets_status
@@ -48,10 +56,26 @@ const statement = `
       then jsonb_path_exists(instance.system_properties, '$.source_relationships_configuration_drift.* ? ${tellsDrift}')
         or jsonb_path_exists(instance.system_properties, '$.target_relationships_configuration_drift.* ? ${tellsDrift}')
       else instance.has_configuration_drift end
-  from unnest($1::text[], $2::text[], $3::integer[], $4::boolean[], $5::boolean[])
-    as change (id, state, steps, resets_drift, resets_status)
-  where instance.id = change.id
+  from unnest(${column(0, 'text')}, ${column(1, 'text')}, ${column(2, 'integer')}, ${column(3, 'boolean')},
+    ${column(4, 'boolean')}) as change (id, state, steps, resets_drift, resets_status)
+  where instance.id = change.id and ${condition}
   returning instance.id, instance.version`;
+}
+
+/** The parameters of `instanceClause`. */
+export function instanceParameters(changes: readonly InstanceStateChange[]): unknown[] {
+  const collapsed = collapse(changes);
+  const values = [...collapsed.values()];
+  return [
+    [...collapsed.keys()],
+    values.map(({ state }) => state),
+    values.map(({ steps }) => steps),
+    values.map(({ resetsDrift }) => resetsDrift),
+    values.map(({ resetsStatus }) => resetsStatus),
+  ];
+}
+
+const statement = instanceClause(1);
 
 /**
  * Sets states in one statement, in the given order. `configured` resets the stored configuration drift, `started` the
@@ -65,14 +89,6 @@ export async function changeInstanceStates(
   if (changes.length === 0) {
     return new Map();
   }
-  const collapsed = collapse(changes);
-  const values = [...collapsed.values()];
-  const rows = await session.prepared<{ id: string; version: number }>(statement, [
-    [...collapsed.keys()],
-    values.map(({ state }) => state),
-    values.map(({ steps }) => steps),
-    values.map(({ resetsDrift }) => resetsDrift),
-    values.map(({ resetsStatus }) => resetsStatus),
-  ]);
+  const rows = await session.prepared<{ id: string; version: number }>(statement, instanceParameters(changes));
   return new Map(rows.map(({ id, version }) => [id, version]));
 }

@@ -1,5 +1,7 @@
 /** How a worker takes operations and gives their outcome back, so that each runs once however often it is delivered. */
+import type { EventInput } from '../domain/entities.ts';
 import type { Json } from '../domain/plan.ts';
+import { eventClauses, eventParameterCount, eventParameters } from './events.ts';
 import type { Session } from './session.ts';
 import { isAlive } from './processes.ts';
 import { toJsonLines } from './values.ts';
@@ -25,7 +27,8 @@ export interface OperationAnswer {
 }
 
 interface ClaimRow {
-  id: string;
+  /** null in the one row of a batch of which the store knows nothing. */
+  id: string | null;
   state: string;
   result: Json;
   error: Json;
@@ -34,7 +37,12 @@ interface ClaimRow {
   isClaimed: boolean;
 }
 
-/** Rows are locked before anything is decided about them: two workers may be given the same operation. */
+const firstEventParameter = 5;
+
+/**
+ * Rows are locked before anything is decided about them: two workers may be given the same operation. Only of
+ * operations that the worker runs now is it told that they have begun; the last parameter has their ids by event.
+ */
 const claimStatement = `
   with target as (
     select operation.storage_id, operation.id, operation.state, operation.result, operation.error, operation.worker,
@@ -52,21 +60,26 @@ const claimStatement = `
       and not judged.is_cancelled
       and (judged.state in ('pending', 'sending', 'sent') or judged.state = 'started' and not judged.is_alive)
     returning operation.id
-  )
+  ), begun as (
+    select event_of.position from unnest($${firstEventParameter + eventParameterCount}::text[]) with ordinality
+      as event_of (id, position)
+    left join judged on judged.id = event_of.id left join claimed on claimed.id = event_of.id
+    where claimed.id is not null or judged.id is null
+  ), ${eventClauses(firstEventParameter, { condition: 'given.position in (select position from begun)' })}
   select judged.id, judged.state, judged.result, judged.error, judged.worker, judged.is_cancelled as "isCancelled",
     claimed.id is not null as "isClaimed"
-  from judged left join claimed on claimed.id = judged.id`;
+  from notified left join judged on true left join claimed on claimed.id = judged.id`;
 
-function toClaim(row: ClaimRow): OperationClaim {
+function toClaim(id: string, row: ClaimRow): OperationClaim {
   if (row.isClaimed) {
-    return { id: row.id, outcome: 'claimed', isTakenOver: row.state === 'started' };
+    return { id, outcome: 'claimed', isTakenOver: row.state === 'started' };
   }
   if (row.state === 'response-sent') {
-    return { id: row.id, outcome: 'answered', ok: row.error === null, result: row.result, error: row.error };
+    return { id, outcome: 'answered', ok: row.error === null, result: row.result, error: row.error };
   }
   return row.state === 'started' && row.worker !== null && !row.isCancelled
-    ? { id: row.id, outcome: 'running', worker: row.worker }
-    : { id: row.id, outcome: 'over' };
+    ? { id, outcome: 'running', worker: row.worker }
+    : { id, outcome: 'over' };
 }
 
 /**
@@ -74,23 +87,27 @@ function toClaim(row: ClaimRow): OperationClaim {
  * its stored answer, one that a live process runs is left alone, one whose worker is dead is taken over.
  * @param worker its process name, the manager or agent name shown to people (`host`), and the seconds without
  *   heartbeat after which a process counts as dead
+ * @param started by id, the event that tells of an operation that it has begun; stored if the caller runs it now
  * @returns one claim per id, in the given order
  */
 export async function claimOperations(
   session: Session,
   ids: readonly string[],
   worker: { name: string; host: string; staleAfter: number },
+  started: ReadonlyMap<string, EventInput> = new Map(),
 ): Promise<OperationClaim[]> {
   const rows = await session.prepared<ClaimRow>(claimStatement, [
     [...ids],
     worker.name,
     worker.host,
     worker.staleAfter,
+    ...eventParameters([...started.values()]),
+    [...started.keys()],
   ]);
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.map((id) => {
     const row = byId.get(id);
-    return row ? toClaim(row) : { id, outcome: 'unknown' };
+    return row ? toClaim(id, row) : { id, outcome: 'unknown' };
   });
 }
 

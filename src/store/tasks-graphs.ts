@@ -71,8 +71,12 @@ const countStatement = `
     finished_operations = coalesce(execution.finished_operations, 0) + $3
   where execution.id = $1`;
 
-/** Operations of one statement; a graph of a million is neither one text in memory nor one in a message. */
-const partSize = 2000;
+/**
+ * Operations of one statement; a graph of a million is neither one text in memory nor one in a message. The first part
+ * is small, so that the server soon has something to do.
+ */
+const firstPart = 250;
+const largestPart = 2000;
 
 /** Stores operations part by part; while the server works on a part the next one is made. */
 async function storeOperations(
@@ -83,9 +87,11 @@ async function storeOperations(
   const counts = { counted: 0, finished: 0 };
   let storing: Promise<unknown> = Promise.resolve();
   let part: NewOperation[] = [];
+  let partSize = firstPart;
   const store = async (): Promise<void> => {
     const parameters = [graphStorageId, ...operationParameters(part)];
     part = [];
+    partSize = Math.min(2 * partSize, largestPart);
     await storing;
     storing = transaction.prepared(operationsStatement, parameters);
     // whoever waits for it next hears of a failure
@@ -113,11 +119,7 @@ async function storeOperations(
  * (NOPLocalWorkflowTask does not count). Tenant, creator and visibility are those of the execution.
  * @throws GantryError not_found_error without such an execution; conflict_error when it has a graph of that name
  */
-export async function storeTasksGraph(
-  session: Session,
-  executionId: string,
-  graph: NewTasksGraph,
-): Promise<TasksGraphRow> {
+export async function insertTasksGraph(session: Session, executionId: string, graph: NewTasksGraph): Promise<void> {
   try {
     await session.transaction(async (transaction) => {
       const [row] = await transaction.prepared<{ storageId: number }>(graphStatement, [
@@ -144,6 +146,15 @@ export async function storeTasksGraph(
         })
       : error;
   }
+}
+
+/** Like `insertTasksGraph`. @returns the graph as it is stored */
+export async function storeTasksGraph(
+  session: Session,
+  executionId: string,
+  graph: NewTasksGraph,
+): Promise<TasksGraphRow> {
+  await insertTasksGraph(session, executionId, graph);
   const [stored] = await findResources(
     session,
     tasksGraphResource,

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { EventInput } from '../../src/domain/entities.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import type { Database } from '../../src/store/database.ts';
 import { connectDatabase } from '../../src/store/database.ts';
@@ -21,12 +22,18 @@ import type { NewOperation } from '../../src/store/tasks-graphs.ts';
 import { findTasksGraphs, storeTasksGraph } from '../../src/store/tasks-graphs.ts';
 import type { TestDatabase } from '../kit/database.ts';
 import { createTestDatabase } from '../kit/database.ts';
-import { addExecution, everything, sampleOperations } from './samples.ts';
+import { addExecution, everything, owner, sampleOperations } from './samples.ts';
 
 describe('operations in the store', () => {
   let test: TestDatabase;
   let database: Database;
   const worker = { name: 'worker-1', host: 'manager', staleAfter: 6 };
+  const startedEvent = {
+    kind: 'event',
+    eventType: 'task_started',
+    timestamp: new Date('2026-01-02T03:04:06Z'),
+    ...owner,
+  } as const;
   const nothing = { operations: [], newOperations: [], instances: [], events: [] };
 
   before(async () => {
@@ -127,6 +134,29 @@ describe('operations in the store', () => {
     ]);
   });
 
+  it('tell that they have begun when the claimer runs them now', async () => {
+    const { ids, executionId } = await addGraph(sampleOperations(2));
+    const [first = '', second = ''] = ids;
+    const begun = (...names: string[]): ReadonlyMap<string, EventInput> =>
+      new Map(names.map((id) => [id, { ...startedEvent, executionId, message: `begun ${id}` }]));
+    const messages = async (): Promise<string[]> => {
+      const rows = await database.query<{ message: string }>(
+        `select message from events where message like 'begun %' and execution_id =
+           (select storage_id from executions where id = $1) order by storage_id`,
+        [executionId],
+      );
+      return rows.map(({ message }) => message.slice('begun '.length));
+    };
+    await claimOperations(database, [first], worker, begun(first));
+    expect(await messages()).to.deep.equal([first]);
+    await claimOperations(database, [first, second, 'unknown-1'], worker, begun(first, second, 'unknown-1'));
+    expect(await messages()).to.deep.equal([first, second, 'unknown-1']);
+    expect(await claimOperations(database, ['unknown-2'], worker, begun('unknown-2'))).to.deep.equal([
+      { id: 'unknown-2', outcome: 'unknown' },
+    ]);
+    expect(await messages()).to.deep.equal([first, second, 'unknown-1', 'unknown-2']);
+  });
+
   it('are taken over from a worker that left or lost its heartbeat, whose answer then does not count', async () => {
     const { ids } = await addGraph(sampleOperations(1));
     await beat(database, { name: 'leaving', roles: [] });
@@ -192,6 +222,37 @@ describe('operations in the store', () => {
     await storeProgress(database, progress);
     expect(await counters(executionId)).to.deep.equal([2, 3]);
     expect(await states(graphId)).to.deep.equal(['failed', 'failed', 'pending']);
+  });
+
+  it('stay as they are when another process drives one of their executions', async () => {
+    const mine = await addGraph(sampleOperations(1));
+    const lost = await addGraph(sampleOperations(2));
+    await database.query(`update executions set executor = 'me' where id = $1`, [mine.executionId]);
+    await database.query(`update executions set executor = 'you' where id = $1`, [lost.executionId]);
+    const executionIds = [mine.executionId, lost.executionId];
+    const [first = '', second = ''] = lost.ids;
+    const progress = {
+      ...nothing,
+      operations: [
+        ...mine.ids.map((id) => ({ id, state: 'succeeded' as const })),
+        { id: first, state: 'sent' as const },
+        { id: second, state: 'failed' as const, error: { message: 'x' } },
+      ],
+      events: executionIds.map((executionId) => ({ ...startedEvent, executionId, message: 'gone on' })),
+    };
+    expect(await storeProgress(database, progress, { executor: 'me', executionIds })).to.equal(false);
+    expect(await states(mine.graphId)).to.deep.equal(['pending']);
+    expect(await states(lost.graphId)).to.deep.equal(['pending', 'pending']);
+    expect(await counters(mine.executionId)).to.deep.equal([0, 1]);
+    await database.query(`update executions set executor = 'me' where id = $1`, [lost.executionId]);
+    expect(await storeProgress(database, progress, { executor: 'me', executionIds })).to.equal(true);
+    expect(await states(mine.graphId)).to.deep.equal(['succeeded']);
+    expect(await states(lost.graphId)).to.deep.equal(['sent', 'failed']);
+    expect(await counters(lost.executionId)).to.deep.equal([1, 2]);
+    const [row] = await database.query<{ count: number }>(
+      `select count(*) as count from events where message = 'gone on'`,
+    );
+    expect(row?.count).to.equal(2);
   });
 
   it('are reset for a resume unless another operation retries them', async () => {
