@@ -8,6 +8,7 @@ import { administration } from './007-administration.ts';
 import { audit } from './008-audit.ts';
 import { leanReferences } from './009-lean-references.ts';
 import { auditAddress } from './015-audit-address.ts';
+import { outboxVhost } from './015-outbox-vhost.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration } from './migration.ts';
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   audit,
   leanReferences,
   auditAddress,
+  outboxVhost,
 ];

@@ -2,8 +2,9 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { connectBroker } from './amqp/connection.ts';
 import type { BrokerConnection } from './amqp/connection.ts';
 import { startTaskBroker } from './broker/broker.ts';
-import { makeManagerRuntime } from './broker/manager-runtime.ts';
+import { makeManagerPlugins, makeManagerRuntime } from './broker/manager-runtime.ts';
 import { makeOperationHost } from './broker/operation-host.ts';
+import { servePluginTasks } from './broker/plugin-tasks.ts';
 import type { RunningManager } from './cli/manager-control.ts';
 import type { Config, RoleName } from './config/config.ts';
 import { makeDataDirectory } from './config/data-directory.ts';
@@ -102,10 +103,16 @@ async function startBrokerRole(foundation: Foundation, shutdown: Shutdown): Prom
   const { database, log, secretBox } = foundation;
   const sink = new EventSink(database, log);
   shutdown.add('event sink', () => sink.stop());
-  const runtime = makeManagerRuntime(foundation);
+  const plugins = makeManagerPlugins(foundation);
+  const runtime = makeManagerRuntime(foundation, plugins);
   shutdown.add('runtime', () => runtime.stop());
   const host = makeOperationHost({ ...foundation, sink, decrypt: (stored) => secretBox.decrypt(stored) });
-  const taskBroker = await startTaskBroker({ ...foundation, runtime, host });
+  const taskBroker = await startTaskBroker({
+    ...foundation,
+    runtime,
+    host,
+    serve: servePluginTasks({ ...foundation, plugins }),
+  });
   shutdown.add('task broker', () => taskBroker.stop());
 }
 

@@ -1,21 +1,40 @@
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import type { Plugin } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { FileStore } from '../files/file-store.ts';
+import type { Logger } from '../log/logger.ts';
 import { builtinPlugins } from '../runtime/node/builtins.ts';
 import { PluginStore } from '../runtime/plugins/plugin-store.ts';
 import type { PluginPackage, PluginSource } from '../runtime/plugins/plugin-store.ts';
 import { makeRuntime } from '../runtime/runtime.ts';
-import type { OperationContext, Runtime } from '../runtime/types.ts';
+import type { OperationContext, PluginFinder, Runtime } from '../runtime/types.ts';
 import type { Session } from '../store/session.ts';
-import { findPluginVersions } from '../store/plugins.ts';
+import { findPlugin, findPluginVersions, setPluginState } from '../store/plugins.ts';
 import { ExecutionFacts } from './execution-facts.ts';
 
 export interface ManagerRuntimeDependencies {
   config: Config;
+  log: Logger;
   database: Session;
   files: FileStore;
+}
+
+/** An uploaded plugin as the runtime installs it. */
+export function packageOf({ id, packageName, packageVersion }: Plugin, files: FileStore): PluginPackage {
+  return {
+    id,
+    packageName,
+    packageVersion,
+    fetchArchive: async () => {
+      const { archive } = await files.pluginFiles(id);
+      if (!archive) {
+        throw new GantryError('not_found_error', `The archive of plugin ${packageName} is gone; upload it again`);
+      }
+      return archive.path;
+    },
+  };
 }
 
 /** The uploaded plugins that operations on the manager may use: those of the tenant of their execution, and global ones. */
@@ -42,31 +61,39 @@ class StoredPluginSource implements PluginSource {
     if (!found) {
       return undefined;
     }
-    return {
-      id: found.id,
-      packageName: found.packageName,
-      packageVersion: found.packageVersion,
-      fetchArchive: async () => {
-        const { archive } = await this.#files.pluginFiles(found.id);
-        if (!archive) {
-          throw new GantryError(
-            'not_found_error',
-            `The archive of plugin ${found.packageName} is gone; upload it again`,
-          );
-        }
-        return archive.path;
-      },
-    };
+    return packageOf(found, this.#files);
   }
 }
 
-/** Makes the runtime of operations that run on the manager itself; uploaded plugins are installed below its data. */
-export function makeManagerRuntime({ config, database, files }: ManagerRuntimeDependencies): Runtime {
+/** Makes the store of plugins that are installed on this machine, below its data. */
+export function makeManagerPlugins({ config, log, database, files }: ManagerRuntimeDependencies): PluginStore {
+  return new PluginStore({
+    root: join(config.dataDir, 'runtime'),
+    source: new StoredPluginSource(database, files),
+    installed: async ({ id }) => {
+      try {
+        const plugin = await findPlugin(database, id);
+        if (plugin) {
+          await setPluginState(database, plugin, { managers: [hostname()], agents: [] }, 'installed');
+        }
+      } catch (error) {
+        // it is installed all the same, and whoever waits for it can go on
+        log.warn('That a plugin is installed could not be noted', { plugin: id, error });
+      }
+    },
+  });
+}
+
+/** Makes the runtime of operations that run on the manager itself. */
+export function makeManagerRuntime(
+  { config }: Pick<ManagerRuntimeDependencies, 'config'>,
+  finder: PluginFinder,
+): Runtime {
   return makeRuntime({
     defaultTimeoutSeconds: config.broker.defaultOperationTimeout,
     temporaryDirectory: tmpdir(),
     builtins: builtinPlugins(),
     allowedScriptHosts: config.imports.allowedHosts,
-    finder: new PluginStore({ root: join(config.dataDir, 'runtime'), source: new StoredPluginSource(database, files) }),
+    finder,
   });
 }

@@ -88,6 +88,18 @@ export interface StoredArchive extends Resource {
   error: string | undefined;
 }
 
+/** What a plugin goes through on a manager or agent. */
+export const pluginInstallationStates = [
+  'pending-install',
+  'installing',
+  'installed',
+  'error',
+  'pending-uninstall',
+  'uninstalling',
+  'uninstalled',
+] as const;
+export type PluginInstallationState = (typeof pluginInstallationStates)[number];
+
 /** Where a plugin is installed. */
 export interface PluginState {
   state: string;

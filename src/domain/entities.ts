@@ -315,6 +315,8 @@ export interface Plugin extends Resource {
 /** A message that must be published because something was committed. */
 export interface OutboxMessage {
   id: number;
+  /** Undefined = `/`. */
+  vhost: string | undefined;
   exchange: string;
   routingKey: string;
   body: JsonObject;

@@ -1,5 +1,5 @@
-import { hostname } from 'node:os';
 import type { WorkflowContextMessage } from '../amqp/envelopes.ts';
+import { restAddress as configuredRestAddress } from '../config/addresses.ts';
 import type { Config } from '../config/config.ts';
 import type { Execution } from '../domain/entities.ts';
 import type { JsonObject } from '../domain/plan.ts';
@@ -38,13 +38,8 @@ function restAddress(config: Config, message: WorkflowContextMessage | undefined
   if (Array.isArray(message?.['rest_host']) && typeof message['rest_port'] === 'number') {
     return { rest_host: message['rest_host'] as string[], rest_port: message['rest_port'] };
   }
-  if (config.http.publicUrl !== undefined && URL.canParse(config.http.publicUrl)) {
-    const url = new URL(config.http.publicUrl);
-    const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
-    return { rest_host: [url.hostname], rest_port: port };
-  }
-  const host = ['0.0.0.0', '::'].includes(config.http.host) ? hostname() : config.http.host;
-  return { rest_host: [host], rest_port: config.http.port };
+  const { hosts, port } = configuredRestAddress(config);
+  return { rest_host: hosts, rest_port: port };
 }
 
 /** Makes the parts of operation messages that are the same for a whole execution. */

@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { create } from 'tar';
+import { ZipFile } from 'yazl';
 import { coerceError } from '../domain/errors.ts';
 
 /**
@@ -31,4 +32,19 @@ export async function listFiles(directory: string): Promise<Map<string, Date>> {
     }
   }
   return files;
+}
+
+/** Packs the files at the top of a directory as a zip of known length, streaming. */
+export async function zipFiles(directory: string): Promise<{ content: Readable; bytes: number }> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  const zip = new ZipFile();
+  for (const { name } of entries.filter((entry) => entry.isFile())) {
+    // what is in it is packed already; and the length is known beforehand only without compression
+    zip.addFile(join(directory, name), name, { compress: false });
+  }
+  const bytes = await new Promise<number>((resolve, reject) => {
+    zip.on('error', reject);
+    zip.end({ forceZip64Format: false, comment: '' }, ((size: number) => resolve(size)) as () => void);
+  });
+  return { content: Readable.from(zip.outputStream), bytes };
 }

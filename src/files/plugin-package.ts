@@ -1,5 +1,5 @@
-import { readFile, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, readFile, readdir, rm } from 'node:fs/promises';
+import { basename, join, resolve, sep } from 'node:path';
 import { parse } from 'yaml';
 import { coerceError, GantryError } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
@@ -28,16 +28,28 @@ export interface PluginSections {
   readonly resourceTags: JsonObject | undefined;
 }
 
-/** An uploaded plugin taken apart; its files are moved to where they stay, then it is disposed of. */
+/** One plugin of an upload; its files are moved to where they stay. */
 export interface PluginPackage {
   readonly archivePath: string;
   readonly yamlPaths: readonly string[];
+  /** Picture of the plugin. */
+  readonly iconPath: string | undefined;
   readonly description: PluginDescription;
   readonly sections: PluginSections;
+}
+
+/** An upload taken apart, to be disposed of when the files were moved. */
+export interface PluginUploadContent {
+  readonly packages: readonly PluginPackage[];
+  /** Whether it is a collection that may hold any number of plugins. */
+  readonly isCaravan: boolean;
   dispose(): Promise<void>;
 }
 
 const archiveEnding = /\.(wgn|tgz|tar\.gz)$/;
+/** Index of a caravan. */
+const caravanFile = 'METADATA';
+const iconFile = 'icon.png';
 const yamlEnding = /\.ya?ml$/;
 
 function refuse(message: string, cause?: unknown): never {
@@ -127,21 +139,89 @@ async function readSections(yamlPaths: readonly string[]): Promise<PluginSection
   };
 }
 
+/** The one directory of an unpacked archive, if it has just one. */
+async function onlyFolder(directory: string): Promise<string | undefined> {
+  const folders = (await readdir(directory, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+  return folders.length === 1 && folders[0] ? join(directory, folders[0].name) : undefined;
+}
+
+/** What a caravan says it holds: path of a plugin's archive -> path of its YAML file, both inside `folder`. */
+async function readCaravan(folder: string): Promise<readonly [string, string][] | undefined> {
+  const text = await readFile(join(folder, caravanFile), 'utf8').catch(() => undefined);
+  if (text === undefined) {
+    return undefined;
+  }
+  let content: unknown;
+  try {
+    content = parse(text, { maxAliasCount: 0 });
+  } catch (error) {
+    return refuse(`The file ${caravanFile} of the caravan cannot be read: ${coerceError(error).message}`, error);
+  }
+  if (!isObject(content) || Object.keys(content).length === 0) {
+    return refuse(`The file ${caravanFile} of the caravan must map archives to YAML files`);
+  }
+  return Object.entries(content).map(([archive, yaml]) => {
+    if (typeof yaml !== 'string') {
+      return refuse(`The file ${caravanFile} of the caravan names no YAML file for ${archive}`);
+    }
+    return [insideOf(folder, archive), insideOf(folder, yaml)];
+  });
+}
+
+function insideOf(folder: string, name: string): string {
+  const path = resolve(folder, name);
+  return path.startsWith(folder + sep) ? path : refuse(`${name} is outside of the caravan`);
+}
+
+async function openArchive(
+  archivePath: string,
+  yamlPaths: readonly string[],
+  workDirectory: string,
+): Promise<PluginPackage> {
+  await unpackArchive(archivePath, workDirectory);
+  const description = (await readDescription(workDirectory)) ?? refuse('The archive of the plugin has no package.json');
+  const sections = await readSections(yamlPaths);
+  return { archivePath, yamlPaths, iconPath: undefined, description: describe(description), sections };
+}
+
+async function openCaravan(entries: readonly [string, string][], holder: string): Promise<PluginPackage[]> {
+  const packages: PluginPackage[] = [];
+  for (const [index, [archive, yaml]] of entries.entries()) {
+    for (const path of [archive, yaml]) {
+      await access(path).catch((error: unknown) => refuse(`The caravan has no file ${basename(path)}`, error));
+    }
+    packages.push(await openArchive(archive, [yaml], join(holder, `inner-${index}`)));
+  }
+  return packages;
+}
+
 /**
- * Takes an uploaded plugin apart: a bare archive with package.json (a wagon or a Node package), or an archive of
- * exactly one such archive and its YAML files.
+ * Takes an upload of plugins apart: a bare archive with package.json (a wagon or a Node package), an archive of
+ * exactly one such archive and its YAML files, or a caravan: a directory of archives and YAML files with an index.
  * @throws GantryError invalid_plugin_error; bad_parameters_error when an archive is refused, see `unpackArchive`
  */
-export async function openPluginPackage(files: FileStore, received: ReceivedArchive): Promise<PluginPackage> {
+export async function openPluginUpload(files: FileStore, received: ReceivedArchive): Promise<PluginUploadContent> {
   const holder = await files.temporaryDirectory();
   const dispose = (): Promise<void> => rm(holder, { recursive: true, force: true });
+  const single = (content: PluginPackage): PluginUploadContent => ({ packages: [content], isCaravan: false, dispose });
   try {
     const outer = join(holder, 'outer');
     await unpackArchive(received.path, outer);
+    const folder = await onlyFolder(outer);
+    const caravan = folder === undefined ? undefined : await readCaravan(folder);
+    if (caravan) {
+      return { packages: await openCaravan(caravan, holder), isCaravan: true, dispose };
+    }
     const bare = await readDescription(outer);
     if (bare) {
       const sections = await readSections([]);
-      return { archivePath: received.path, yamlPaths: [], description: describe(bare), sections, dispose };
+      return single({
+        archivePath: received.path,
+        yamlPaths: [],
+        iconPath: undefined,
+        description: describe(bare),
+        sections,
+      });
     }
     const names = (await readdir(outer, { withFileTypes: true })).filter((entry) => entry.isFile());
     const archives = names.filter(({ name }) => archiveEnding.test(name));
@@ -149,18 +229,10 @@ export async function openPluginPackage(files: FileStore, received: ReceivedArch
     if (!archive || archives.length !== 1) {
       return refuse('Archive must include one wgn file, and its YAML files beside it');
     }
-    const archivePath = join(outer, archive.name);
-    const inner = join(holder, 'inner');
-    await unpackArchive(archivePath, inner);
-    const description = (await readDescription(inner)) ?? refuse('The archive of the plugin has no package.json');
     const yamlPaths = names.filter(({ name }) => yamlEnding.test(name)).map(({ name }) => join(outer, name));
-    return {
-      archivePath,
-      yamlPaths,
-      description: describe(description),
-      sections: await readSections(yamlPaths),
-      dispose,
-    };
+    const opened = await openArchive(join(outer, archive.name), yamlPaths, join(holder, 'inner'));
+    const iconPath = names.some(({ name }) => name === iconFile) ? join(outer, iconFile) : undefined;
+    return single({ ...opened, iconPath });
   } catch (error) {
     await dispose();
     throw error;

@@ -1,5 +1,9 @@
+import { hostname, platform, release } from 'node:os';
 import type { Config } from '../config/config.ts';
+import { machineAddresses } from '../config/addresses.ts';
+import { compatibleVersion } from '../domain/compatible-version.ts';
 import type { Logger } from '../log/logger.ts';
+import { putManager } from '../store/cluster.ts';
 import type { Database } from '../store/database.ts';
 import { beat, leave } from '../store/processes.ts';
 
@@ -22,12 +26,35 @@ const longestBeat = 2000;
 /** Heartbeats that may be lost or late before a living process counts as dead. */
 const beatsPerStaleLimit = 3;
 
+/** Seconds between signs of life, as clients are told. */
+const reportFrequency = 5;
+
+/** Lists this machine among the managers; a cluster works without, so it is no reason not to start. */
+async function enterMachine(config: Config, log: Logger, database: Database): Promise<void> {
+  const addresses = machineAddresses(config);
+  try {
+    await putManager(database, {
+      hostname: hostname(),
+      privateIp: addresses.private,
+      publicIp: addresses.public,
+      version: compatibleVersion,
+      edition: 'premium',
+      distribution: platform(),
+      distroRelease: release(),
+      networks: { default: addresses.private },
+      statusReportFrequency: reportFrequency,
+    });
+  } catch (error) {
+    log.warn('This machine cannot be listed among the managers', { hostname: hostname(), addresses, error });
+  }
+}
+
 /**
  * Signs this process on (every process runs one heartbeat, whatever its roles) and keeps it alive in the store; to be
  * started before the roles and stopped after them.
  */
 export async function startHeartbeat({ config, log, database }: HeartbeatDependencies): Promise<Heartbeat> {
-  const entry = { name: config.instanceName, roles: config.roles };
+  const entry = { name: config.instanceName, roles: config.roles, info: { hostname: hostname() } };
   const pause = Math.min(longestBeat, (config.executor.staleAfterSeconds * 1000) / beatsPerStaleLimit);
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
@@ -42,6 +69,7 @@ export async function startHeartbeat({ config, log, database }: HeartbeatDepende
         .then(next);
     }, pause);
   };
+  await enterMachine(config, log, database);
   await beat(database, entry);
   next();
   const abandon = async (): Promise<void> => {

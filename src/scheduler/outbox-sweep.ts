@@ -1,4 +1,5 @@
 import type { BrokerConnection } from '../amqp/connection.ts';
+import { publishEverywhere } from '../amqp/publish-everywhere.ts';
 import type { Logger } from '../log/logger.ts';
 import { deletePublished, takeLeftOver } from '../store/outbox.ts';
 import type { Database } from '../store/database.ts';
@@ -23,10 +24,7 @@ export async function sweepOutbox(
       if (messages.length === 0) {
         return { taken: 0, published: 0 };
       }
-      const outcomes = await broker.publishAll(
-        messages.map(({ exchange, routingKey, body }) => ({ exchange, routingKey, body })),
-        { whenDown: 'fail' },
-      );
+      const outcomes = await publishEverywhere(broker, messages, { whenDown: 'fail' });
       const ids = messages.filter((_, index) => outcomes[index] === undefined).map(({ id }) => id);
       await deletePublished(transaction, ids);
       return { taken: messages.length, published: ids.length };

@@ -1,5 +1,4 @@
 import { Ajv } from 'ajv';
-import { hostname } from 'node:os';
 import type { Config } from '../config/config.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
@@ -19,23 +18,6 @@ export interface ServiceState {
   readonly extra_info: JsonObject;
 }
 
-/** A machine on which processes of the manager run. */
-export interface ClusterMember {
-  readonly hostname: string;
-  readonly address: string;
-  readonly lastSeen: Date;
-  readonly caCertificate: string | undefined;
-}
-
-export interface BrokerInformation {
-  readonly host: string;
-  readonly managementHost: string;
-  readonly port: number;
-  readonly username: string;
-  readonly password: string;
-  readonly caCertificate: string | undefined;
-}
-
 export interface SettingChange {
   readonly scope: string | undefined;
   readonly name: string;
@@ -46,9 +28,6 @@ export interface SettingChange {
 export interface ManagerService {
   isHealthy(): Promise<boolean>;
   status(): Promise<{ isHealthy: boolean; services: Record<string, ServiceState> }>;
-  clusterStatus(): Promise<{ status: 'OK' | 'Degraded' | 'Fail'; services: JsonObject }>;
-  members(): Promise<ClusterMember[]>;
-  broker(): BrokerInformation;
   listConfig(scope: string | undefined): Promise<Setting[]>;
   /** @throws GantryError not_found_error, ambiguous_name */
   getConfig(name: string, scope: string | undefined): Promise<Setting>;
@@ -65,8 +44,6 @@ export interface ManagerServiceDependencies {
   /** Whether messages can be sent right now. */
   readonly isBrokerConnected: () => boolean;
 }
-
-const loopback = '127.0.0.1';
 
 /** Display names that clients know, by the role behind them. */
 const roleServices: Readonly<Record<string, string>> = {
@@ -147,50 +124,6 @@ export function createManagerService(dependencies: ManagerServiceDependencies): 
   return {
     isHealthy: canReachDatabase,
     status,
-
-    async clusterStatus() {
-      const { isHealthy, services } = await status();
-      const node = {
-        status: isHealthy ? 'OK' : 'Fail',
-        private_ip: loopback,
-        public_ip: loopback,
-        version: '',
-        services: services as unknown as JsonObject,
-        metrics: [],
-        failures: [],
-      };
-      const group = (isExternal: boolean, isUp: boolean): JsonObject => ({
-        status: isUp ? 'OK' : 'Fail',
-        is_external: isExternal,
-        nodes: { [hostname()]: { ...node, status: isUp ? 'OK' : 'Fail' } },
-      });
-      return {
-        status: isHealthy ? 'OK' : 'Fail',
-        services: { manager: group(false, isHealthy), broker: group(true, isBrokerConnected()), db: group(true, true) },
-      };
-    },
-
-    async members() {
-      const processes = await listProcesses(database, staleAfterSeconds);
-      const lastSeen = processes.reduce((latest, row) => (row.lastSeen > latest ? row.lastSeen : latest), new Date(0));
-      const url = config.http.publicUrl;
-      const address = url === undefined ? loopback : new URL(url).hostname;
-      return [{ hostname: hostname(), address, lastSeen, caCertificate: undefined }];
-    },
-
-    broker() {
-      const url = new URL(config.amqp.url === 'memory:' ? 'amqp://localhost' : config.amqp.url);
-      const managementHost =
-        config.amqp.managementUrl === undefined ? url.hostname : new URL(config.amqp.managementUrl).hostname;
-      return {
-        host: url.hostname,
-        managementHost,
-        port: Number(url.port) || (url.protocol === 'amqps:' ? 5671 : 5672),
-        username: decodeURIComponent(url.username),
-        password: decodeURIComponent(url.password),
-        caCertificate: undefined,
-      };
-    },
 
     listConfig: (scope) => listSettings(database, scope),
     getConfig,

@@ -1,4 +1,5 @@
 import type { BrokerConnection } from '../amqp/connection.ts';
+import { publishEverywhere } from '../amqp/publish-everywhere.ts';
 import type { OutboxMessage } from '../domain/entities.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import type { Logger } from '../log/logger.ts';
@@ -8,6 +9,8 @@ import type { Transaction } from '../store/session.ts';
 
 /** A message before it is stored. */
 export interface NewMessage {
+  /** Undefined = `/`. */
+  vhost?: string | undefined;
   exchange: string;
   routingKey: string;
   body: JsonObject;
@@ -30,12 +33,8 @@ export function createOutboxPublisher(dependencies: {
   const { database, broker, log } = dependencies;
   const running = new Set<Promise<void>>();
   const publishAll = async (messages: readonly OutboxMessage[]): Promise<void> => {
-    const outcomes = await Promise.allSettled(
-      messages.map(({ exchange, routingKey, body }) =>
-        broker.publish({ exchange, routingKey, body }, { whenDown: 'fail' }),
-      ),
-    );
-    const published = messages.filter((_, index) => outcomes[index]?.status === 'fulfilled');
+    const outcomes = await publishEverywhere(broker, messages, { whenDown: 'fail' });
+    const published = messages.filter((_, index) => outcomes[index] === undefined);
     if (published.length > 0) {
       await deletePublished(
         database,

@@ -15,6 +15,8 @@ import { createAuthorization } from './authorization.ts';
 import type { AuthorizationService } from './authorization.ts';
 import { createBlueprintService } from './blueprints.ts';
 import type { BlueprintService } from './blueprints.ts';
+import { createClusterService } from './cluster.ts';
+import type { ClusterService } from './cluster.ts';
 import { createCreationLookups } from './creation-lookups.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { createDeploymentGroupService } from './deployment-groups.ts';
@@ -89,6 +91,7 @@ export interface Services {
   readonly users: UserService;
   readonly tokens: TokenService;
   readonly manager: ManagerService;
+  readonly cluster: ClusterService;
   readonly maintenance: MaintenanceService;
   readonly filters: FilterService;
   readonly sites: SiteService;
@@ -165,6 +168,12 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     users: createUserService({ database, clock, lockRule: () => accounts.lockRule() }),
     tokens: createTokenService({ database, clock }),
     manager: createManagerService({ database, config, isBrokerConnected: () => broker.isConnected }),
+    cluster: createClusterService({
+      database,
+      config,
+      secrets: secretBox,
+      isBrokerConnected: () => broker.isConnected,
+    }),
     maintenance: createMaintenanceService(database),
     filters: createFilterService(common),
     sites: createSiteService(common),

@@ -1,7 +1,7 @@
 import type { Agent, AgentState } from '../domain/cluster.ts';
 import { notFound } from '../domain/errors.ts';
 import type { Visibility } from '../domain/states.ts';
-import { getResource, listResources } from './list-query.ts';
+import { findResources, getResource, listResources } from './list-query.ts';
 import type { Resource } from './resource.ts';
 import { resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
 import { requireResource, updateResource } from './resource-writes.ts';
@@ -127,4 +127,27 @@ export async function updateAgent(session: Session, storageId: number, update: A
     rabbitmq_password: update.rabbitmqPassword,
     updated_at: new Date(),
   });
+}
+
+/** Agents of a tenant by name; unknown names are left out. */
+export async function findAgentsByName(session: Session, tenantId: number, names: readonly string[]): Promise<Agent[]> {
+  return names.length === 0
+    ? []
+    : findResources(
+        session,
+        agentResource,
+        (parameters) =>
+          `agent.tenant_id = ${parameters.add(tenantId)} and agent.name = any(${parameters.add([...names])})`,
+      );
+}
+
+/** Agents that were ever told to install a plugin and did not say they removed it. */
+export async function findAgentsWithPlugin(session: Session, pluginStorageId: number): Promise<Agent[]> {
+  return findResources(
+    session,
+    agentResource,
+    (parameters) =>
+      `agent.storage_id in (select agent_id from plugins_states
+         where plugin_id = ${parameters.add(pluginStorageId)} and state <> 'uninstalled')`,
+  );
 }

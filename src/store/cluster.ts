@@ -17,10 +17,14 @@ const brokerStatement = `
     certificates.value as "caCertificate", is_external as "isExternal"
   from brokers left join certificates on certificates.id = brokers.ca_cert_id`;
 
-/** Managers by host name; `hostname` narrows to one. */
+/**
+ * Managers by host name; `hostname` narrows to one. Machines that signed on by themselves are left out when nothing
+ * was heard of them for a while: containers come back under other names.
+ */
 export async function listManagers(session: Session, hostname?: string): Promise<ManagerMember[]> {
   const rows = await session.prepared<ManagerMember>(
-    `${managerStatement} where $1::text is null or hostname = $1 order by hostname`,
+    `${managerStatement} where ($1::text is null or hostname = $1)
+       and (status_report_frequency is null or last_seen > now() - interval '15 minutes') order by hostname`,
     [hostname ?? null],
   );
   return rows.map(withoutNulls);
@@ -36,18 +40,24 @@ export interface NewManager {
   distroRelease: string;
   networks: JsonObject;
   caCertificateId?: number | undefined;
+  fileSyncNodeId?: string | undefined;
+  /** Seconds between its signs of life; undefined for one that was entered by hand and gives none. */
+  statusReportFrequency?: number | undefined;
 }
 
 /** Enters a manager, or renews what is known about it. */
 export async function putManager(session: Session, manager: NewManager): Promise<void> {
   try {
     await session.prepared(
-      `insert into managers (hostname, private_ip, public_ip, version, edition, distribution, distro_release, networks, ca_cert_id)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+      `insert into managers (hostname, private_ip, public_ip, version, edition, distribution, distro_release, networks, ca_cert_id,
+         fs_sync_node_id, status_report_frequency)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
        on conflict (hostname) do update set private_ip = excluded.private_ip, public_ip = excluded.public_ip,
          version = excluded.version, edition = excluded.edition, distribution = excluded.distribution,
          distro_release = excluded.distro_release, networks = excluded.networks,
-         ca_cert_id = coalesce(excluded.ca_cert_id, managers.ca_cert_id), last_seen = now()`,
+         ca_cert_id = coalesce(excluded.ca_cert_id, managers.ca_cert_id),
+         fs_sync_node_id = coalesce(excluded.fs_sync_node_id, managers.fs_sync_node_id),
+         status_report_frequency = excluded.status_report_frequency, last_seen = now()`,
       [
         manager.hostname,
         manager.privateIp,
@@ -58,6 +68,8 @@ export async function putManager(session: Session, manager: NewManager): Promise
         manager.distroRelease,
         toJson(manager.networks),
         manager.caCertificateId ?? null,
+        manager.fileSyncNodeId ?? null,
+        manager.statusReportFrequency ?? null,
       ],
     );
   } catch (error) {
@@ -65,6 +77,12 @@ export async function putManager(session: Session, manager: NewManager): Promise
       ? new GantryError('conflict_error', `Another manager has the address ${manager.privateIp}`, { cause: error })
       : error;
   }
+}
+
+/** The manager of a host name, listed or not. */
+export async function findManager(session: Session, hostname: string): Promise<ManagerMember | undefined> {
+  const [row] = await session.prepared<ManagerMember>(`${managerStatement} where hostname = $1`, [hostname]);
+  return row && withoutNulls(row);
 }
 
 /** Heartbeat of a manager. */

@@ -1,9 +1,9 @@
 import type { OutboxMessage } from '../domain/entities.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import type { Session } from './session.ts';
-import { toJson } from './values.ts';
+import { toJson, withoutNulls } from './values.ts';
 
-const columns = 'id, exchange, routing_key as "routingKey", body';
+const columns = 'id, vhost, exchange, routing_key as "routingKey", body';
 
 /**
  * Stores messages that must be published because of this transaction. Publish what is returned after the commit, then
@@ -11,21 +11,22 @@ const columns = 'id, exchange, routing_key as "routingKey", body';
  */
 export async function addToOutbox(
   session: Session,
-  messages: readonly { exchange: string; routingKey: string; body: JsonObject }[],
+  messages: readonly { vhost?: string | undefined; exchange: string; routingKey: string; body: JsonObject }[],
 ): Promise<OutboxMessage[]> {
   if (messages.length === 0) {
     return [];
   }
-  return session.prepared<OutboxMessage>(
+  const rows = await session.prepared<OutboxMessage>(
     `with notified as materialized (select pg_notify('gantry_outbox', '')), stored as (
-       insert into outbox (exchange, routing_key, body)
-       select message.exchange, message."routingKey", message.body
-       from json_to_recordset($1::json) as message (exchange text, "routingKey" text, body jsonb)
+       insert into outbox (vhost, exchange, routing_key, body)
+       select message.vhost, message.exchange, message."routingKey", message.body
+       from json_to_recordset($1::json) as message (vhost text, exchange text, "routingKey" text, body jsonb)
        returning *
      )
      select ${columns} from stored, notified order by id`,
     [toJson(messages)],
   );
+  return rows.map(withoutNulls);
 }
 
 /** Forgets messages that were published. */
@@ -37,9 +38,10 @@ export async function deletePublished(session: Session, ids: readonly number[]):
 
 /** Locks up to `limit` messages older than `olderThan` seconds until the transaction ends; others skip them. */
 export async function takeLeftOver(session: Session, olderThan: number, limit: number): Promise<OutboxMessage[]> {
-  return session.prepared<OutboxMessage>(
+  const rows = await session.prepared<OutboxMessage>(
     `select ${columns} from outbox where created_at <= now() - make_interval(secs => $1)
      order by id limit $2 for update skip locked`,
     [olderThan, limit],
   );
+  return rows.map(withoutNulls);
 }

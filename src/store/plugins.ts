@@ -1,4 +1,4 @@
-import type { PluginState } from '../domain/cluster.ts';
+import type { PluginInstallationState, PluginState } from '../domain/cluster.ts';
 import type { Plugin } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
@@ -165,6 +165,12 @@ export async function createPlugin(session: Session, plugin: NewPlugin): Promise
   });
 }
 
+/** A plugin by its id, whatever its tenant. */
+export async function findPlugin(session: Session, id: string): Promise<Plugin | undefined> {
+  const [found] = await findResources(session, pluginResource, (parameters) => `plugin.id = ${parameters.add(id)}`);
+  return found;
+}
+
 /** @throws GantryError not_found_error */
 export async function getPlugin(session: Session, scope: Scope, id: string): Promise<Plugin> {
   return getResource(session, pluginResource, scope, { id });
@@ -209,7 +215,7 @@ export async function setPluginState(
   session: Session,
   plugin: Pick<Plugin, 'storageId' | 'tenantId'>,
   place: PluginPlace,
-  state: string,
+  state: PluginInstallationState,
   error?: string,
 ): Promise<{ managers: string[]; agents: string[] }> {
   const rows = await session.prepared<{ manager: string | null; agent: string | null }>(

@@ -32,7 +32,11 @@ export async function beat(
   process: { name: string; roles: readonly string[]; info?: JsonObject },
 ): Promise<void> {
   await session.prepared(
-    `insert into processes (name, run, roles, info) values ($1, $2, $3, $4)
+    `with machine as (
+       update managers set last_seen = now()
+       where hostname = $4::jsonb ->> 'hostname' and last_seen < now() - interval '1 minute'
+     )
+     insert into processes (name, run, roles, info) values ($1, $2, $3, $4)
      on conflict (name) do update set last_seen = now(), roles = excluded.roles, info = excluded.info,
        started_at = case when processes.run = excluded.run then processes.started_at else now() end, run = excluded.run`,
     [process.name, run, [...process.roles], toJson(process.info ?? {})],

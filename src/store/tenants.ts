@@ -130,6 +130,11 @@ export async function findTenantContents(session: Session, id: number): Promise<
 
 /** Removes a tenant with what it still has. @returns whether it was there */
 export async function deleteTenant(session: Session, id: number): Promise<boolean> {
-  const rows = await session.prepared('delete from tenants where id = $1 returning id', [id]);
+  const rows = await session.prepared(
+    `with gone as (delete from tenants where id = $1 returning id, name),
+     unsent as (delete from outbox using gone where outbox.vhost = 'rabbitmq_vhost_' || gone.name)
+     select id from gone`,
+    [id],
+  );
   return rows.length > 0;
 }

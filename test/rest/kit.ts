@@ -16,6 +16,8 @@ import { BlueprintParser } from '../../src/executor/system/blueprint-parser.ts';
 import { makeSystemWorkflows } from '../../src/executor/system/workflows.ts';
 import { startTaskBroker } from '../../src/broker/broker.ts';
 import type { TaskBroker } from '../../src/broker/broker.ts';
+import { makeManagerPlugins } from '../../src/broker/manager-runtime.ts';
+import { servePluginTasks } from '../../src/broker/plugin-tasks.ts';
 import type { OperationHost } from '../../src/runtime/types.ts';
 import { FileStore } from '../../src/files/file-store.ts';
 import { silentLogger } from '../../src/log/logger.ts';
@@ -137,7 +139,13 @@ export class RestService {
         decrypt: (stored) => secretBox.decrypt(stored),
         systemWorkflows,
       });
-      parts.taskBroker = await startTaskBroker({ ...common, runtime: fakeRuntime(succeed), host: {} as OperationHost });
+      const plugins = makeManagerPlugins({ config, log, database, files });
+      parts.taskBroker = await startTaskBroker({
+        ...common,
+        runtime: fakeRuntime(succeed),
+        host: {} as OperationHost,
+        serve: servePluginTasks({ log, database, files, plugins }),
+      });
     }
     if (options.hasScheduler) {
       parts.scheduler = await startScheduler(common);
@@ -190,6 +198,15 @@ export class RestService {
       body: (text === '' ? undefined : safeParse(text)) as never,
       json: <Shape>() => safeParse(text) as Shape,
     };
+  }
+
+  /** Gets a file as the administrator in default_tenant. */
+  async download(path: string): Promise<Buffer> {
+    const authorization = `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}`;
+    const response = await fetch(`${this.origin}/api/v3.1${path}`, {
+      headers: { authorization, tenant: 'default_tenant' },
+    });
+    return Buffer.from(await response.arrayBuffer());
   }
 
   /** Uploads a blueprint of the given files and waits for the outcome. */

@@ -1,4 +1,5 @@
 import type { Config } from '../../config/config.ts';
+import { compatibleVersion } from '../../domain/compatible-version.ts';
 import type { Services } from '../../services/services.ts';
 import { openApiDocument } from '../openapi.ts';
 import { ok } from '../route.ts';
@@ -6,6 +7,7 @@ import type { Route } from '../route.ts';
 import { auditRoutes } from './audit.ts';
 import { blueprintRoutes } from './blueprints.ts';
 import { deploymentGroupRoutes } from './deployment-groups.ts';
+import { clusterRoutes } from './cluster.ts';
 import { deploymentRoutes } from './deployments.ts';
 import { evaluateRoutes } from './evaluate.ts';
 import { eventRoutes } from './events.ts';
@@ -15,7 +17,7 @@ import { fileServerRoutes } from './file-server.ts';
 import { maintenanceRoutes } from './maintenance.ts';
 import { filterRoutes } from './filters.ts';
 import { searchRoutes } from './searches.ts';
-import { compatibleVersion, managerRoutes } from './manager.ts';
+import { managerRoutes } from './manager.ts';
 import { pluginRoutes } from './plugins.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { summaryRoutes } from './summaries.ts';
@@ -47,6 +49,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...filterRoutes(services.filters, services.labels),
     ...searchRoutes(services),
     ...managerRoutes(services.manager),
+    ...clusterRoutes(services.cluster),
     ...maintenanceRoutes(services.maintenance),
     ...siteRoutes(services.sites),
     ...recordRoutes(services.records),

@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { compatibleVersion } from '../../domain/compatible-version.ts';
 import { permissions, roles } from '../../domain/permissions.ts';
 import type { Permission } from '../../domain/permissions.ts';
 import { GantryError, notFound } from '../../domain/errors.ts';
@@ -8,13 +8,9 @@ import type { Caller } from '../../services/caller.ts';
 import type { ManagerService } from '../../services/manager.ts';
 import type { Setting } from '../../store/settings.ts';
 import { isObject, textMember } from '../body.ts';
-import { envelope } from '../query.ts';
-import type { QueryValues } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
 import type { Route } from '../route.ts';
-
-/** Version of Cloudify Manager whose interface this is; clients compare it with their own. */
-export const compatibleVersion = '7.0.5';
+import { wholeList } from '../whole-list.ts';
 
 const everybody = { tenant: 'optional' } as const;
 
@@ -27,13 +23,6 @@ const license = {
   capabilities: [],
   expired: false,
 };
-
-/** A list that is short enough to be given whole. */
-function whole(query: QueryValues, items: unknown[]): unknown {
-  const size = query.count('_size') ?? 1000;
-  const offset = query.count('_offset') ?? 0;
-  return envelope(items.slice(offset, offset + size), { total: items.length, size, offset });
-}
 
 function shapeConfig(caller: Caller, item: Setting): JsonObject {
   const isHidden = item.adminOnly && !holds(caller, 'administrators');
@@ -91,22 +80,6 @@ function statusRoutes(manager: ManagerService): Route[] {
     },
     {
       method: 'get',
-      path: '/cluster-status',
-      summary: 'State of the processes of all machines',
-      access: { ...everybody, permission: 'cluster_status_get' },
-      query: ['summary'],
-      isMaintenance: true,
-      handle: async ({ query }) => {
-        const { status, services } = await manager.clusterStatus();
-        const isSummary = query.switch('summary');
-        return {
-          status: isSummary && status === 'Fail' ? 500 : 200,
-          body: { status, services: isSummary ? {} : services },
-        };
-      },
-    },
-    {
-      method: 'get',
       path: '/snapshot-status',
       summary: 'Whether a snapshot is being restored',
       access: 'open',
@@ -124,7 +97,7 @@ function licenseRoutes(): Route[] {
       summary: 'The licence',
       access: { ...everybody, permission: 'license_list' },
       isMaintenance: true,
-      handle: ({ query }) => ok(whole(query, [license])),
+      handle: ({ query }) => ok(wholeList(query, [license])),
     },
     {
       method: 'put',
@@ -168,79 +141,6 @@ function licenseRoutes(): Route[] {
       access: { ...everybody, permission: 'ldap_status_get' },
       isMaintenance: true,
       handle: () => ok('disabled'),
-    },
-  ];
-}
-
-function clusterRoutes(manager: ManagerService): Route[] {
-  return [
-    {
-      method: 'get',
-      path: '/managers',
-      summary: 'List the machines of the manager',
-      access: { ...everybody, permission: 'manager_get' },
-      query: ['hostname'],
-      isMaintenance: true,
-      handle: async ({ query }) => {
-        const members = await manager.members();
-        const wanted = query.all('hostname');
-        const shown = members.filter((member) => wanted.length === 0 || wanted.includes(member.hostname));
-        return ok(
-          whole(
-            query,
-            shown.map((member, index) => ({
-              id: index,
-              hostname: member.hostname,
-              private_ip: member.address,
-              public_ip: member.address,
-              version: compatibleVersion,
-              edition: 'premium',
-              distribution: 'linux',
-              distro_release: '',
-              fs_sync_node_id: '',
-              networks: { default: member.address },
-              last_seen: member.lastSeen.toISOString(),
-              status_report_frequency: 5,
-              ca_cert_content: member.caCertificate ?? null,
-            })),
-          ),
-        );
-      },
-    },
-    {
-      method: 'get',
-      path: '/brokers',
-      summary: 'List the message brokers',
-      access: { ...everybody, permission: 'broker_get' },
-      isMaintenance: true,
-      handle: ({ caller, query }) => {
-        const broker = manager.broker();
-        const isShown = holds(caller, 'broker_credentials');
-        return ok(
-          whole(query, [
-            {
-              name: hostname(),
-              host: broker.host,
-              management_host: broker.managementHost,
-              port: broker.port,
-              username: isShown ? broker.username : null,
-              password: isShown ? broker.password : null,
-              params: {},
-              networks: { default: broker.host },
-              is_external: true,
-              ca_cert_content: broker.caCertificate ?? null,
-            },
-          ]),
-        );
-      },
-    },
-    {
-      method: 'get',
-      path: '/db-nodes',
-      summary: 'List the database servers',
-      access: { ...everybody, permission: 'db_nodes_get' },
-      isMaintenance: true,
-      handle: ({ query }) => ok(whole(query, [])),
     },
   ];
 }
@@ -358,7 +258,7 @@ function permissionRoutes(): Route[] {
       access: everybody,
       handle: ({ caller, query }) => {
         requireAdministrator(caller);
-        return ok(whole(query, pairs()));
+        return ok(wholeList(query, pairs()));
       },
     },
     {
@@ -372,7 +272,7 @@ function permissionRoutes(): Route[] {
         if (!roles.some(({ name }) => name === role)) {
           throw notFound('Role', role);
         }
-        return ok(whole(query, pairs(role)));
+        return ok(wholeList(query, pairs(role)));
       },
     },
   ];
@@ -383,7 +283,6 @@ export function managerRoutes(manager: ManagerService): Route[] {
   return [
     ...statusRoutes(manager),
     ...licenseRoutes(),
-    ...clusterRoutes(manager),
     ...configRoutes(manager),
     ...providerRoutes(manager),
     ...permissionRoutes(),

@@ -22,6 +22,13 @@ export interface PluginSource {
   locate(context: OperationContext): Promise<PluginPackage | undefined>;
 }
 
+export interface PluginStoreOptions {
+  readonly root: string;
+  readonly source: PluginSource;
+  /** Told of every plugin that was not there before. */
+  readonly installed?: (plugin: PluginPackage) => Promise<void>;
+}
+
 /** File in a plugin's directory with the id of the uploaded plugin. */
 const idFile = 'plugin.id';
 
@@ -35,12 +42,14 @@ const locationLifetime = 5000;
 export class PluginStore implements PluginFinder {
   readonly #root: string;
   readonly #source: PluginSource;
+  readonly #installed: PluginStoreOptions['installed'];
   readonly #located = new LRUCache<string, PluginPackage>({ max: 1000, ttl: locationLifetime });
   readonly #installing = new Map<string, Promise<InstalledPlugin>>();
 
-  constructor(options: { root: string; source: PluginSource }) {
+  constructor(options: PluginStoreOptions) {
     this.#root = options.root;
     this.#source = options.source;
+    this.#installed = options.installed;
   }
 
   /**
@@ -98,6 +107,7 @@ export class PluginStore implements PluginFinder {
       } finally {
         await rm(partial, { recursive: true, force: true });
       }
+      await this.#installed?.(plugin);
     }
     return {
       id: plugin.id,
