@@ -51,8 +51,6 @@ export interface Route {
   readonly isRefusedWhileCancelling?: boolean;
   /** Still answered in maintenance mode. */
   readonly isMaintenance?: boolean;
-  /** Whether the answer goes on until the client leaves. */
-  readonly isEndless?: boolean;
   /** Query parameters for the documentation. */
   readonly query?: readonly string[];
   readonly handle: (call: ApiCall) => Promise<Answer> | Answer;

@@ -60,6 +60,7 @@ export interface PluginReport {
 
 export interface PluginChange {
   readonly creator?: string | undefined;
+  readonly title?: string | undefined;
   readonly blueprintLabels?: JsonObject | undefined;
   readonly labels?: JsonObject | undefined;
   readonly resourceTags?: JsonObject | undefined;
@@ -239,6 +240,10 @@ export function createPluginService(dependencies: ServiceDependencies): PluginSe
     install: (caller, id, targets) =>
       database.transactionAs(actorOf(caller), async (transaction) => {
         const plugin = await getPlugin(transaction, scopeOf(caller), id);
+        if (targets.managers.length > 0) {
+          // a global plugin may be wanted on agents of any tenant, but managers are everybody's
+          requireOwnTenant(caller, plugin);
+        }
         await installation.install(transaction, caller, plugin, targets);
         return getPlugin(transaction, scopeOf(caller), id);
       }),

@@ -47,7 +47,8 @@ function isExpected(route: Route, role: RoleName, place: Place): boolean {
     return true;
   }
   const listsAll = route.access.hasAllTenants === true;
-  const at = place === 'everywhere' && !listsAll ? 'nowhere' : place;
+  const isTenantless = (place === 'everywhere' && !listsAll) || route.access.tenant === 'ignored';
+  const at = isTenantless ? 'nowhere' : place;
   const needsTenant = (route.access.tenant ?? 'required') === 'required';
   if (needsTenant && at === 'nowhere') {
     return false;

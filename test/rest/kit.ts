@@ -190,7 +190,9 @@ export class RestService {
       headers: { ...headers, ...options.headers },
       ...(raw !== undefined ? { body: raw } : body !== undefined ? { body: JSON.stringify(body) } : {}),
     });
-    const text = await response.text();
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+    // a stream does not end by itself
+    const text = isStream ? ((await response.body?.cancel()) ?? '') : await response.text();
     return {
       status: response.status,
       headers: response.headers,

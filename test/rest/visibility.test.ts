@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { hostname } from 'node:os';
 import { loadConfig } from '../../src/config/config.ts';
 import type { Route } from '../../src/rest/route.ts';
 import { allRoutes } from '../../src/rest/routes/index.ts';
@@ -99,7 +100,8 @@ const bodies: Readonly<Record<string, unknown>> = {
   'PATCH /filters/blueprints/*': { visibility: 'tenant' },
   'PATCH /filters/deployments/*': { visibility: 'tenant' },
   'PATCH /execution-schedules/*': { enabled: false },
-  'PUT /plugins/*': { state: 'installed', manager: 'nothing' },
+  'POST /plugins/*': { action: 'install', managers: [hostname()] },
+  'PUT /plugins/*': { state: 'installed', manager: hostname() },
   'PATCH /plugins/*': { title: 'other' },
   'PATCH /plugins/*/set-visibility': { visibility: 'tenant' },
   'PATCH /deployment-groups/*': update,

@@ -170,7 +170,6 @@ export function auditRoutes(audit: AuditService): Route[] {
       summary: 'Follow changes as they are made',
       access: { ...systemOnly, permission: 'audit_log_view' },
       query: ['creator_name', 'execution_id', 'since'],
-      isEndless: true,
       handle: ({ query, response, signal }) => stream(audit.follow(filterOf(query), signal), response, signal),
     },
     {

@@ -43,6 +43,7 @@ const changeSchema = {
   additionalProperties: false,
   properties: {
     creator: { type: ['string', 'null'] },
+    title: { type: ['string', 'null'] },
     blueprint_labels: labels,
     labels,
     resource_tags: { type: ['object', 'null'] },
@@ -147,6 +148,7 @@ function changeOf(body: JsonObject): PluginChange {
   const object = (name: string): JsonObject | undefined => (isObject(body[name]) ? body[name] : undefined);
   return {
     creator: typeof body['creator'] === 'string' ? body['creator'] : undefined,
+    title: typeof body['title'] === 'string' ? body['title'] : undefined,
     blueprintLabels: object('blueprint_labels'),
     labels: object('labels'),
     resourceTags: object('resource_tags'),
