@@ -124,8 +124,8 @@ export interface Plan {
   description: string | null;
   metadata: JsonObject | null;
   inputs: { [name: string]: PropertySchema };
-  outputs: { [name: string]: { value: Json; description?: string } };
-  capabilities: { [name: string]: { value: Json; description?: string } };
+  outputs: { [name: string]: { value?: Json; description?: string } };
+  capabilities: { [name: string]: { value?: Json; description?: string } };
   nodes: PlanNode[];
   relationships: JsonObject;
   workflows: { [name: string]: PlanWorkflow };

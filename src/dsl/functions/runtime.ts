@@ -28,7 +28,8 @@ export interface PayloadContext {
 
 /** A declaration of an output or capability. */
 export interface Declared {
-  value: Json;
+  /** Absent where nothing but the name is declared. */
+  value?: Json;
 }
 
 /**
@@ -126,7 +127,7 @@ async function evaluateDeclared(
 ): Promise<JsonObject> {
   const payload: JsonObject = {};
   const secrets = new Map<string, string>();
-  for (const [name, { value }] of Object.entries(declared)) {
+  for (const [name, { value = null }] of Object.entries(declared)) {
     setKey(payload, name, value);
     const secret = secretOf(value);
     if (secret !== undefined) {

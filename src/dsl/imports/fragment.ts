@@ -1,4 +1,5 @@
 import { formatError } from '../errors.ts';
+import { sections as knownSections } from '../schema/blueprint.ts';
 import { isDict, typeNameOf } from '../schema/element.ts';
 import { builtInPrefix } from '../types/names.ts';
 import type { SourceDocument } from '../yaml/load.ts';
@@ -28,7 +29,7 @@ export type Sections = Map<string, Section>;
 const rootType = `${builtInPrefix}nodes.Root`;
 
 /**
- * Splits a loaded file into sections and their entries. Empty sections are left out.
+ * Splits a loaded file into sections and their entries. Empty sections that the language has are left out.
  *
  * @throws DslError `DSLParsingFormatException` 1 when the file is not a mapping
  */
@@ -48,7 +49,7 @@ export function sectionsOf(document: SourceDocument): Sections {
         entries.set(key, { value: item, document, path: [name, key], isBuiltIn });
       }
       sections.set(name, { kind: 'entries', entries, document });
-    } else if (value !== null) {
+    } else if (value !== null || !Object.hasOwn(knownSections, name)) {
       sections.set(name, { kind: 'value', value, document });
     }
   }

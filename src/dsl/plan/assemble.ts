@@ -88,8 +88,8 @@ function assembleSections(tree: Readonly<Record<string, unknown>>, options: Asse
     description: (tree['description'] ?? null) as string | null,
     metadata: (tree['metadata'] ?? null) as JsonObject | null,
     inputs,
-    outputs: mappingOf(tree['outputs']) as Plan['outputs'],
-    capabilities: mappingOf(tree['capabilities']) as Plan['capabilities'],
+    outputs: resultsOf(tree['outputs']),
+    capabilities: resultsOf(tree['capabilities']),
     nodes: [
       ...assigned.nodes,
       ...partial.map((node): PlanNode => ({ ...node, plugins: [], deployment_plugins_to_install: [] })),
@@ -175,6 +175,15 @@ function relationshipTypesOfPlan(types: ReadonlyMap<string, RelationshipType>): 
     });
   }
   return result as JsonObject;
+}
+
+/** Outputs or capabilities. One without a body has no value, and is kept as an empty mapping. */
+function resultsOf(section: unknown): Plan['outputs'] {
+  const results: Record<string, unknown> = {};
+  for (const [name, result] of Object.entries(mappingOf(section))) {
+    setOwn(results, name, result ?? {});
+  }
+  return results as Plan['outputs'];
 }
 
 function mappingOf(value: unknown): Record<string, Json> {

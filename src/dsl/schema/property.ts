@@ -46,7 +46,10 @@ const defaultValue = anything({ about: 'Value when none is given.' });
 /** Schema of a property of a node type, relationship type, data type, policy type or policy trigger. */
 export const property: Element = fields({ required, default: defaultValue, description, type: typeElement });
 
-export const properties: Element = dictOf(property, { about: 'Properties and their schemas.' });
+export const properties: Element = dictOf(
+  { ...property, isRequired: true },
+  { about: 'Properties and their schemas.' },
+);
 
 function constraintsOf(kind: ConstraintOwner['kind']): Element {
   return listOf(mapping(), {

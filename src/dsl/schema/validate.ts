@@ -40,16 +40,19 @@ export function validateElement(
   }
   const isFloat = parent !== undefined && isWholeFloat(parent, name);
   const schema = matchingSchema(element, value);
-  const mismatch = isFloat ? floatError(schema, path) : shapeError(schema, value, path);
-  if (mismatch) {
-    problems.add(mismatch);
+  const mismatch = isFloat ? floatError(schema) : kindError(schema, value);
+  if (mismatch !== undefined) {
+    problems.add(formatError(1, mismatch, { path }));
     return;
+  }
+  const before = problems.count;
+  if (schema.kind === 'dict' || schema.kind === 'fields') {
+    refuseOddKey(value, path, problems);
   }
   if (element.since && version && isOlder(version, element.since)) {
     const target = typeof value === 'object' ? options.tooNew : problems;
     target.add(versionError(name, value, version, element.since, path));
   }
-  const before = problems.count;
   validateInside(schema, value, path, options);
   if (element.check && problems.count === before) {
     const check = element.check as (value: unknown, context: object) => void;
@@ -87,9 +90,9 @@ function kindError(schema: Schema, value: unknown): string | undefined {
 }
 
 /** `5.0` is not an integer, although the number is whole. */
-function floatError(schema: Schema, path: Path): DslError | undefined {
+function floatError(schema: Schema): string | undefined {
   const types: readonly string[] = schema.kind === 'leaf' ? schema.types : [schema.kind === 'list' ? 'list' : 'dict'];
-  return types.includes('float') ? undefined : formatError(1, wanted(types, 0.5), { path });
+  return types.includes('float') ? undefined : wanted(types, 0.5);
 }
 
 function wanted(types: readonly string[], value: unknown): string {
@@ -97,20 +100,12 @@ function wanted(types: readonly string[], value: unknown): string {
   return `Expected ${names} type but found '${typeNameOf(value)}' type`;
 }
 
-function shapeError(schema: Schema, value: unknown, path: Path): DslError | undefined {
-  const kind = kindError(schema, value);
-  if (kind) {
-    return formatError(1, kind, { path });
-  }
-  if (schema.kind !== 'dict' && schema.kind !== 'fields') {
-    return undefined;
-  }
-  const odd = oddKeyOf(value as object);
+function refuseOddKey(value: object, path: Path, problems: Problems): void {
+  const odd = oddKeyOf(value);
   if (odd) {
     const message = `Dict keys must be strings but found '${odd.text}' of type '${odd.typeName}'`;
-    return formatError(1, message, { path: [...path, odd.text], remedy: 'Put the key in quotes' });
+    problems.add(formatError(1, message, { path: [...path, odd.text], remedy: 'Put the key in quotes' }));
   }
-  return undefined;
 }
 
 function validateInside(schema: Schema, value: unknown, path: Path, options: ValidationOptions): void {

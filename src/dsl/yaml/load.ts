@@ -1,7 +1,9 @@
 import { constructFromEvents, EVENT_ID, YAMLException } from 'js-yaml';
 import { formatError, inputTypeError } from '../errors.ts';
 import type { SourceLocation } from '../errors.ts';
+import { refuseEmptyKeys } from './empty-keys.ts';
 import { checkExpansion } from './expansion.ts';
+import { joinMergeKeys } from './merge-keys.ts';
 import { excerptAt, positionOf } from './positions.ts';
 import { blueprintYamlSchema } from './schema.ts';
 import { parseTolerantly } from './tolerant.ts';
@@ -72,7 +74,8 @@ function construct(text: string, file: string | undefined, what: string, limits:
     if (documents.length > 1) {
       throw new YAMLException('expected a single document, but found another one');
     }
-    return constructFromEvents([...events], {
+    refuseEmptyKeys(events, repaired);
+    return constructFromEvents([...joinMergeKeys(events, repaired)], {
       source: repaired,
       schema: blueprintYamlSchema,
       json: true,

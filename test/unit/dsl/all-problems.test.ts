@@ -272,6 +272,23 @@ inputs: []
     ]);
   });
 
+  it('go on beside keys that are not text', async () => {
+    const error = await failure('policies: {1: {type: x}, p: {}}\ninputs: {a: {typ: string}}\n');
+    expect([error, ...error.others].map(({ code, location }) => [code, location?.path])).to.deep.equal([
+      [1, 'policies.1'],
+      [1, 'policies.1.targets'],
+      [204, 'policies.1.type'],
+      [1, 'policies.p.type'],
+      [1, 'policies.p.targets'],
+      [1, 'inputs.a.typ'],
+    ]);
+  });
+
+  it('name an unknown section that is empty', async () => {
+    const error = await failure('nodes:\n');
+    expect([error.code, error.location?.path]).to.deep.equal([1, 'nodes']);
+  });
+
   it('check the shape of the file beside a version that is not known', async () => {
     const error = await failure('tosca_definitions_version: cloudify_dsl_9_9\ninputs: {a: {typ: string}}\n');
     expect([error, ...error.others].map(({ code, location }) => [code, location?.path])).to.deep.equal([

@@ -82,6 +82,19 @@ describe('YAML of blueprints', () => {
     });
   });
 
+  const merges: [string, object][] = [
+    ['{<<: {a: 1, b: 1}, <<: {a: 2, c: 2}, b: 3}', { a: 2, b: 3, c: 2 }],
+    ['{<<: [{a: 1, b: 1}, {a: 3}], x: {<<: {q: 1}, <<: {q: 2}}, <<: {a: 2}}', { a: 2, b: 1, x: { q: 2 } }],
+    ['{<<: {a: 2}, <<: [{a: 1, b: 1}, {a: 3}]}', { a: 1, b: 1 }],
+    ['{k: &k {a: 1}, l: &l {a: 2}, m: {<<: *k, <<: *l}}', { k: { a: 1 }, l: { a: 2 }, m: { a: 2 } }],
+    ['{"<<": 1, a: "<<"}', { '<<': 1, a: '<<' }],
+  ];
+  for (const [text, expected] of merges) {
+    it(`lets the last of several merges win in ${text}`, () => {
+      expect(valueOf(text)).to.deep.equal(expected);
+    });
+  }
+
   it('accepts brackets and quotes that are continued or closed at any indentation', () => {
     const text = 'a:\n    b: { c:\n             [1,\n  2],\n  d: "x\n y" \n}\n    e: 1\n';
     expect(load(text).root).to.deep.equal({ a: { b: { c: [1, 2], d: 'x y' }, e: 1 } });
@@ -118,6 +131,9 @@ describe('YAML of blueprints', () => {
     ['an unknown alias', 'a: *b'],
     ['a mapping as a key', '? {a: 1}\n: 2'],
     ['a merge of something else', '<<: 3'],
+    ['a key of which nothing is written', 'a: 1\n: 2'],
+    ['such a key in brackets', 'a: {b: 1, : 2}'],
+    ['such a key in a list', 'a: [: 2]'],
   ];
   for (const [what, text] of malformed) {
     it(`refuses ${what} as malformed`, () => {
@@ -127,6 +143,10 @@ describe('YAML of blueprints', () => {
       expect(error.location?.file).to.equal('f.yaml');
     });
   }
+
+  it('shows where a key is missing', () => {
+    expect(refused('a:\n  b: 1\n  : {c: 2}\n').location).to.include({ line: 3, column: 2, excerpt: '  : {c: 2}\n  ^' });
+  });
 
   it('refuses dates, and says what to do', () => {
     const error = refused('a:\n  b: 2020-01-01');
