@@ -275,12 +275,12 @@ inputs: []
   it('go on beside keys that are not text', async () => {
     const error = await failure('policies: {1: {type: x}, p: {}}\ninputs: {a: {typ: string}}\n');
     expect([error, ...error.others].map(({ code, location }) => [code, location?.path])).to.deep.equal([
+      [1, 'inputs.a.typ'],
       [1, 'policies.1'],
       [1, 'policies.1.targets'],
       [204, 'policies.1.type'],
       [1, 'policies.p.type'],
       [1, 'policies.p.targets'],
-      [1, 'inputs.a.typ'],
     ]);
   });
 
