@@ -9,6 +9,7 @@ import { audit } from './008-audit.ts';
 import { leanReferences } from './009-lean-references.ts';
 import { auditAddress } from './015-audit-address.ts';
 import { outboxVhost } from './015-outbox-vhost.ts';
+import { live } from './017-live.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration } from './migration.ts';
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   leanReferences,
   auditAddress,
   outboxVhost,
+  live,
 ];

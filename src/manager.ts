@@ -123,6 +123,8 @@ async function startRestRole(foundation: Foundation, shutdown: Shutdown): Promis
   shutdown.add('services', () => services.stop());
   const server = await serveHttp(config.http, createApp({ config, log, services }));
   shutdown.add('REST service', () => server.stop());
+  // answers that never end by themselves would keep the service from stopping
+  shutdown.add('live streams', () => services.live.stop());
   return server.url;
 }
 

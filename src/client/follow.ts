@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { endedExecutionStatuses } from '../domain/states.ts';
 import { GantryApiError, ManagerUnreachableError } from './errors.ts';
 import type { GantryClient } from './client.ts';
+import { followLive, isPassing } from './live.ts';
 import type { EventShape, ExecutionShape } from './types.ts';
 
 export interface FollowOptions {
@@ -22,14 +23,81 @@ const longestPause = 1000;
 
 /**
  * Follows an execution until it has ended: hands over every event once and in order, and the execution whenever it
- * was read. Outlives restarts of the manager. Uses nothing but the calls Cloudify's own client uses, so it works
- * against both.
+ * has changed. Outlives restarts of the manager. Where the manager has no stream it is asked again and again with the
+ * calls that Cloudify's own client uses, so it works against both.
  * @throws GantryApiError when the manager refuses, e.g. `not_found_error` once a deployment is deleted
  */
 export async function followExecution(
   client: GantryClient,
   executionId: string,
   options: FollowOptions = {},
+): Promise<ExecutionShape> {
+  try {
+    return await followByStream(client, executionId, options);
+  } catch (error) {
+    if (error instanceof NoStreamError) {
+      return followByPaging(client, executionId, options);
+    }
+    throw error;
+  }
+}
+
+/** The manager has no `/stream`. */
+class NoStreamError extends Error {}
+
+async function followByStream(
+  client: GantryClient,
+  executionId: string,
+  options: FollowOptions,
+): Promise<ExecutionShape> {
+  const { onEvents, onExecution, withLogs = true, onUnreachable, patience, signal } = options;
+  let isConnected = false;
+  const messages = followLive(
+    client.transport,
+    {
+      topics: onEvents ? 'events,executions' : 'executions',
+      execution_id: executionId,
+      from: 'start',
+      ...(withLogs ? {} : { type: 'cloudify_event' }),
+    },
+    {
+      onConnect: async () => {
+        isConnected = true;
+        await client.executions.get(executionId, signal);
+      },
+      ...(onUnreachable ? { onUnreachable } : {}),
+      ...(patience === undefined ? {} : { patience }),
+      ...(signal ? { signal } : {}),
+    },
+  );
+  try {
+    for await (const { event, body } of messages) {
+      if (event === 'event') {
+        onEvents?.([body as EventShape]);
+        continue;
+      }
+      const execution = body as ExecutionShape;
+      if (event === 'execution') {
+        onExecution?.(execution);
+      }
+      if (event === 'deleted' || hasEnded(execution)) {
+        // the stream leaves documents out, and what is deleted is refused like everywhere else
+        return await client.executions.get(executionId, signal);
+      }
+    }
+  } catch (error) {
+    if (!isConnected && error instanceof GantryApiError && [404, 405].includes(error.status)) {
+      throw new NoStreamError('The manager has no streams', { cause: error });
+    }
+    throw error;
+  }
+  throw new Error('A stream ended that never ends by itself');
+}
+
+async function followByPaging(
+  client: GantryClient,
+  executionId: string,
+  options: FollowOptions,
 ): Promise<ExecutionShape> {
   const reader = new EventReader(client, executionId, options);
   let pause = shortestPause;
@@ -65,10 +133,6 @@ export async function followExecution(
 /** Whether the status of an execution never changes any more. */
 export function hasEnded(execution: Pick<ExecutionShape, 'status'>): boolean {
   return endedExecutionStatuses.some((status) => status === execution.status);
-}
-
-function isPassing(error: unknown): boolean {
-  return error instanceof ManagerUnreachableError || (error instanceof GantryApiError && error.status >= 502);
 }
 
 /** Reads the events of one execution from where it stopped the last time. */

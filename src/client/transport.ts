@@ -42,7 +42,10 @@ export interface RequestOptions {
   stream?: StreamBody;
   /** Called with the bytes sent so far. */
   onProgress?: (sentBytes: number) => void;
+  headers?: Readonly<Record<string, string>>;
   tenant?: string;
+  /** Milliseconds without any byte of the answer; that of the transport when absent. */
+  timeout?: number;
   /** Whether repeating the call cannot change its effect; by default GET, HEAD and DELETE. */
   isIdempotent?: boolean;
   signal?: AbortSignal;
@@ -103,6 +106,15 @@ export class Transport {
     return /filename="?([^";]+)"?/.exec(disposition)?.[1] ?? '';
   }
 
+  /**
+   * Opens an answer that goes on until one of the two sides ends it. One attempt.
+   * @throws GantryApiError when the manager refuses
+   * @throws ManagerUnreachableError when no answer came
+   */
+  async open(path: string, options: RequestOptions = {}): Promise<http.IncomingMessage> {
+    return this.send('GET', path, options);
+  }
+
   private async withRetries<Result>(
     method: Method,
     options: RequestOptions,
@@ -137,7 +149,7 @@ export class Transport {
     if (tenant !== undefined) {
       headers['tenant'] = tenant;
     }
-    return headers;
+    return { ...headers, ...options.headers };
   }
 
   /** One attempt. Resolves with a successful response whose body is still to be read. */
@@ -153,7 +165,7 @@ export class Transport {
       headers['content-type'] = options.stream.contentType;
       headers['content-length'] = String(options.stream.length);
     }
-    const { request, responded } = this.open(method, target, headers, options.signal);
+    const { request, responded } = this.start(method, target, headers, options);
     try {
       await sendBody(request, payload ?? options.stream, responded, options.onProgress);
       const response = await responded;
@@ -172,15 +184,14 @@ export class Transport {
     }
   }
 
-  private open(
+  private start(
     method: Method,
     target: URL,
     headers: Record<string, string>,
-    signal: AbortSignal | undefined,
+    { signal, timeout = this.options.timeout ?? 300_000 }: RequestOptions,
   ): { request: http.ClientRequest; responded: Promise<http.IncomingMessage> } {
     const library = target.protocol === 'https:' ? https : http;
     const request = library.request(target, { method, headers, agent: this.agent, ...(signal ? { signal } : {}) });
-    const timeout = this.options.timeout ?? 300_000;
     request.setTimeout(timeout, () => {
       request.destroy(Object.assign(new Error(`No answer within ${timeout / 1000} s`), { code: 'ETIMEDOUT' }));
     });

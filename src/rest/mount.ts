@@ -32,6 +32,7 @@ class Call implements ApiCall {
   knownCaller: Caller | undefined;
   /** Who calls, known also when the call is not permitted. */
   identity: Identity | undefined;
+  admission: (() => Promise<Caller>) | undefined;
   #abort: AbortController | undefined;
 
   constructor(request: Request, response: Response) {
@@ -58,6 +59,10 @@ class Call implements ApiCall {
       throw new GantryError('forbidden_error', 'Authorization failed: tenant not provided');
     }
     return { ...caller, tenant: caller.tenant };
+  }
+
+  readmit(): Promise<Caller> {
+    return this.admission ? this.admission() : Promise.resolve(this.caller);
   }
 
   get signal(): AbortSignal {
@@ -93,24 +98,24 @@ function describeCaller(response: Response, caller: Caller): void {
 /** Admits, reads and answers one request. */
 async function answer(route: Route, call: Call, authorization: AuthorizationService): Promise<void> {
   const { request, response } = call;
-  if (route.access !== 'open') {
-    const caller = await authorization.admit(
-      {
-        credentials: credentialsOf(request),
-        tenantName: request.get('tenant'),
-        access: {
-          ...route.access,
-          isAllTenants: route.access.hasAllTenants === true && call.query.flag('_all_tenants'),
+  const { access } = route;
+  if (access !== 'open') {
+    call.admission = async () =>
+      authorization.admit(
+        {
+          credentials: credentialsOf(request),
+          tenantName: request.get('tenant'),
+          access: { ...access, isAllTenants: access.hasAllTenants === true && call.query.flag('_all_tenants') },
+          maintenance: {
+            isAllowed: route.isMaintenance === true,
+            isBypassed: request.get('x-bypass-maintenance') !== undefined,
+          },
         },
-        maintenance: {
-          isAllowed: route.isMaintenance === true,
-          isBypassed: request.get('x-bypass-maintenance') !== undefined,
+        (identity) => {
+          call.identity = identity;
         },
-      },
-      (identity) => {
-        call.identity = identity;
-      },
-    );
+      );
+    const caller = await call.admission();
     call.knownCaller = caller;
     describeCaller(response, caller);
     if (route.isRefusedWhileCancelling) {

@@ -20,6 +20,11 @@ export interface ApiCall {
   readonly response: Response;
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal;
+  /**
+   * Finds out once more who calls and whether that is permitted, for answers that go on for long.
+   * @throws GantryError unauthorized_error, forbidden_error
+   */
+  readmit(): Promise<Caller>;
 }
 
 /** What a handler answers; `sent` when it wrote the response itself. */

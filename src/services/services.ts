@@ -29,6 +29,8 @@ import { startExecutionWaiter } from './execution-waiter.ts';
 import type { ExecutionWaiter } from './execution-waiter.ts';
 import { createExecutionGroupService } from './execution-groups.ts';
 import type { ExecutionGroupService } from './execution-groups.ts';
+import { createLiveService } from './live/live.ts';
+import type { LiveService } from './live/live.ts';
 import { createExecutionService } from './executions.ts';
 import type { ExecutionService } from './executions.ts';
 import { createMaintenanceService } from './maintenance.ts';
@@ -101,6 +103,7 @@ export interface Services {
   readonly userGroups: UserGroupService;
   readonly labels: LabelService;
   readonly resources: ResourceService;
+  readonly live: LiveService;
   readonly files: FileStore;
   readonly waiter: ExecutionWaiter;
   /** Waits for what is being published and stops listening. */
@@ -130,6 +133,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
   const waiter = await startExecutionWaiter(database);
   const common: ServiceDependencies = { config, log, database, files, clock, newId, outbox, waiter };
   const audit = createAuditService({ database, log });
+  const live = createLiveService({ database, log });
   const tenants = createTenantDirectory(database, clock);
   const accounts = createAccounts(database);
   const authentication = createAuthentication({
@@ -183,9 +187,11 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     userGroups: createUserGroupService(database),
     labels: createLabelService(database),
     resources: createResourceService(database, tenants),
+    live,
     files,
     waiter,
     async stop() {
+      await live.stop();
       await outbox.flush();
       await audit.flush();
       await waiter.stop();

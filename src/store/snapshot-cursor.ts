@@ -25,7 +25,8 @@ export function parseCursor(text: string): Cursor {
   return { seen, current, after: Number(after) };
 }
 
-function formatCursor({ seen, current, after }: Cursor): string {
+/** The text that `parseCursor` reads. */
+export function formatCursor({ seen, current, after }: Cursor): string {
   return `${seen ?? ''}/${current}/${after}`;
 }
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { GantryClient } from '../../src/client/client.ts';
+import { followExecution } from '../../src/client/follow.ts';
 import { roleNames } from '../../src/config/config.ts';
 import { deploy, mustRun, noopBlueprint } from '../kit/blueprints.ts';
 import { ManagerCluster } from '../kit/manager.ts';
@@ -81,6 +82,28 @@ describe('five processes behind nginx, over RabbitMQ and PostgreSQL', function (
     expect(items.filter(({ deployment_id: id }) => ids.includes(id)).map(({ state }) => state)).to.deep.equal(
       Array<string>(120).fill('started'),
     );
+  });
+
+  it('follows an execution without a gap while the REST service is killed', async () => {
+    await deploy(front.client, 'followed', noopBlueprint(500));
+    const { id } = await front.client.executions.start('followed', 'install');
+    const seen: number[] = [];
+    let killed: Promise<void> | undefined;
+    const ended = await followExecution(front.client, id, {
+      patience: 120_000,
+      onEvents: (events) => {
+        seen.push(...events.map((event) => event._storage_id));
+        killed ??= cluster.kill('rest-1').then(async () => {
+          await cluster.restart('rest-1');
+        });
+      },
+    });
+    await killed;
+    await cluster.whenReady();
+    expect(ended.status).to.equal('terminated');
+    const { items } = await front.client.executions.events({ filters: { execution_id: id }, size: 20_000 });
+    expect(seen.length).to.equal(new Set(seen).size);
+    expect([...seen].sort()).to.deep.equal(items.map((event) => event._storage_id).sort());
   });
 
   it('goes on when one of two processes of a role is killed', async () => {

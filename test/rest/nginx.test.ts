@@ -4,7 +4,9 @@ import { expect } from 'chai';
 import { packageRoot } from '../../src/config/package-root.ts';
 import { isNginxInstalled, NginxServer } from '../kit/nginx.ts';
 import { freePort } from '../kit/ports.ts';
+import { addDeployment } from '../db/samples.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
+import { StreamReader } from '../kit/stream-reader.ts';
 import { adminPassword, RestService } from './kit.ts';
 
 describe('the product behind its nginx.conf', function () {
@@ -104,4 +106,14 @@ describe('the product behind its nginx.conf', function () {
       expect(response.status).to.be.oneOf([403, 404]);
     });
   }
+
+  it('passes live streams on as they come', async () => {
+    const reader = await StreamReader.open(`${origin}/api/v3.1/stream?topics=deployments,events`, {
+      authorization: `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}`,
+      tenant: 'default_tenant',
+    });
+    const deployment = await addDeployment(rest.database);
+    await reader.until(({ event, body }) => event === 'deployment' && body['id'] === deployment.id);
+    reader.close();
+  });
 });

@@ -1,12 +1,15 @@
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GantryApiError } from '../../client/errors.ts';
 import type { GantryClient } from '../../client/client.ts';
 import type { StartOptions } from '../../client/resources/executions.ts';
 import type { EventShape, ExecutionShape } from '../../client/types.ts';
+import { UsageError } from '../errors.ts';
+import { followLive } from '../../client/live.ts';
 import { parseInputs } from '../inputs.ts';
 import { collect, command } from '../invocation.ts';
-import type { CommandSetting } from '../invocation.ts';
+import type { CommandSetting, Invocation } from '../invocation.ts';
 import { colourStatus, shortTime } from '../output.ts';
 import type { Column } from '../output.ts';
 import { formatEvent } from '../progress.ts';
@@ -201,7 +204,9 @@ function addActions(executions: Command, setting: CommandSetting): void {
 }
 
 interface EventsCommand {
+  follow?: boolean;
   tail?: boolean;
+  deploymentId?: string;
   logs: boolean;
   size?: number;
   offset?: number;
@@ -209,23 +214,52 @@ interface EventsCommand {
   node?: string;
 }
 
-/** `gantry events EXECUTION`. */
+/** Shows what happens in the tenant, or with one deployment, until the person has seen enough. */
+async function followEvents(invocation: Invocation, client: GantryClient, options: EventsCommand): Promise<void> {
+  const query = {
+    topics: 'events',
+    deployment_id: options.deploymentId,
+    node_id: options.node,
+    ...(options.logs ? {} : { type: 'cloudify_event' }),
+  };
+  const messages = followLive(client.transport, query, {
+    signal: invocation.signal,
+    onUnreachable: (error) => invocation.output.note(`${error.message}; waiting for it to come back`),
+  });
+  for await (const { event, body } of messages) {
+    if (event === 'event') {
+      showEvents(invocation.output, [body as EventShape], invocation.options.verbose === true);
+    }
+  }
+}
+
+/** `gantry events [EXECUTION]`. */
 function addEvents(program: Command, setting: CommandSetting): void {
   program
     .command('events')
-    .argument('<execution>', 'id of an execution')
-    .option('-f, --tail', 'go on until the execution ends')
+    .argument('[execution]', 'id of an execution; not needed with --follow')
+    .option('-f, --follow', 'go on until the execution ends; without one, until Ctrl-C')
+    .addOption(new Option('--tail', 'the same as --follow').hideHelp())
+    .option('-d, --deployment-id <id>', 'with --follow: only of this deployment')
     .option('--no-logs', 'events only, no log lines')
     .option('--size <n>', 'lines to show', wholeNumber)
     .option('--offset <n>', 'lines to skip', wholeNumber)
     .option('--message <text>', 'only messages that contain the text')
     .option('--node <name>', 'only of this node')
     .description('show the events and logs of an execution')
-    .addHelpText('after', '\nExample:\n  gantry events 3f0c... --tail')
+    .addHelpText('after', '\nExamples:\n  gantry events 3f0c... --follow\n  gantry events --follow -d web')
     .action(
-      command(setting, async (invocation, options: EventsCommand, id: string) => {
+      command(setting, async (invocation, options: EventsCommand, id: string | undefined) => {
         const client = await invocation.client();
-        if (options.tail === true) {
+        const isFollowing = options.follow === true || options.tail === true;
+        if (id === undefined) {
+          if (!isFollowing) {
+            throw new UsageError('Say which execution', 'Or follow everything with: gantry events --follow');
+          }
+          await followEvents(invocation, client, options);
+          return;
+        }
+        if (isFollowing) {
           await watchExecution(invocation, client, { id }, { title: id, withLogs: options.logs, endsInDeletion: true });
           return;
         }

@@ -20,6 +20,7 @@ import { searchRoutes } from './searches.ts';
 import { managerRoutes } from './manager.ts';
 import { pluginRoutes } from './plugins.ts';
 import { scheduleRoutes } from './schedules.ts';
+import { streamRoutes } from './stream.ts';
 import { summaryRoutes } from './summaries.ts';
 import { recordRoutes } from './records.ts';
 import { siteRoutes } from './sites.ts';
@@ -61,6 +62,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...userGroupRoutes(services.userGroups),
     ...auditRoutes(services.audit),
     ...fileServerRoutes(services),
+    ...streamRoutes(services.live),
   ];
   const document: Route = {
     method: 'get',
