@@ -2,6 +2,7 @@ import { PluginsApi } from './resources/plugins.ts';
 import { SecretsApi, TenantsApi, TokensApi, UsersApi } from './resources/administration.ts';
 import { BlueprintsApi } from './resources/blueprints.ts';
 import { DeploymentsApi } from './resources/deployments.ts';
+import { DeploymentGroupsApi, ExecutionGroupsApi } from './resources/groups.ts';
 import { ExecutionsApi } from './resources/executions.ts';
 import { Transport } from './transport.ts';
 import type { TransportOptions } from './transport.ts';
@@ -13,6 +14,8 @@ export class GantryClient {
   readonly blueprints: BlueprintsApi;
   readonly deployments: DeploymentsApi;
   readonly executions: ExecutionsApi;
+  readonly deploymentGroups: DeploymentGroupsApi;
+  readonly executionGroups: ExecutionGroupsApi;
   readonly plugins: PluginsApi;
   readonly tokens: TokensApi;
   readonly tenants: TenantsApi;
@@ -24,6 +27,8 @@ export class GantryClient {
     this.blueprints = new BlueprintsApi(this.transport);
     this.deployments = new DeploymentsApi(this.transport);
     this.executions = new ExecutionsApi(this.transport);
+    this.deploymentGroups = new DeploymentGroupsApi(this.transport);
+    this.executionGroups = new ExecutionGroupsApi(this.transport);
     this.plugins = new PluginsApi(this.transport);
     this.tokens = new TokensApi(this.transport);
     this.tenants = new TenantsApi(this.transport);

@@ -54,6 +54,25 @@ export interface DeploymentShape extends ResourceShape {
   labels: LabelShape[];
 }
 
+export interface DeploymentGroupShape extends ResourceShape {
+  description: string | null;
+  default_inputs: Record<string, unknown> | null;
+  creation_counter: number;
+  default_blueprint_id: string | null;
+  deployment_ids: string[];
+  labels: LabelShape[];
+}
+
+export interface ExecutionGroupShape extends ResourceShape {
+  workflow_id: string;
+  concurrency: number;
+  deployment_group_id: string | null;
+  /** Null where the executions were not asked for. */
+  execution_ids: string[] | null;
+  /** Null also while there are no executions. */
+  status: string | null;
+}
+
 export interface ExecutionShape extends ResourceShape {
   workflow_id: string;
   deployment_id: string | null;
