@@ -1,10 +1,11 @@
 import type { Execution } from '../domain/entities.ts';
+import { GantryError } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
 import { evaluateFunctions } from '../dsl/functions/index.ts';
 import { addConsumerLabels, findTargets } from '../store/deployment-links.ts';
 import { createEvaluationStorage } from '../store/evaluation-storage.ts';
 import { loadViewer } from '../store/execution-viewer.ts';
-import { findBySource, setDependencyTargets } from '../store/inter-deployment-dependencies.ts';
+import { findBySource, findCircularTargets, setDependencyTargets } from '../store/inter-deployment-dependencies.ts';
 import type { Session } from '../store/session.ts';
 
 /**
@@ -14,6 +15,7 @@ import type { Session } from '../store/session.ts';
  *
  * @param decrypt reads a stored secret
  * @throws DslError when a function fails
+ * @throws GantryError conflict_error when the deployment would depend on one that depends on it
  */
 export async function refreshDependencyTargets(
   session: Session,
@@ -42,6 +44,7 @@ export async function refreshDependencyTargets(
     tenantId,
     wanted.flatMap(({ target }) => target ?? []),
   );
+  await refuseCircles(session, storageId, targets);
   await setDependencyTargets(
     session,
     wanted.map(({ storageId: id, target }) => ({
@@ -50,6 +53,14 @@ export async function refreshDependencyTargets(
     })),
   );
   await addConsumerLabels(session, storageId, [...targets.values()]);
+}
+
+async function refuseCircles(session: Session, storageId: number, targets: ReadonlyMap<string, number>): Promise<void> {
+  const [circular] = await findCircularTargets(session, storageId, [...targets.values()]);
+  const named = [...targets].find(([, target]) => target === circular);
+  if (named) {
+    throw new GantryError('conflict_error', `cyclic dependency: deployment ${named[0]} depends on this one itself`);
+  }
 }
 
 /** `{function, context}`, or the function alone as older versions stored it. */

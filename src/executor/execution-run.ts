@@ -287,7 +287,7 @@ export class ExecutionRun {
       await refreshDependencyTargets(transaction, this.#execution, this.#dependencies.decrypt);
       return outcome;
     } catch (thrown) {
-      if (!(thrown instanceof DslError)) {
+      if (!(thrown instanceof DslError || thrown instanceof GantryError)) {
         throw thrown;
       }
       this.#log.warn('The deployments this one depends on cannot be told', { reason: thrown.message });

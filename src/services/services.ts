@@ -33,6 +33,8 @@ import { createLiveService } from './live/live.ts';
 import type { LiveService } from './live/live.ts';
 import { createExecutionService } from './executions.ts';
 import type { ExecutionService } from './executions.ts';
+import { createInterDeploymentDependencyService } from './inter-deployment-dependencies.ts';
+import type { InterDeploymentDependencyService } from './inter-deployment-dependencies.ts';
 import { createMaintenanceService } from './maintenance.ts';
 import type { MaintenanceService } from './maintenance.ts';
 import { createFilterService } from './filters.ts';
@@ -81,6 +83,7 @@ export interface Services {
   readonly deployments: DeploymentService;
   readonly deploymentGroups: DeploymentGroupService;
   readonly executionGroups: ExecutionGroupService;
+  readonly interDeploymentDependencies: InterDeploymentDependencyService;
   readonly executions: ExecutionService;
   readonly nodes: NodeService;
   readonly nodeInstances: NodeInstanceService;
@@ -155,6 +158,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     deployments: createDeploymentService(common, lookups, secretReader),
     deploymentGroups: createDeploymentGroupService(common, lookups),
     executionGroups: createExecutionGroupService(common),
+    interDeploymentDependencies: createInterDeploymentDependencyService(common),
     executions: createExecutionService(common),
     nodes: createNodeService(common, secretReader),
     nodeInstances: createNodeInstanceService(common, secretReader),

@@ -14,6 +14,7 @@ import { eventRoutes } from './events.ts';
 import { executionGroupRoutes } from './execution-groups.ts';
 import { executionRoutes } from './executions.ts';
 import { fileServerRoutes } from './file-server.ts';
+import { interDeploymentDependencyRoutes } from './inter-deployment-dependencies.ts';
 import { maintenanceRoutes } from './maintenance.ts';
 import { filterRoutes } from './filters.ts';
 import { searchRoutes } from './searches.ts';
@@ -54,6 +55,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...maintenanceRoutes(services.maintenance),
     ...siteRoutes(services.sites),
     ...recordRoutes(services.records),
+    ...interDeploymentDependencyRoutes(services.interDeploymentDependencies),
     ...deploymentGroupRoutes(services.deploymentGroups),
     ...executionGroupRoutes(services.executionGroups),
     ...scheduleRoutes(services.schedules),
