@@ -2,6 +2,7 @@ import type { Tenant, User } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { Permission } from '../domain/permissions.ts';
 import type { AuthenticationService, Credentials, Identity } from './authentication.ts';
+import type { PermissionDirectory } from './permission-directory.ts';
 import type { TenantDirectory } from './tenant-directory.ts';
 import { holds, holdsAnywhere, notPermitted } from './caller.ts';
 import type { Caller } from './caller.ts';
@@ -39,6 +40,7 @@ export interface AuthorizationService {
 export interface AuthorizationDependencies {
   readonly authentication: AuthenticationService;
   readonly tenants: TenantDirectory;
+  readonly permissions: PermissionDirectory;
   readonly maintenanceStatus: () => Promise<'deactivated' | 'activating' | 'activated'>;
 }
 
@@ -77,7 +79,7 @@ function refuseInMaintenance(caller: Caller, { maintenance }: AdmissionRequest):
 
 /** Makes the service that decides who may do what. */
 export function createAuthorization(dependencies: AuthorizationDependencies): AuthorizationService {
-  const { authentication, tenants, maintenanceStatus } = dependencies;
+  const { authentication, tenants, permissions, maintenanceStatus } = dependencies;
 
   return {
     async admit(request, identified) {
@@ -102,6 +104,7 @@ export function createAuthorization(dependencies: AuthorizationDependencies): Au
       const caller: Caller = {
         ...identity,
         address: credentials.address,
+        permissions: permissions.matrix,
         tenant,
         tenantIds: ownTenants(known, identity.user),
       };

@@ -1,7 +1,7 @@
 import type { Execution, Tenant, User } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import { isPermitted } from '../domain/permissions.ts';
-import type { Permission } from '../domain/permissions.ts';
+import type { Permission, PermissionMatrix } from '../domain/permissions.ts';
 import { cancellingExecutionStatuses } from '../domain/states.ts';
 import type { Scope } from '../store/scope.ts';
 
@@ -11,6 +11,8 @@ export type LoginMethod = 'http_basic' | 'token' | 'execution_token';
 export interface Caller {
   readonly user: User;
   readonly method: LoginMethod;
+  /** Which role may do what at the moment. */
+  readonly permissions: PermissionMatrix;
   /** Network address the call comes from. */
   readonly address: string;
   /** The execution whose token was used. */
@@ -35,15 +37,21 @@ export function rolesIn(user: User, tenantName: string | undefined): string[] {
   return tenantName === undefined ? systemRoles : [...systemRoles, ...(user.tenantRoles.get(tenantName) ?? [])];
 }
 
+/** Whether the caller holds a permission in a tenant, or by its system role; only by that without a tenant. */
+export function holdsIn(caller: Caller, permission: Permission, tenantName: string | undefined): boolean {
+  const { user, permissions } = caller;
+  return user.id === bootstrapUserId || isPermitted(permission, rolesIn(user, tenantName), permissions);
+}
+
 /** Whether the caller holds a permission in the tenant of the call, or by its system role. */
 export function holds(caller: Caller, permission: Permission): boolean {
-  return caller.user.id === bootstrapUserId || isPermitted(permission, rolesIn(caller.user, caller.tenant?.name));
+  return holdsIn(caller, permission, caller.tenant?.name);
 }
 
 /** Whether the caller holds a permission in any tenant. */
 export function holdsAnywhere(caller: Caller, permission: Permission): boolean {
   const roles = [...rolesIn(caller.user, undefined), ...[...caller.user.tenantRoles.values()].flat()];
-  return caller.user.id === bootstrapUserId || isPermitted(permission, roles);
+  return caller.user.id === bootstrapUserId || isPermitted(permission, roles, caller.permissions);
 }
 
 /** The refusal of a caller without a permission. */
@@ -73,11 +81,11 @@ export function scopeOf(caller: TenantCaller): Scope {
 }
 
 function viewerOf(caller: Caller): NonNullable<Scope['viewer']> {
-  if (caller.user.id === bootstrapUserId || isPermitted('administrators', rolesIn(caller.user, undefined))) {
+  if (holdsIn(caller, 'administrators', undefined)) {
     return { userId: caller.user.id, administers: 'all' };
   }
   const administers = [...caller.tenantIds]
-    .filter(([name]) => isPermitted('administrators', rolesIn(caller.user, name)))
+    .filter(([name]) => holdsIn(caller, 'administrators', name))
     .map(([, id]) => id);
   return { userId: caller.user.id, administers };
 }
@@ -92,12 +100,10 @@ export function listScopeOf(caller: Caller, isAllTenants: boolean, listPermissio
   if (!isAllTenants) {
     return { tenantId, viewer };
   }
-  if (caller.user.id === bootstrapUserId || isPermitted('all_tenants', rolesIn(caller.user, undefined))) {
+  if (holdsIn(caller, 'all_tenants', undefined)) {
     return { tenantId, tenants: 'all', viewer };
   }
-  const tenants = [...caller.tenantIds]
-    .filter(([name]) => isPermitted(listPermission, rolesIn(caller.user, name)))
-    .map(([, id]) => id);
+  const tenants = [...caller.tenantIds].filter(([name]) => holdsIn(caller, listPermission, name)).map(([, id]) => id);
   return { tenantId, tenants, viewer };
 }
 

@@ -1,9 +1,8 @@
 import { GantryError } from '../domain/errors.ts';
-import { isPermitted } from '../domain/permissions.ts';
 import type { ResourcePath } from '../files/resource-path.ts';
 import { getBlueprint } from '../store/blueprints.ts';
 import type { Database } from '../store/database.ts';
-import { holds, rolesIn } from './caller.ts';
+import { holds, holdsIn } from './caller.ts';
 import type { Caller } from './caller.ts';
 import type { TenantDirectory } from './tenant-directory.ts';
 
@@ -56,7 +55,7 @@ export function createResourceService(database: Database, tenants: TenantDirecto
       if (!tenant) {
         throw refusal;
       }
-      const isMember = isPermitted('file_server_auth', rolesIn(caller.user, tenant.name)) || caller.user.id === 0;
+      const isMember = holdsIn(caller, 'file_server_auth', tenant.name);
       const isOwnExecution = caller.execution?.tenantId === tenant.id;
       if (isMember || isOwnExecution) {
         return;

@@ -1,13 +1,12 @@
 import type { Secret } from '../domain/entities.ts';
 import { coerceError, GantryError } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
-import { isPermitted } from '../domain/permissions.ts';
 import type { Visibility } from '../domain/states.ts';
 import { decryptFernet, encryptFernet, keyFromPassphrase } from '../security/fernet.ts';
 import type { SecretBox } from '../security/secret-box.ts';
 import type { ListQuery } from '../store/scope.ts';
 import { getSecret, listSecrets, readSecretContents } from '../store/secrets.ts';
-import { isAdministrator, listScopeOf, rolesIn } from './caller.ts';
+import { isAdministrator, listScopeOf, holdsIn } from './caller.ts';
 import type { Caller } from './caller.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { isVisibility, visibilityFor } from './identifiers.ts';
@@ -120,7 +119,7 @@ export function createSecretExchange(
       throw new GantryError('not_found_error', `The tenant \`${item.tenantName}\` was not found`);
     }
     const own = { ...caller, tenant };
-    if (caller.user.id !== 0 && !isPermitted('secret_create', rolesIn(caller.user, tenant.name))) {
+    if (!holdsIn(caller, 'secret_create', tenant.name)) {
       throw new GantryError(
         'forbidden_error',
         `User \`${caller.user.username}\` is not permitted to perform the action secret_create in the tenant \`${tenant.name}\``,

@@ -48,6 +48,9 @@ import type { NodeInstanceService, NodeService } from './nodes.ts';
 import { createOperationService } from './operations.ts';
 import type { OperationService } from './operations.ts';
 import { createOutboxPublisher } from './outbox.ts';
+import { openPermissionDirectory } from './permission-directory.ts';
+import { createPermissionService } from './permissions.ts';
+import type { PermissionService } from './permissions.ts';
 import { createPluginService } from './plugins.ts';
 import type { PluginService } from './plugins.ts';
 import { createScheduleService } from './schedules.ts';
@@ -102,6 +105,7 @@ export interface Services {
   readonly sites: SiteService;
   readonly schedules: ScheduleService;
   readonly summaries: SummaryService;
+  readonly permissions: PermissionService;
   readonly plugins: PluginService;
   readonly userGroups: UserGroupService;
   readonly labels: LabelService;
@@ -138,6 +142,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
   const audit = createAuditService({ database, log });
   const live = createLiveService({ database, log });
   const tenants = createTenantDirectory(database, clock);
+  const permissions = await openPermissionDirectory(database, log);
   const accounts = createAccounts(database);
   const authentication = createAuthentication({
     accounts,
@@ -151,6 +156,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     authorization: createAuthorization({
       authentication,
       tenants,
+      permissions,
       maintenanceStatus: async () => (await readMaintenance(database))?.status ?? 'deactivated',
     }),
     audit,
@@ -187,6 +193,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     sites: createSiteService(common),
     schedules: createScheduleService(common),
     summaries: createSummaryService(database),
+    permissions: createPermissionService(database, permissions),
     plugins: createPluginService(common),
     userGroups: createUserGroupService(database),
     labels: createLabelService(database),
@@ -199,6 +206,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
       await outbox.flush();
       await audit.flush();
       await waiter.stop();
+      await permissions.stop();
     },
   };
 }

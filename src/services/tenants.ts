@@ -1,6 +1,5 @@
 import type { Tenant } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
-import { isPermitted } from '../domain/permissions.ts';
 import { randomPassword } from '../security/random.ts';
 import type { SecretBox } from '../security/secret-box.ts';
 import type { Database } from '../store/database.ts';
@@ -16,7 +15,7 @@ import {
 } from '../store/tenants.ts';
 import { getUserGroup } from '../store/user-groups.ts';
 import { getAccount } from '../store/users.ts';
-import { notPermitted, rolesIn } from './caller.ts';
+import { holdsIn, notPermitted } from './caller.ts';
 import type { Caller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import { checkIdentifier } from './identifiers.ts';
@@ -85,8 +84,7 @@ export function createTenantService({
     const [found] = await withMembers([tenant]);
     return found ?? { ...tenant, members: [] };
   };
-  const isAdministrator = (caller: Caller): boolean =>
-    caller.user.id === 0 || isPermitted('all_tenants', rolesIn(caller.user, undefined));
+  const isAdministrator = (caller: Caller): boolean => holdsIn(caller, 'all_tenants', undefined);
   const grantOf = async (
     tenantName: string,
     holder: Holder,
@@ -107,7 +105,7 @@ export function createTenantService({
 
     async get(caller, name) {
       const tenant = await details(name);
-      const isAllowed = caller.user.id === 0 || isPermitted('tenant_get', rolesIn(caller.user, tenant.name));
+      const isAllowed = holdsIn(caller, 'tenant_get', tenant.name);
       const isOwnExecution = caller.execution?.tenantId === tenant.id;
       if (!isAllowed && !isOwnExecution) {
         throw notPermitted({ ...caller, tenant }, 'tenant_get');

@@ -1,4 +1,5 @@
 import { isPermitted } from '../domain/permissions.ts';
+import { loadPermissions } from './permissions.ts';
 import type { Viewer } from './scope.ts';
 import type { Session } from './session.ts';
 import { loadTenants } from './tenants.ts';
@@ -10,12 +11,14 @@ const bootstrapUserId = 0;
 /** What a user may see, for work that is done in his name: executions and their operations. */
 export async function loadViewer(session: Session, userId: number): Promise<Viewer> {
   const account = await findAccount(session, userId);
-  if (userId === bootstrapUserId || (account && isPermitted('administrators', [account.user.role]))) {
+  const matrix = userId === bootstrapUserId ? {} : Object.fromEntries(await loadPermissions(session, 'administrators'));
+  const administrates = (roles: readonly string[]): boolean => isPermitted('administrators', roles, matrix);
+  if (userId === bootstrapUserId || (account && administrates([account.user.role]))) {
     return { userId, administers: 'all' };
   }
   const tenants = account ? await loadTenants(session) : new Map<string, { id: number }>();
   const administers = [...(account?.user.tenantRoles ?? [])].flatMap(([name, roles]) => {
-    const tenant = isPermitted('administrators', roles) ? tenants.get(name) : undefined;
+    const tenant = administrates(roles) ? tenants.get(name) : undefined;
     return tenant ? [tenant.id] : [];
   });
   return { userId, administers };

@@ -8,17 +8,22 @@ export interface StoredRole {
   description: string;
 }
 
+/** Told about after every change. */
+export const permissionsChannel = 'gantry_permissions';
+
 export async function listRoles(session: Session): Promise<StoredRole[]> {
   return session.prepared<StoredRole>(
     `select name, type, coalesce(description, '') as description from roles order by id`,
   );
 }
 
-/** permission -> names of the roles that hold it. */
-export async function loadPermissions(session: Session): Promise<Map<string, string[]>> {
+/** permission -> names of the roles that hold it; of one permission when it is named. */
+export async function loadPermissions(session: Session, permission?: string): Promise<Map<string, string[]>> {
   const rows = await session.prepared<{ permission: string; roles: string[] }>(
     `select permissions.name as permission, array_agg(roles.name order by roles.id) as roles
-     from permissions join roles on roles.id = permissions.role_id group by permissions.name order by permissions.name`,
+     from permissions join roles on roles.id = permissions.role_id
+     where $1::text is null or permissions.name = $1 group by permissions.name order by permissions.name`,
+    [permission ?? null],
   );
   return new Map(rows.map(({ permission, roles }) => [permission, roles]));
 }
@@ -29,6 +34,7 @@ export async function permissionsVersion(session: Session): Promise<number> {
   return row?.version?.getTime() ?? 0;
 }
 
+/** Notes that the permissions of a role change, and tells every process once that is committed. */
 async function touchRole(session: Session, role: string): Promise<number> {
   const [row] = await session.prepared<{ id: number }>(
     `update roles set updated_at = greatest(now(), updated_at + interval '1 millisecond') where name = $1 returning id`,
@@ -37,6 +43,7 @@ async function touchRole(session: Session, role: string): Promise<number> {
   if (!row) {
     throw new GantryError('not_found_error', `Role ${role} not found`);
   }
+  await session.prepared('select pg_notify($1, $2)', [permissionsChannel, role]);
   return row.id;
 }
 

@@ -62,6 +62,8 @@ const additional: Readonly<Record<string, Demand>> = {
   'POST /users/*': 'handler',
   'GET /permissions': 'handler',
   'GET /permissions/*': 'handler',
+  'PUT /permissions/*/*': 'handler',
+  'DELETE /permissions/*/*': 'handler',
 };
 
 /** `METHOD /path/*` of a route. */

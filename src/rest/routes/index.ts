@@ -19,6 +19,7 @@ import { maintenanceRoutes } from './maintenance.ts';
 import { filterRoutes } from './filters.ts';
 import { searchRoutes } from './searches.ts';
 import { managerRoutes } from './manager.ts';
+import { permissionRoutes } from './permissions.ts';
 import { pluginRoutes } from './plugins.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { streamRoutes } from './stream.ts';
@@ -50,7 +51,8 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...tokenRoutes(services.tokens),
     ...filterRoutes(services.filters, services.labels),
     ...searchRoutes(services),
-    ...managerRoutes(services.manager),
+    ...managerRoutes(services.manager, services.permissions),
+    ...permissionRoutes(services.permissions),
     ...clusterRoutes(services.cluster),
     ...maintenanceRoutes(services.maintenance),
     ...siteRoutes(services.sites),

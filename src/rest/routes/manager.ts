@@ -1,11 +1,11 @@
 import { compatibleVersion } from '../../domain/compatible-version.ts';
-import { permissions, roles } from '../../domain/permissions.ts';
-import type { Permission } from '../../domain/permissions.ts';
-import { GantryError, notFound } from '../../domain/errors.ts';
+import { roles } from '../../domain/permissions.ts';
+import { GantryError } from '../../domain/errors.ts';
 import type { JsonObject } from '../../domain/plan.ts';
 import { holds } from '../../services/caller.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { ManagerService } from '../../services/manager.ts';
+import type { PermissionService } from '../../services/permissions.ts';
 import type { Setting } from '../../store/settings.ts';
 import { isObject, textMember } from '../body.ts';
 import { created, noContent, ok } from '../route.ts';
@@ -145,8 +145,7 @@ function licenseRoutes(): Route[] {
   ];
 }
 
-function configRoutes(manager: ManagerService): Route[] {
-  const authorization = { roles, permissions };
+function configRoutes(manager: ManagerService, permissions: PermissionService): Route[] {
   const split = (text: string): { scope?: string; name: string } => {
     const dot = text.indexOf('.');
     return dot < 0 ? { name: text } : { scope: text.slice(0, dot), name: text.slice(dot + 1) };
@@ -166,7 +165,7 @@ function configRoutes(manager: ManagerService): Route[] {
         return ok({
           metadata: {},
           items: items.map((item) => shapeConfig(caller, item)),
-          ...(showsRoles ? { authorization } : {}),
+          ...(showsRoles ? { authorization: { roles, permissions: permissions.matrix } } : {}),
         });
       },
     },
@@ -240,51 +239,12 @@ function providerRoutes(manager: ManagerService): Route[] {
   ];
 }
 
-function permissionRoutes(): Route[] {
-  const pairs = (role?: string): JsonObject[] =>
-    Object.entries(permissions).flatMap(([permission, holders]) =>
-      holders.filter((holder) => role === undefined || holder === role).map((holder) => ({ role: holder, permission })),
-    );
-  const requireAdministrator = (caller: Caller): void => {
-    if (!holds({ ...caller, tenant: undefined }, 'administrators' satisfies Permission)) {
-      throw new GantryError('unauthorized_error', 'Only admin users are permitted to edit permissions');
-    }
-  };
-  return [
-    {
-      method: 'get',
-      path: '/permissions',
-      summary: 'List which role holds which permission',
-      access: everybody,
-      handle: ({ caller, query }) => {
-        requireAdministrator(caller);
-        return ok(wholeList(query, pairs()));
-      },
-    },
-    {
-      method: 'get',
-      path: '/permissions/:role',
-      summary: 'List the permissions of a role',
-      access: everybody,
-      handle: ({ caller, query, parameters }) => {
-        requireAdministrator(caller);
-        const role = parameters['role'] ?? '';
-        if (!roles.some(({ name }) => name === role)) {
-          throw notFound('Role', role);
-        }
-        return ok(wholeList(query, pairs(role)));
-      },
-    },
-  ];
-}
-
 /** Routes about the manager itself. */
-export function managerRoutes(manager: ManagerService): Route[] {
+export function managerRoutes(manager: ManagerService, permissions: PermissionService): Route[] {
   return [
     ...statusRoutes(manager),
     ...licenseRoutes(),
-    ...configRoutes(manager),
+    ...configRoutes(manager, permissions),
     ...providerRoutes(manager),
-    ...permissionRoutes(),
   ];
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { coerceError, errorCatalogue, GantryError, notFound } from '../../../src/domain/errors.ts';
 import { operationError, retryAfterOf } from '../../../src/domain/operation-error.ts';
-import { isPermitted } from '../../../src/domain/permissions.ts';
+import { isPermitted, permissions } from '../../../src/domain/permissions.ts';
 
 describe('error catalogue', () => {
   it('holds only statuses that tell the client what to do', () => {
@@ -67,9 +67,13 @@ describe('operation errors', () => {
 
 describe('permission matrix', () => {
   it('lets a user upload and a viewer only look', () => {
-    expect(isPermitted('blueprint_upload', ['user'])).to.equal(true);
-    expect(isPermitted('blueprint_upload', ['viewer'])).to.equal(false);
-    expect(isPermitted('blueprint_list', ['viewer'])).to.equal(true);
-    expect(isPermitted('blueprint_list', [])).to.equal(false);
+    expect(isPermitted('blueprint_upload', ['user'], permissions)).to.equal(true);
+    expect(isPermitted('blueprint_upload', ['viewer'], permissions)).to.equal(false);
+    expect(isPermitted('blueprint_list', ['viewer'], permissions)).to.equal(true);
+    expect(isPermitted('blueprint_list', [], permissions)).to.equal(false);
+  });
+
+  it('lets nobody do what it does not name', () => {
+    expect(isPermitted('blueprint_list', ['sys_admin'], {})).to.equal(false);
   });
 });
