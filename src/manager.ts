@@ -12,7 +12,9 @@ import { resourcePath } from './config/package-root.ts';
 import { startExecutor } from './executor/executor.ts';
 import { BlueprintParser } from './executor/system/blueprint-parser.ts';
 import { makeSystemWorkflows } from './executor/system/workflows.ts';
+import type { RevealSecret } from './domain/resources.ts';
 import { FileStore } from './files/file-store.ts';
+import { makeRevealSecret } from './files/provided-secrets.ts';
 import type { Logger } from './log/logger.ts';
 import { EventSink } from './recorder/event-sink.ts';
 import { startRecorder } from './recorder/recorder.ts';
@@ -40,6 +42,7 @@ interface Foundation {
   broker: BrokerConnection;
   files: FileStore;
   secretBox: SecretBox;
+  reveal: RevealSecret;
   clock: { now: () => number };
   newId: () => string;
   processName: string;
@@ -79,34 +82,32 @@ async function layFoundation(
   const files = new FileStore({ root: config.files.root, sharedRoot: resourcePath() });
   await files.prepare();
   const secretBox = await openSecretBox(config.security.keyFile);
+  const reveal = makeRevealSecret((stored) => secretBox.decrypt(stored), config.secrets);
   const heartbeat = await startHeartbeat({ config, log, database });
   shutdown.add('heartbeat', () => heartbeat.stop());
   const clock = { now: () => Date.now() };
   const { processName } = heartbeat;
-  return { config, log, database, broker, files, secretBox, clock, newId: randomUUID, processName, isNew };
+  return { config, log, database, broker, files, secretBox, reveal, clock, newId: randomUUID, processName, isNew };
 }
 
 async function startExecutorRole(foundation: Foundation, shutdown: Shutdown): Promise<void> {
-  const { config, files, clock, secretBox } = foundation;
+  const { config, files, clock, reveal } = foundation;
   const parser = new BlueprintParser();
   shutdown.add('blueprint parser', () => parser.stop());
-  const common = {
-    random: (bound: number) => randomInt(bound),
-    decrypt: (stored: string) => secretBox.decrypt(stored),
-  };
+  const common = { random: (bound: number) => randomInt(bound), reveal };
   const systemWorkflows = makeSystemWorkflows({ config, files, clock, parser, ...common });
   const executor = await startExecutor({ ...foundation, ...common, systemWorkflows });
   shutdown.add('executor', () => executor.stop());
 }
 
 async function startBrokerRole(foundation: Foundation, shutdown: Shutdown): Promise<void> {
-  const { database, log, secretBox } = foundation;
+  const { database, log } = foundation;
   const sink = new EventSink(database, log);
   shutdown.add('event sink', () => sink.stop());
   const plugins = makeManagerPlugins(foundation);
   const runtime = makeManagerRuntime(foundation, plugins);
   shutdown.add('runtime', () => runtime.stop());
-  const host = makeOperationHost({ ...foundation, sink, decrypt: (stored) => secretBox.decrypt(stored) });
+  const host = makeOperationHost({ ...foundation, sink });
   const taskBroker = await startTaskBroker({
     ...foundation,
     runtime,

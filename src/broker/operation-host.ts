@@ -3,6 +3,7 @@ import type { Clock } from '../domain/clock.ts';
 import { GantryError, notFound } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
 import type { Node, NodeInstance } from '../domain/topology.ts';
+import type { RevealSecret } from '../domain/resources.ts';
 import { evaluateFunctions, evaluateInstanceFunctions, evaluateNodeFunctions } from '../dsl/functions/index.ts';
 import type { EvaluationStorage, PayloadContext } from '../dsl/functions/index.ts';
 import type { FileStore } from '../files/file-store.ts';
@@ -33,8 +34,7 @@ export interface OperationHostDependencies {
   files: FileStore;
   /** Where log lines go. */
   sink: EventSink;
-  /** Reads a stored secret. */
-  decrypt: (stored: string) => string;
+  reveal: RevealSecret;
 }
 
 /** Makes the effects of operations that run on the manager: on its store and its files, without any request. */
@@ -160,11 +160,11 @@ class StoreHost implements OperationHost {
   }
 
   async #evaluation(fact: ExecutionFact): Promise<Evaluation> {
-    const { database, decrypt } = this.#dependencies;
+    const { database, reveal } = this.#dependencies;
     const { viewer } = await this.#facts.scopeOf(fact);
     const secrets = new Set<string>();
     const deployment = { storageId: deploymentOf(fact), tenantId: fact.tenantId };
-    const storage = createEvaluationStorage(database, deployment, { viewer, decrypt });
+    const storage = createEvaluationStorage(database, deployment, { viewer, reveal });
     return { storage: recordingStorage(storage, secrets), secrets };
   }
 

@@ -44,6 +44,10 @@ export interface Config {
     /** Hosts that blueprint imports and archive URLs may be fetched from; `*` = any public address. */
     allowedHosts: readonly string[];
   };
+  secrets: {
+    /** Hosts that secrets providers may be on; `*` = any public address. */
+    allowedHosts: readonly string[];
+  };
   executor: {
     maxExecutions: number;
     /** Seconds after which a process without heartbeat counts as dead. */
@@ -120,6 +124,7 @@ export const environmentVariables: Readonly<Record<string, string>> = {
   GANTRY_KEY_FILE: 'file with the key that encrypts secrets',
   GANTRY_ADMIN_PASSWORD_FILE: 'file the first admin password is read from or written to',
   GANTRY_IMPORT_HOSTS: 'comma separated hosts that imports may be fetched from; * = any public host',
+  GANTRY_SECRET_HOSTS: 'comma separated hosts that secrets providers may be on; * = any public host',
   GANTRY_MAX_EXECUTIONS: 'executions one executor drives at once',
   GANTRY_STALE_AFTER: 'seconds without heartbeat after which a process counts as dead',
   GANTRY_MAX_OPERATIONS: 'operations one broker role runs at once',
@@ -212,6 +217,7 @@ export function loadConfig(environment: Environment, overrides: ConfigOverrides 
         overrides.adminPasswordFile ?? environment['GANTRY_ADMIN_PASSWORD_FILE'] ?? join(dataDir, 'admin-password'),
     },
     imports: { allowedHosts: (environment['GANTRY_IMPORT_HOSTS'] ?? '').split(',').filter(Boolean) },
+    secrets: { allowedHosts: (environment['GANTRY_SECRET_HOSTS'] ?? '').split(',').filter(Boolean) },
     executor: {
       maxExecutions: integer('GANTRY_MAX_EXECUTIONS', environment['GANTRY_MAX_EXECUTIONS'], 1000, 1, 100_000),
       staleAfterSeconds: integer('GANTRY_STALE_AFTER', environment['GANTRY_STALE_AFTER'], 6, 2, 3600),

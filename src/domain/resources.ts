@@ -15,6 +15,19 @@ export interface SecretsProvider extends Resource {
   type: string;
 }
 
+/** What is stored about the value of a secret. */
+export interface StoredSecret {
+  key: string;
+  /** Encrypted; undefined when a provider has it. */
+  value: string | undefined;
+  /** Encrypted JSON. */
+  providerOptions: string | undefined;
+  provider: { type: string; /** Encrypted JSON. */ connectionParameters: string | undefined } | undefined;
+}
+
+/** Reads the value of a secret. @throws GantryError failed_dependency when its provider does not have it */
+export type RevealSecret = (secret: StoredSecret) => Promise<string>;
+
 export interface DeploymentGroup extends Resource {
   createdAt: Date;
   description: string | undefined;

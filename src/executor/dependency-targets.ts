@@ -1,6 +1,7 @@
 import type { Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
+import type { RevealSecret } from '../domain/resources.ts';
 import { evaluateFunctions } from '../dsl/functions/index.ts';
 import { addConsumerLabels, findTargets } from '../store/deployment-links.ts';
 import { createEvaluationStorage } from '../store/evaluation-storage.ts';
@@ -13,14 +14,14 @@ import type { Session } from '../store/session.ts';
  *
  * Compatibility: Cloudify 7 does the same whenever an execution ends.
  *
- * @param decrypt reads a stored secret
+ * @param reveal reads a secret
  * @throws DslError when a function fails
  * @throws GantryError conflict_error when the deployment would depend on one that depends on it
  */
 export async function refreshDependencyTargets(
   session: Session,
   execution: Execution,
-  decrypt: (stored: string) => string,
+  reveal: RevealSecret,
 ): Promise<void> {
   const { deploymentStorageId: storageId, tenantId, creatorId } = execution;
   if (storageId === undefined) {
@@ -32,7 +33,7 @@ export async function refreshDependencyTargets(
     return;
   }
   const viewer = await loadViewer(session, creatorId);
-  const storage = createEvaluationStorage(session, { storageId, tenantId }, { viewer, decrypt });
+  const storage = createEvaluationStorage(session, { storageId, tenantId }, { viewer, reveal });
   const wanted: { storageId: number; target: string | undefined }[] = [];
   for (const dependency of dynamic) {
     const { value, context } = parseTarget(dependency.targetDeploymentFunction ?? null);

@@ -284,7 +284,7 @@ export class ExecutionRun {
   /** An execution whose deployment depends on others in a way that cannot be worked out any more has failed. */
   async #withDependencies(transaction: Transaction, outcome: Outcome): Promise<Outcome> {
     try {
-      await refreshDependencyTargets(transaction, this.#execution, this.#dependencies.decrypt);
+      await refreshDependencyTargets(transaction, this.#execution, this.#dependencies.reveal);
       return outcome;
     } catch (thrown) {
       if (!(thrown instanceof DslError || thrown instanceof GantryError)) {

@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts';
 import type { Clock, IdGenerator, RandomSource } from '../domain/clock.ts';
 import type { Execution } from '../domain/entities.ts';
 import { activeExecutionStatuses } from '../domain/states.ts';
+import type { RevealSecret } from '../domain/resources.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
 import { findStatuses } from '../store/driving.ts';
@@ -28,8 +29,7 @@ export interface ExecutorDependencies {
   newId: IdGenerator;
   /** Makes up the names of node instances. */
   random: RandomSource;
-  /** Reads a stored secret. */
-  decrypt: (stored: string) => string;
+  reveal: RevealSecret;
   /** Name of this run of the program, as its heartbeat has it. */
   processName: string;
   /** Workflows the product brings for itself, by id; see `makeSystemWorkflows`. */

@@ -13,6 +13,8 @@ export interface RemotePolicy {
    * here may have a private address; nothing is allowed when the list is empty.
    */
   readonly allowedHosts: readonly string[];
+  /** Setting that the list comes from, for messages. Default that of imports. */
+  readonly setting?: string;
 }
 
 export interface RemoteRequest {
@@ -22,6 +24,8 @@ export interface RemoteRequest {
   readonly signal?: AbortSignal;
   /** Certificate authority of the host in PEM, instead of the public ones. */
   readonly ca?: string;
+  /** Sent along, credentials for instance; then nothing is asked of the hosts that redirects name. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface RemoteAnswer {
@@ -97,7 +101,9 @@ function permissionFor(url: URL, policy: RemotePolicy): Permission {
     return 'public';
   }
   return refuse(
-    `Fetching from host ${host} is not allowed; add it to GANTRY_IMPORT_HOSTS of the manager or upload the file`,
+    policy.setting === undefined
+      ? `Fetching from host ${host} is not allowed; add it to GANTRY_IMPORT_HOSTS of the manager or upload the file`
+      : `Asking host ${host} is not allowed; add it to ${policy.setting} of the manager`,
   );
 }
 
@@ -119,7 +125,7 @@ function ask(url: URL, addresses: readonly LookupAddress[], request: RemoteReque
     const outgoing = client.get(url, {
       agent: false,
       timeout: request.timeout,
-      headers: { 'user-agent': 'gantry', accept: '*/*' },
+      headers: { 'user-agent': 'gantry', accept: '*/*', ...request.headers },
       lookup: (_host, options, done) => {
         const [first] = addresses;
         if (options.all) {
@@ -155,7 +161,7 @@ export async function fetchRemote(url: string, policy: RemotePolicy, request: Re
     );
     const status = answer.statusCode ?? 0;
     const location = answer.headers.location;
-    if (status >= 300 && status < 400 && location !== undefined) {
+    if (status >= 300 && status < 400 && location !== undefined && !request.headers) {
       answer.destroy();
       current = URL.canParse(location, current.href) ? new URL(location, current) : refuse('A redirect has no URL');
       continue;

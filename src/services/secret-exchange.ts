@@ -1,6 +1,7 @@
 import type { Secret } from '../domain/entities.ts';
 import { coerceError, GantryError } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
+import type { RevealSecret } from '../domain/resources.ts';
 import type { Visibility } from '../domain/states.ts';
 import { decryptFernet, encryptFernet, keyFromPassphrase } from '../security/fernet.ts';
 import type { SecretBox } from '../security/secret-box.ts';
@@ -19,6 +20,8 @@ export interface ExportedSecret {
   /** Clear, or encrypted with the passphrase. */
   readonly value: string;
   readonly isEncrypted: boolean;
+  /** JSON. */
+  readonly providerOptions: string | undefined;
 }
 
 export interface ImportRequest {
@@ -56,10 +59,20 @@ interface Item {
   readonly tenantName: string;
   readonly visibility: Visibility;
   readonly isHiddenValue: boolean;
+  readonly provider: string | undefined;
+  readonly providerOptions: JsonObject | undefined;
 }
 
 function isObject(value: Json): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The member of a secret that a refusal is about. */
+function memberOf(error: GantryError): string {
+  if (error.code !== 'not_found_error') {
+    return 'secret';
+  }
+  return error.message.includes('SecretsProvider') ? 'provider' : 'tenant_name';
 }
 
 /** Reads one secret of a list; undefined when `errors` says what is wrong. */
@@ -103,15 +116,39 @@ function readItem(given: Json, key: Buffer | undefined, errors: JsonObject): Ite
     tenantName: tenant as string,
     visibility: visibility as Visibility,
     isHiddenValue: hidden === true,
+    provider: typeof item['provider'] === 'string' && item['provider'] !== '' ? item['provider'] : undefined,
+    providerOptions: readOptions(item['provider_options'], errors),
   };
+}
+
+/** Options of a provider, as an object or its text. */
+function readOptions(given: Json | undefined, errors: JsonObject): JsonObject | undefined {
+  if (given === undefined || given === null || given === '') {
+    return undefined;
+  }
+  try {
+    const options = typeof given === 'string' ? (JSON.parse(given) as Json) : given;
+    if (isObject(options)) {
+      return options;
+    }
+  } catch {
+    // said below
+  }
+  errors['provider_options'] = 'Not a JSON object';
+  return undefined;
+}
+
+export interface SecretExchangeDependencies {
+  readonly box: SecretBox;
+  readonly reveal: RevealSecret;
+  readonly tenants: TenantDirectory;
 }
 
 /** Makes the exchange of secrets between managers. */
 export function createSecretExchange(
   { database, clock }: ServiceDependencies,
   secrets: SecretService,
-  box: SecretBox,
-  tenants: TenantDirectory,
+  { box, reveal, tenants }: SecretExchangeDependencies,
 ): SecretExchange {
   const store = async (caller: Caller, item: Item, isOverriding: boolean, outcome: ImportOutcome): Promise<void> => {
     const tenant = (await tenants.all(item.tenantName)).get(item.tenantName);
@@ -139,6 +176,8 @@ export function createSecretExchange(
       isHiddenValue: item.isHiddenValue,
       visibility: visibilityFor(own, { visibility: item.visibility }),
       isUpdateAllowed: isOverriding,
+      provider: { name: item.provider, options: item.providerOptions },
+      origin: {},
     });
   };
 
@@ -155,15 +194,19 @@ export function createSecretExchange(
         readable.map(({ storageId }) => storageId),
       );
       const key = passphrase === undefined ? undefined : await keyFromPassphrase(passphrase);
-      return readable.map((secret) => {
-        const stored = contents.get(secret.storageId)?.value;
-        const clear = stored === undefined ? '' : box.decrypt(stored);
-        return {
-          secret,
-          value: key ? encryptFernet(key, clear, clock.now()) : clear,
-          isEncrypted: key !== undefined,
-        };
-      });
+      return Promise.all(
+        readable.map(async (secret) => {
+          const content = contents.get(secret.storageId);
+          const clear = content === undefined ? '' : await reveal(content);
+          const options = content?.providerOptions;
+          return {
+            secret,
+            value: key ? encryptFernet(key, clear, clock.now()) : clear,
+            isEncrypted: key !== undefined,
+            providerOptions: options === undefined ? undefined : box.decrypt(options),
+          };
+        }),
+      );
     },
 
     async import(caller, request) {
@@ -178,7 +221,7 @@ export function createSecretExchange(
       for (const [index, given] of request.secrets.entries()) {
         const errors: JsonObject = {};
         const item = readItem(given, key, errors);
-        if (item) {
+        if (item && Object.keys(errors).length === 0) {
           const tenantName = request.tenantMap[item.tenantName] ?? item.tenantName;
           try {
             await store(caller, { ...item, tenantName }, request.isOverriding, outcome);
@@ -186,7 +229,7 @@ export function createSecretExchange(
             if (!(error instanceof GantryError)) {
               throw error;
             }
-            errors[error.code === 'not_found_error' ? 'tenant_name' : 'secret'] = error.message;
+            errors[memberOf(error)] = error.message;
           }
         }
         if (Object.keys(errors).length > 0) {

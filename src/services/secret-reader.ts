@@ -1,3 +1,4 @@
+import type { RevealSecret } from '../domain/resources.ts';
 import type { EvaluationAccess } from '../store/evaluation-storage.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
@@ -8,9 +9,9 @@ export interface SecretReader {
   accessOf(caller: TenantCaller): EvaluationAccess;
 }
 
-/** @param decrypt reads a stored secret */
-export function createSecretReader(decrypt: (stored: string) => string): SecretReader {
+/** @param reveal reads a secret */
+export function createSecretReader(reveal: RevealSecret): SecretReader {
   return {
-    accessOf: (caller) => ({ viewer: scopeOf(caller).viewer, decrypt }),
+    accessOf: (caller) => ({ viewer: scopeOf(caller).viewer, reveal }),
   };
 }

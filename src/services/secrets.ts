@@ -1,16 +1,29 @@
 import { Ajv } from 'ajv';
 import type { Secret } from '../domain/entities.ts';
 import { coerceError, GantryError } from '../domain/errors.ts';
-import type { Json } from '../domain/plan.ts';
+import type { Json, JsonObject } from '../domain/plan.ts';
+import type { RevealSecret, SecretsProvider } from '../domain/resources.ts';
 import type { Visibility } from '../domain/states.ts';
+import { isLocalProvider } from '../files/provided-secrets.ts';
 import type { SecretBox } from '../security/secret-box.ts';
 import type { ListQuery, Page } from '../store/scope.ts';
-import { createSecret, deleteSecret, getSecret, listSecrets, readSecretValue, updateSecret } from '../store/secrets.ts';
+import {
+  createSecret,
+  deleteSecret,
+  getSecret,
+  listSecrets,
+  readSecretContents,
+  updateSecret,
+} from '../store/secrets.ts';
+import { getSecretsProvider } from '../store/secrets-providers.ts';
+import type { Session } from '../store/session.ts';
 import { isAdministrator, listScopeOf, scopeOf } from './caller.ts';
 import type { Caller, TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { checkIdentifier, everywhere, requireFreeGlobally, requireOwnTenant, widerVisibility } from './identifiers.ts';
+import { creationTime, newOwnerId, ownerId } from './ownership.ts';
+import type { Origin } from './ownership.ts';
 
 export interface NewSecretRequest {
   readonly key: string;
@@ -19,18 +32,38 @@ export interface NewSecretRequest {
   readonly isHiddenValue: boolean;
   readonly visibility: Visibility;
   readonly isUpdateAllowed: boolean;
+  readonly provider: SecretsProviderChoice;
+  readonly origin: Origin;
+}
+
+/** Which provider has the value of a secret. */
+export interface SecretsProviderChoice {
+  readonly name: string | undefined;
+  /** What the provider needs to know to find the value; undefined = leave. */
+  readonly options: JsonObject | undefined;
 }
 
 export interface SecretChange {
   readonly value?: Json | undefined;
   readonly isHiddenValue?: boolean | undefined;
   readonly visibility?: unknown;
+  readonly creator?: string | undefined;
+  readonly provider?: SecretsProviderChoice | undefined;
+}
+
+/** A secret with what its reader may see of it. */
+export interface ReadableSecret {
+  readonly secret: Secret;
+  /** Empty when the caller may not read it. */
+  readonly value: Json;
+  /** JSON; undefined when there are none or the caller may not see them. */
+  readonly providerOptions: string | undefined;
 }
 
 export interface SecretService {
   list(caller: Caller, query: ListQuery, isAllTenants: boolean): Promise<Page<Secret>>;
   /** The secret and its value; an empty one when the caller may not read it. */
-  get(caller: TenantCaller, key: string, isValueSkipped: boolean): Promise<{ secret: Secret; value: Json }>;
+  get(caller: TenantCaller, key: string, isValueSkipped: boolean): Promise<ReadableSecret>;
   /** @throws GantryError conflict_error, bad_parameters_error, forbidden_error for a hidden one of somebody else */
   put(caller: TenantCaller, request: NewSecretRequest): Promise<Secret>;
   update(caller: TenantCaller, key: string, change: SecretChange): Promise<Secret>;
@@ -63,6 +96,15 @@ function storedText(value: Json, schema: Json | undefined): string {
   return JSON.stringify(value);
 }
 
+/** The value of a secret with a schema. @throws GantryError failed_dependency when a provider has no JSON for it */
+function parseTyped(key: string, text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (error) {
+    throw new GantryError('failed_dependency', `The value of secret \`${key}\` is not JSON`, { cause: error });
+  }
+}
+
 function isReadable(caller: Caller, secret: Secret): boolean {
   return !secret.isHiddenValue || secret.createdBy === caller.user.username || isAdministrator(caller);
 }
@@ -78,10 +120,14 @@ function requireChangeable(caller: TenantCaller, secret: Secret): void {
 }
 
 /** Makes the use cases of secrets. */
-export function createSecretService({ database }: ServiceDependencies, box: SecretBox): SecretService {
-  const find = async (caller: TenantCaller, key: string): Promise<Secret | undefined> => {
+export function createSecretService(
+  { database }: ServiceDependencies,
+  box: SecretBox,
+  reveal: RevealSecret,
+): SecretService {
+  const find = async (session: Session, caller: TenantCaller, key: string): Promise<Secret | undefined> => {
     try {
-      return await getSecret(database, { tenantId: caller.tenant.id }, key);
+      return await getSecret(session, { tenantId: caller.tenant.id }, key);
     } catch (error) {
       if (error instanceof GantryError && error.code === 'not_found_error') {
         return undefined;
@@ -89,42 +135,64 @@ export function createSecretService({ database }: ServiceDependencies, box: Secr
       throw error;
     }
   };
+  const providerOf = async (
+    session: Session,
+    caller: TenantCaller,
+    name: string | undefined,
+  ): Promise<SecretsProvider | undefined> =>
+    name === undefined ? undefined : getSecretsProvider(session, scopeOf(caller), name);
+  /** What is stored of a value; nothing when the provider keeps it. */
+  const stored = (value: Json, schema: Json | undefined, provider: SecretsProvider | undefined): { value?: string } => {
+    const isElsewhere = provider !== undefined && !isLocalProvider(provider.type);
+    return isElsewhere ? {} : { value: box.encrypt(storedText(value, schema)) };
+  };
+  const encryptedOptions = (options: JsonObject | undefined): string | undefined =>
+    options === undefined ? undefined : box.encrypt(JSON.stringify(options));
   return {
     list: (caller, query, isAllTenants) =>
       listSecrets(database, listScopeOf(caller, isAllTenants, 'secret_list'), query),
 
     async get(caller, key, isValueSkipped) {
       const secret = await getSecret(database, scopeOf(caller), key);
-      if (isValueSkipped || !isReadable(caller, secret)) {
-        return { secret, value: '' };
+      if (!isReadable(caller, secret)) {
+        return { secret, value: '', providerOptions: undefined };
       }
-      const stored = await readSecretValue(database, secret.storageId);
-      const text = stored === undefined ? '' : box.decrypt(stored);
-      return { secret, value: secret.schema === undefined ? text : (JSON.parse(text) as Json) };
+      const content = (await readSecretContents(database, [secret.storageId])).get(secret.storageId);
+      const options = content?.providerOptions;
+      const providerOptions = options === undefined ? undefined : box.decrypt(options);
+      if (isValueSkipped || !content) {
+        return { secret, value: '', providerOptions };
+      }
+      const text = await reveal(content);
+      return { secret, value: secret.schema === undefined ? text : parseTyped(key, text), providerOptions };
     },
 
-    async put(caller, request) {
+    put(caller, request) {
       checkIdentifier('key', request.key);
-      const present = await find(caller, request.key);
-      if (present && request.isUpdateAllowed) {
-        requireChangeable(caller, present);
-        const value = box.encrypt(storedText(request.value, present.schema));
-        return database
-          .actingAs(actorOf(caller))
-          .transaction((transaction) => updateSecret(transaction, present.storageId, { value }));
-      }
-      const value = box.encrypt(storedText(request.value, request.schema));
-      return database.transactionAs(actorOf(caller), (transaction) =>
-        createSecret(transaction, {
+      return database.transactionAs(actorOf(caller), async (transaction) => {
+        const present = await find(transaction, caller, request.key);
+        if (present && request.isUpdateAllowed) {
+          requireChangeable(caller, present);
+          const provider = await providerOf(transaction, caller, present.providerName);
+          return updateSecret(transaction, present.storageId, {
+            ...stored(request.value, present.schema, provider),
+            providerOptions: encryptedOptions(request.provider.options),
+          });
+        }
+        const provider = await providerOf(transaction, caller, request.provider.name);
+        return createSecret(transaction, {
           id: request.key,
           tenantId: caller.tenant.id,
-          creatorId: caller.user.id,
+          creatorId: await ownerId(transaction, caller, request.origin.creator),
+          createdAt: creationTime(caller, request.origin.createdAt),
           visibility: request.visibility,
-          value,
+          ...stored(request.value, request.schema, provider),
           isHiddenValue: request.isHiddenValue,
           schema: request.schema,
-        }),
-      );
+          providerStorageId: provider?.storageId,
+          providerOptions: encryptedOptions(request.provider.options),
+        });
+      });
     },
 
     update: (caller, key, change) =>
@@ -136,11 +204,14 @@ export function createSecretService({ database }: ServiceDependencies, box: Secr
         if (visibility) {
           await requireFreeGlobally(visibility, secret, (query) => listSecrets(transaction, everywhere, query));
         }
-        const value = change.value === undefined ? undefined : box.encrypt(storedText(change.value, secret.schema));
+        const provider = await providerOf(transaction, caller, change.provider?.name ?? secret.providerName);
         return updateSecret(transaction, secret.storageId, {
-          value,
+          ...(change.value === undefined ? {} : stored(change.value, secret.schema, provider)),
           visibility,
           isHiddenValue: change.isHiddenValue,
+          creatorId: await newOwnerId(transaction, caller, change.creator),
+          providerStorageId: change.provider?.name === undefined ? undefined : provider?.storageId,
+          providerOptions: encryptedOptions(change.provider?.options),
         });
       }),
 

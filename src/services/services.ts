@@ -1,6 +1,7 @@
 import type { BrokerConnection } from '../amqp/connection.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock, IdGenerator } from '../domain/clock.ts';
+import { makeRevealSecret } from '../files/provided-secrets.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { Logger } from '../log/logger.ts';
 import { verifyPassword } from '../security/passwords.ts';
@@ -70,6 +71,8 @@ import type { SecretExchange } from './secret-exchange.ts';
 import { createSecretReader } from './secret-reader.ts';
 import { createSecretService } from './secrets.ts';
 import type { SecretService } from './secrets.ts';
+import { createSecretsProviderService } from './secrets-providers.ts';
+import type { SecretsProviderService } from './secrets-providers.ts';
 import { createTenantDirectory } from './tenant-directory.ts';
 import { createTenantService } from './tenants.ts';
 import type { TenantBrokerAccounts, TenantService } from './tenants.ts';
@@ -94,6 +97,7 @@ export interface Services {
   readonly operations: OperationService;
   readonly secrets: SecretService;
   readonly secretExchange: SecretExchange;
+  readonly secretsProviders: SecretsProviderService;
   readonly records: Records;
   readonly tenants: TenantService;
   readonly users: UserService;
@@ -149,8 +153,9 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     now: () => clock.now(),
     verifyPassword: (password, stored) => verifyPassword(password, stored, { hashSalt }),
   });
-  const secretReader = createSecretReader((stored) => secretBox.decrypt(stored));
-  const secrets = createSecretService(common, secretBox);
+  const reveal = makeRevealSecret((stored) => secretBox.decrypt(stored), config.secrets);
+  const secretReader = createSecretReader(reveal);
+  const secrets = createSecretService(common, secretBox, reveal);
   const lookups = createCreationLookups();
   return {
     authorization: createAuthorization({
@@ -171,7 +176,8 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     events: createEventService(common),
     operations: createOperationService(common),
     secrets,
-    secretExchange: createSecretExchange(common, secrets, secretBox, tenants),
+    secretExchange: createSecretExchange(common, secrets, { box: secretBox, reveal, tenants }),
+    secretsProviders: createSecretsProviderService(common, secretBox),
     records: createRecords(database),
     tenants: createTenantService({
       database,

@@ -1,5 +1,6 @@
 /** The facts that intrinsic functions of a stored deployment read: one statement per kind of fact. */
 import type { Json, JsonObject } from '../domain/plan.ts';
+import type { RevealSecret } from '../domain/resources.ts';
 import type {
   CapabilityOwner,
   Consumer,
@@ -10,6 +11,8 @@ import type {
 } from '../dsl/functions/index.ts';
 import { scopeCondition } from './list-query.ts';
 import type { Viewer } from './scope.ts';
+import { secretContentColumns, secretContentSource, toStoredSecret } from './secrets.ts';
+import type { SecretContentRow } from './secrets.ts';
 import type { Session } from './session.ts';
 import { Parameters } from './values.ts';
 
@@ -22,8 +25,7 @@ export interface EvaluatedDeployment {
 export interface EvaluationAccess {
   /** On whose behalf: decides which secrets and deployments can be read. Undefined = nothing is hidden. */
   viewer?: Viewer | undefined;
-  /** Reads a stored secret. */
-  decrypt: (stored: string) => string;
+  reveal: RevealSecret;
 }
 
 interface NodeRow {
@@ -138,13 +140,17 @@ class StoredFacts implements EvaluationStorage {
       );
     }
     const own = parameters.add(this.#deployment.tenantId);
-    const rows = await this.#session.prepared<{ id: string; value: string | null }>(
+    const rows = await this.#session.prepared<SecretContentRow>(
       // the tenant's own secret comes last and so wins over a global one of the same name
-      `select secret.id, secret.value from secrets secret where ${conditions.join(' and ')}
+      `select ${secretContentColumns} from ${secretContentSource} where ${conditions.join(' and ')}
         order by (secret.tenant_id = ${own})`,
       parameters.values,
     );
-    return new Map(rows.map(({ id, value }) => [id, value === null ? '' : this.#access.decrypt(value)]));
+    const wanted = new Map(rows.map((row) => [row.key, toStoredSecret(row)]));
+    const values = await Promise.all(
+      [...wanted].map(async ([key, secret]) => [key, await this.#access.reveal(secret)] as const),
+    );
+    return new Map(values);
   }
 
   async deployments(ids: readonly string[]): Promise<ReadonlyMap<string, CapabilityOwner>> {

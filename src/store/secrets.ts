@@ -1,5 +1,6 @@
 import type { Secret } from '../domain/entities.ts';
 import type { Json } from '../domain/plan.ts';
+import type { StoredSecret } from '../domain/resources.ts';
 import type { Visibility } from '../domain/states.ts';
 import type { ReadOptions } from './list-query.ts';
 import { getResource, listResources } from './list-query.ts';
@@ -75,50 +76,41 @@ export async function listSecrets(session: Session, scope: Scope, query: ListQue
   return listResources(session, secretResource, scope, query);
 }
 
-export interface SecretContent {
+/** A row of `secretContentColumns`. */
+export interface SecretContentRow {
   storageId: number;
-  /** Encrypted; undefined when a provider has it. */
-  value: string | undefined;
-  /** Encrypted. */
-  providerOptions: string | undefined;
-  provider: { type: string; connectionParameters: string | undefined } | undefined;
+  key: string;
+  value: string | null;
+  options: string | null;
+  type: string | null;
+  connection: string | null;
+}
+
+/** Columns of `secrets secret` and, joined to it, `secrets_providers provider` that `toStoredSecret` reads. */
+export const secretContentColumns = `secret.storage_id as "storageId", secret.id as key, secret.value,
+  secret.provider_options as options, provider.type, provider.connection_parameters as connection`;
+export const secretContentSource =
+  'secrets secret left join secrets_providers provider on provider.storage_id = secret.provider_id';
+
+export function toStoredSecret({ key, value, options, type, connection }: SecretContentRow): StoredSecret {
+  return {
+    key,
+    value: value ?? undefined,
+    providerOptions: options ?? undefined,
+    provider: type === null ? undefined : { type, connectionParameters: connection ?? undefined },
+  };
 }
 
 /** What is stored, for those who may read it: several secrets in one statement. */
 export async function readSecretContents(
   session: Session,
   storageIds: readonly number[],
-): Promise<Map<number, SecretContent>> {
-  const rows = await session.prepared<{
-    storageId: number;
-    value: string | null;
-    options: string | null;
-    type: string | null;
-    connection: string | null;
-  }>(
-    `select secret.storage_id as "storageId", secret.value, secret.provider_options as options, provider.type,
-       provider.connection_parameters as connection
-     from secrets secret left join secrets_providers provider on provider.storage_id = secret.provider_id
-     where secret.storage_id = any($1)`,
+): Promise<Map<number, StoredSecret>> {
+  const rows = await session.prepared<SecretContentRow>(
+    `select ${secretContentColumns} from ${secretContentSource} where secret.storage_id = any($1)`,
     [[...storageIds]],
   );
-  return new Map(
-    rows.map(({ storageId, value, options, type, connection }) => [
-      storageId,
-      {
-        storageId,
-        value: value ?? undefined,
-        providerOptions: options ?? undefined,
-        provider: type === null ? undefined : { type, connectionParameters: connection ?? undefined },
-      },
-    ]),
-  );
-}
-
-/** The encrypted value of a secret. */
-export async function readSecretValue(session: Session, storageId: number): Promise<string | undefined> {
-  const contents = await readSecretContents(session, [storageId]);
-  return contents.get(storageId)?.value;
+  return new Map(rows.map((row) => [row.storageId, toStoredSecret(row)]));
 }
 
 /** Sets updated_at too. @throws GantryError not_found_error */

@@ -48,7 +48,6 @@ import {
   getSecret,
   listSecrets,
   readSecretContents,
-  readSecretValue,
   updateSecret,
 } from '../../src/store/secrets.ts';
 import {
@@ -140,7 +139,8 @@ describe('resources in the store', () => {
       providerOptions: 'encrypted options',
     });
     expect(JSON.stringify(await listSecrets(database, everything, {}))).not.to.contain('encrypted');
-    expect(await readSecretValue(database, secret.storageId)).to.equal('encrypted');
+    const contents = await readSecretContents(database, [secret.storageId]);
+    expect(contents.get(secret.storageId)?.value).to.equal('encrypted');
     expect((await readSecretContents(database, [remote.storageId])).get(remote.storageId)).to.deep.include({
       value: undefined,
       providerOptions: 'encrypted options',

@@ -121,7 +121,7 @@ export class EngineProcess {
         ...common,
         newId: randomUUID,
         random: randomInt,
-        decrypt: (text) => text,
+        reveal: async ({ value }) => value ?? '',
         systemWorkflows,
       });
     }

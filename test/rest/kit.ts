@@ -19,6 +19,7 @@ import type { TaskBroker } from '../../src/broker/broker.ts';
 import { makeManagerPlugins } from '../../src/broker/manager-runtime.ts';
 import { servePluginTasks } from '../../src/broker/plugin-tasks.ts';
 import type { OperationHost } from '../../src/runtime/types.ts';
+import { makeRevealSecret } from '../../src/files/provided-secrets.ts';
 import { FileStore } from '../../src/files/file-store.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { createApp } from '../../src/rest/app.ts';
@@ -119,6 +120,7 @@ export class RestService {
     const files = new FileStore({ root: config.files.root, sharedRoot: resourcePath() });
     await files.prepare();
     const secretBox = await openSecretBox(config.security.keyFile);
+    const reveal = makeRevealSecret((stored) => secretBox.decrypt(stored), config.secrets);
     const clock = { now: () => Date.now() };
     const heartbeat = await startHeartbeat({ config, log, database });
     const common = { config, log, database, broker, clock, newId: randomUUID, processName: heartbeat.processName };
@@ -131,12 +133,12 @@ export class RestService {
         clock,
         parser,
         random: (bound) => randomInt(bound),
-        decrypt: (stored) => secretBox.decrypt(stored),
+        reveal,
       });
       parts.executor = await startExecutor({
         ...common,
         random: (bound) => randomInt(bound),
-        decrypt: (stored) => secretBox.decrypt(stored),
+        reveal,
         systemWorkflows,
       });
       const plugins = makeManagerPlugins({ config, log, database, files });

@@ -60,11 +60,11 @@ async function fill(
     throw new GantryError('deployment_creation_error', `Blueprint ${blueprint.id} has no plan; upload it again`);
   }
   const viewer = await loadViewer(database, execution.creatorId);
-  const storage = createEvaluationStorage(database, deployment, { viewer, decrypt: dependencies.decrypt });
+  const storage = createEvaluationStorage(database, deployment, { viewer, reveal: dependencies.reveal });
   const lookup = createEntityLookup({
     session: database,
     scope: { tenantId: deployment.tenantId, viewer },
-    access: { viewer, decrypt: dependencies.decrypt },
+    access: { viewer, reveal: dependencies.reveal },
     plan: blueprint.plan,
   });
   const plan = await prepare(dependencies, blueprint.plan, { deployment, execution, storage, lookup });
@@ -196,7 +196,7 @@ async function applySettings(
 ): Promise<void> {
   const { creatorId } = execution;
   const viewer = await loadViewer(transaction, creatorId);
-  const storage = createEvaluationStorage(transaction, deployment, { viewer, decrypt: dependencies.decrypt });
+  const storage = createEvaluationStorage(transaction, deployment, { viewer, reveal: dependencies.reveal });
   const settings = await evaluateFunctions(plan.deployment_settings, {}, storage);
   const owner = { deployment, creatorId, now: dependencies.clock.now() };
   await joinDefaultGroups(transaction, owner, settings['default_groups'] ?? null);

@@ -1,5 +1,6 @@
 import type { Config } from '../../config/config.ts';
 import type { Clock, RandomSource } from '../../domain/clock.ts';
+import type { RevealSecret } from '../../domain/resources.ts';
 import type { FileStore } from '../../files/file-store.ts';
 import type { BlueprintParser } from './blueprint-parser.ts';
 
@@ -10,6 +11,5 @@ export interface SystemDependencies {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly parser: BlueprintParser;
-  /** Reads a stored secret. */
-  readonly decrypt: (stored: string) => string;
+  readonly reveal: RevealSecret;
 }

@@ -29,6 +29,7 @@ import { siteRoutes } from './sites.ts';
 import { userGroupRoutes } from './user-groups.ts';
 import { nodeInstanceRoutes, nodeRoutes } from './nodes.ts';
 import { operationRoutes } from './operations.ts';
+import { secretsProviderRoutes } from './secrets-providers.ts';
 import { secretRoutes } from './secrets.ts';
 import { tenantRoutes } from './tenants.ts';
 import { tokenRoutes } from './tokens.ts';
@@ -46,6 +47,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...operationRoutes(services.operations),
     ...eventRoutes(services.events),
     ...secretRoutes(services.secrets, services.secretExchange),
+    ...secretsProviderRoutes(services.secretsProviders),
     ...tenantRoutes(services.tenants),
     ...userRoutes(services.users),
     ...tokenRoutes(services.tokens),

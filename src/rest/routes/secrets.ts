@@ -2,17 +2,19 @@ import { GantryError } from '../../domain/errors.ts';
 import type { Secret } from '../../domain/entities.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import { visibilityFor } from '../../services/identifiers.ts';
+import type { Origin } from '../../services/ownership.ts';
 import type { ExportedSecret, SecretExchange } from '../../services/secret-exchange.ts';
-import type { SecretService } from '../../services/secrets.ts';
+import type { SecretService, SecretsProviderChoice } from '../../services/secrets.ts';
+import { isObject } from '../body.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
 import { noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
 import { secretShape } from '../shapes/secret.ts';
 import { project } from '../shapes/field.ts';
+import { readTime } from '../times.ts';
 
 const newSecretSchema = {
   type: 'object',
-  required: ['value'],
   properties: {
     visibility: { type: ['string', 'null'] },
     provider_name: { type: ['string', 'null'] },
@@ -22,12 +24,12 @@ const newSecretSchema = {
 const secretUpdateSchema = { type: 'object', properties: {} };
 const visibilitySchema = { type: 'object', required: ['visibility'], properties: { visibility: {} } };
 
-function shapeSecret(secret: Secret, value: Json): Record<string, unknown> {
+function shapeSecret(secret: Secret, value: Json, providerOptions?: string): Record<string, unknown> {
   return {
     ...project(secretShape.fields, secret),
     value,
     schema: secret.schema ?? null,
-    provider_options: null,
+    provider_options: providerOptions ?? null,
     private_resource: secret.visibility === 'private',
   };
 }
@@ -37,11 +39,46 @@ function flag(body: JsonObject, name: string): boolean | undefined {
   return value === undefined || value === null ? undefined : readBoolean(value, name);
 }
 
-function refuseProvider(body: JsonObject): void {
-  const provider = body['provider_name'];
-  if (typeof provider === 'string' && provider !== '') {
-    throw new GantryError('not_found_error', `Requested \`SecretsProvider\` with ID \`${provider}\` was not found`);
+function textOrNothing(body: JsonObject, name: string): string | undefined {
+  const value = body[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** Options of a provider, which clients send as an object or as its text. @throws GantryError bad_parameters_error */
+function optionsOf(given: Json | undefined): JsonObject | undefined {
+  if (given === undefined || given === null || given === '') {
+    return undefined;
   }
+  try {
+    const options = typeof given === 'string' ? (JSON.parse(given) as Json) : given;
+    if (isObject(options)) {
+      return options;
+    }
+  } catch {
+    // refused below
+  }
+  throw new GantryError('bad_parameters_error', 'provider_options must be a JSON object');
+}
+
+/** The value of a new secret, which only a provider may have instead. @throws GantryError bad_parameters_error */
+function requiredValue(body: JsonObject): Json {
+  const { value } = body;
+  if (value === undefined && textOrNothing(body, 'provider_name') === undefined) {
+    throw new GantryError('bad_parameters_error', 'Missing value in json request body');
+  }
+  return value ?? null;
+}
+
+function providerOf(body: JsonObject): SecretsProviderChoice {
+  return { name: textOrNothing(body, 'provider_name'), options: optionsOf(body['provider_options']) };
+}
+
+function originOf(body: JsonObject): Origin {
+  const createdAt = textOrNothing(body, 'created_at');
+  return {
+    creator: textOrNothing(body, 'creator') ?? textOrNothing(body, 'created_by'),
+    createdAt: createdAt === undefined ? undefined : readTime(createdAt, 'created_at'),
+  };
 }
 
 const importSchema = {
@@ -55,7 +92,10 @@ const importSchema = {
   },
 };
 
-function shapeExported({ secret, value, isEncrypted }: ExportedSecret, hasMetadata: boolean): Record<string, unknown> {
+function shapeExported(
+  { secret, value, isEncrypted, providerOptions }: ExportedSecret,
+  hasMetadata: boolean,
+): Record<string, unknown> {
   return {
     key: secret.id,
     value,
@@ -63,8 +103,8 @@ function shapeExported({ secret, value, isEncrypted }: ExportedSecret, hasMetada
     tenant_name: secret.tenantName,
     is_hidden_value: secret.isHiddenValue,
     encrypted: isEncrypted,
-    provider: null,
-    provider_options: null,
+    provider: secret.providerName ?? null,
+    provider_options: providerOptions ?? null,
     ...(hasMetadata
       ? {
           creator: secret.createdBy,
@@ -147,8 +187,9 @@ export function secretRoutes(secrets: SecretService, exchange: SecretExchange): 
       access: { permission: 'secret_get' },
       query: ['_skip_value'],
       handle: async (call) => {
-        const { secret, value } = await secrets.get(call.tenantCaller, keyOf(call), call.query.flag('_skip_value'));
-        return ok(shapeSecret(secret, value));
+        const isSkipped = call.query.flag('_skip_value');
+        const { secret, value, providerOptions } = await secrets.get(call.tenantCaller, keyOf(call), isSkipped);
+        return ok(shapeSecret(secret, value, providerOptions));
       },
     },
     {
@@ -159,17 +200,18 @@ export function secretRoutes(secrets: SecretService, exchange: SecretExchange): 
       body: newSecretSchema,
       handle: async (call) => {
         const body = call.body as JsonObject;
-        refuseProvider(body);
         const { visibility } = body;
         const secret = await secrets.put(call.tenantCaller, {
           key: keyOf(call),
-          value: body['value'] ?? null,
+          value: requiredValue(body),
           schema: body['schema'] ?? undefined,
           isHiddenValue: flag(body, 'is_hidden_value') ?? false,
           isUpdateAllowed: flag(body, 'update_if_exists') ?? false,
           visibility: visibilityFor(call.tenantCaller, {
             visibility: typeof visibility === 'string' ? visibility : undefined,
           }),
+          provider: providerOf(body),
+          origin: originOf(body),
         });
         return ok(shapeSecret(secret, ''));
       },
@@ -189,11 +231,12 @@ export function secretRoutes(secrets: SecretService, exchange: SecretExchange): 
             'Update a secret request must include at least one parameter to update',
           );
         }
-        refuseProvider(body);
         const secret = await secrets.update(call.tenantCaller, keyOf(call), {
           value: body['value'] ?? undefined,
           visibility: body['visibility'] ?? undefined,
           isHiddenValue: flag(body, 'is_hidden_value'),
+          creator: textOrNothing(body, 'creator'),
+          provider: providerOf(body),
         });
         return ok(shapeSecret(secret, ''));
       },

@@ -2,7 +2,7 @@ import type { Secret } from '../../domain/entities.ts';
 import { commonFields, fieldsOf, visibilities } from './field.ts';
 import type { Shape } from './field.ts';
 
-const { text, boolean, timestamp, computed } = fieldsOf<Secret>();
+const { text, boolean, timestamp } = fieldsOf<Secret>();
 
 /** A secret in lists: everything but its value. */
 export const secretShape: Shape<Secret> = {
@@ -13,7 +13,7 @@ export const secretShape: Shape<Secret> = {
     text('key', 'id'),
     timestamp('updated_at', 'updatedAt'),
     boolean('is_hidden_value', 'isHiddenValue'),
-    computed('provider_name', [], () => null, 'text'),
+    text('provider_name', 'providerName'),
     ...commonFields<Secret>().filter(({ name }) => name !== 'private_resource'),
   ],
 };
