@@ -3,12 +3,13 @@
  * Bundles the program into dist/ with esbuild: packages stay outside (they come from node_modules), everything of
  * ours is joined into a few files so that a command starts without resolving hundreds of modules.
  */
-import { readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
-import { entryPoints } from './entry-points.mjs';
+import typescript from 'typescript';
+import { entryPoints, typeSources } from './entry-points.mjs';
 
 const root = join(import.meta.dirname, '..');
 
@@ -36,8 +37,28 @@ export async function buildProgram() {
     sourcesContent: false,
     logLevel: 'warning',
   });
-  await removeStaleChunks();
+  await Promise.all([removeStaleChunks(), writeTypes()]);
   return Math.round(performance.now() - started);
+}
+
+/** Writes the types of `gantry/plugin`, which authors of plugins import, with everything they are made of. */
+async function writeTypes() {
+  const folder = join(root, 'dist', 'types');
+  await rm(folder, { recursive: true, force: true });
+  for (const source of typeSources) {
+    const text = await readFile(join(root, 'src', source), 'utf8');
+    const { outputText, diagnostics } = typescript.transpileDeclaration(text, {
+      fileName: source,
+      compilerOptions: { module: typescript.ModuleKind.NodeNext, verbatimModuleSyntax: true },
+    });
+    if (diagnostics?.length) {
+      const [{ messageText }] = diagnostics;
+      throw new Error(`No types for ${source}: ${typescript.flattenDiagnosticMessageText(messageText, '\n')}`);
+    }
+    const target = join(folder, source.replace(/\.ts$/, '.d.ts'));
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, outputText.replaceAll(/(from '\.[^']*)\.ts'/g, "$1.js'"));
+  }
 }
 
 /** Removes what earlier builds left; not at once, since a process that runs may still have to load its chunks. */

@@ -6,5 +6,14 @@ export const entryPoints = {
   gantry: 'src/main.ts',
   'parse-worker': 'src/executor/system/parse-worker.ts',
   'plugin-process': 'src/runtime/node/child.ts',
-  'parse-worker': 'src/executor/system/parse-worker.ts',
+  'workflow-process': 'src/runtime/workflow/child.ts',
 };
+
+/** The files below src/ that the types of `gantry/plugin` are made of. */
+export const typeSources = [
+  'plugin.ts',
+  'runtime/sdk.ts',
+  'runtime/workflow-sdk.ts',
+  'domain/plan.ts',
+  'domain/topology.ts',
+];

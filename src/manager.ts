@@ -2,7 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { connectBroker } from './amqp/connection.ts';
 import type { BrokerConnection } from './amqp/connection.ts';
 import { startTaskBroker } from './broker/broker.ts';
-import { makeManagerPlugins, makeManagerRuntime } from './broker/manager-runtime.ts';
+import { makeManagerPlugins, makeManagerRuntime, ManagerPlugins } from './broker/manager-runtime.ts';
 import { makeOperationHost } from './broker/operation-host.ts';
 import { servePluginTasks } from './broker/plugin-tasks.ts';
 import type { RunningManager } from './cli/manager-control.ts';
@@ -101,11 +101,11 @@ async function startExecutorRole(foundation: Foundation, shutdown: Shutdown): Pr
 }
 
 async function startBrokerRole(foundation: Foundation, shutdown: Shutdown): Promise<void> {
-  const { database, log } = foundation;
+  const { database, files, log } = foundation;
   const sink = new EventSink(database, log);
   shutdown.add('event sink', () => sink.stop());
   const plugins = makeManagerPlugins(foundation);
-  const runtime = makeManagerRuntime(foundation, plugins);
+  const runtime = makeManagerRuntime(foundation, new ManagerPlugins(database, files, plugins));
   shutdown.add('runtime', () => runtime.stop());
   const host = makeOperationHost({ ...foundation, sink });
   const taskBroker = await startTaskBroker({

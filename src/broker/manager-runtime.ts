@@ -6,10 +6,12 @@ import { GantryError } from '../domain/errors.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { Logger } from '../log/logger.ts';
 import { builtinPlugins } from '../runtime/node/builtins.ts';
+import { findBlueprintPlugin, isOfBlueprint } from '../runtime/plugins/blueprint-plugin.ts';
 import { PluginStore } from '../runtime/plugins/plugin-store.ts';
 import type { PluginPackage, PluginSource } from '../runtime/plugins/plugin-store.ts';
 import { makeRuntime } from '../runtime/runtime.ts';
-import type { OperationContext, PluginFinder, Runtime } from '../runtime/types.ts';
+import type { InstalledPlugin, OperationContext, PluginFinder, Runtime } from '../runtime/types.ts';
+import { getBlueprint } from '../store/blueprints.ts';
 import type { Session } from '../store/session.ts';
 import { findPlugin, findPluginVersions, setPluginState } from '../store/plugins.ts';
 import { ExecutionFacts } from './execution-facts.ts';
@@ -82,6 +84,32 @@ export function makeManagerPlugins({ config, log, database, files }: ManagerRunt
       }
     },
   });
+}
+
+/** Finds plugins that a blueprint brings with it, and those that are installed on this machine. */
+export class ManagerPlugins implements PluginFinder {
+  readonly #session: Session;
+  readonly #files: FileStore;
+  readonly #installed: PluginFinder;
+  readonly #facts: ExecutionFacts;
+
+  constructor(session: Session, files: FileStore, installed: PluginFinder) {
+    this.#session = session;
+    this.#files = files;
+    this.#installed = installed;
+    this.#facts = new ExecutionFacts(session);
+  }
+
+  async find(context: OperationContext, signal: AbortSignal): Promise<InstalledPlugin | undefined> {
+    const { plugin, blueprint_id: blueprintId } = context;
+    const source = plugin?.source;
+    if (!isOfBlueprint(source) || !blueprintId) {
+      return this.#installed.find(context, signal);
+    }
+    const { tenantId } = await this.#facts.get(context.execution_id);
+    const { tenantName } = await getBlueprint(this.#session, { tenantId }, blueprintId, { fields: ['id'] });
+    return findBlueprintPlugin(this.#files.blueprintDirectory(tenantName, blueprintId), source, plugin?.name ?? '');
+  }
 }
 
 /** Makes the runtime of operations that run on the manager itself. */

@@ -67,6 +67,7 @@ export class EngineContext implements WorkflowContext {
   #driver: GraphDriver | undefined;
   /** Set when this process lets go of the execution. */
   #abandoned: Error | undefined;
+  #lastAside: Promise<void> = Promise.resolve();
 
   constructor(options: EngineContextOptions) {
     const { execution, deployment } = options;
@@ -148,6 +149,13 @@ export class EngineContext implements WorkflowContext {
     this.#writeAside(part);
   }
 
+  /** Resolves when what was logged so far is stored, which must be before the execution ends. */
+  async written(): Promise<void> {
+    if (!this.#abandoned) {
+      await this.#lastAside;
+    }
+  }
+
   async updateSystemProperties(updates: readonly SystemPropertiesUpdate[]): Promise<void> {
     if (updates.length > 0 && !this.execution.isDryRun) {
       const part = emptyPart(this.#options.execution);
@@ -172,7 +180,7 @@ export class EngineContext implements WorkflowContext {
 
   /** What is written aside of a graph must not fail the workflow; losing the execution shows elsewhere too. */
   #writeAside(part: ProgressPart): void {
-    this.#options.write(part).catch(() => undefined);
+    this.#lastAside = this.#options.write(part).catch(() => undefined);
   }
 
   async #prepare(

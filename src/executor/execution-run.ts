@@ -72,6 +72,7 @@ export class ExecutionRun {
   async run(): Promise<RunEnd> {
     try {
       const outcome = await this.#outcome();
+      this.#workflow?.abandon(new WriterStoppedError('The execution has ended'));
       await this.#end(outcome);
       this.#isStored = true;
       await this.#inbox.close(outcome.status !== 'cancelled');

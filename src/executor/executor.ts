@@ -10,6 +10,7 @@ import type { Clock, IdGenerator, RandomSource } from '../domain/clock.ts';
 import type { Execution } from '../domain/entities.ts';
 import { activeExecutionStatuses } from '../domain/states.ts';
 import type { RevealSecret } from '../domain/resources.ts';
+import type { FileStore } from '../files/file-store.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
 import { findStatuses } from '../store/driving.ts';
@@ -25,6 +26,8 @@ export interface ExecutorDependencies {
   database: Database;
   /** Connection to the `/` vhost. */
   broker: BrokerConnection;
+  /** Where blueprints and plugins lie. */
+  files: FileStore;
   clock: Clock;
   newId: IdGenerator;
   /** Makes up the names of node instances. */

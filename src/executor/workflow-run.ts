@@ -13,7 +13,7 @@ import { loadNodes } from '../store/nodes.ts';
 import { findPluginVersions } from '../store/plugins.ts';
 import { WorkflowRefused } from '../workflows/errors.ts';
 import { findWorkflow } from '../workflows/registry.ts';
-import type { Workflow } from '../workflows/registry.ts';
+import type { WorkflowFunction } from '../workflows/context.ts';
 import { MessageDispatcher } from './dispatcher.ts';
 import { EngineContext } from './engine-context.ts';
 import type { RunDependencies } from './executor.ts';
@@ -21,6 +21,7 @@ import { executionEnvironments } from './message-environment.ts';
 import type { ManagedPlugin } from './message-environment.ts';
 import { makeModifications } from './modifications.ts';
 import { whileDatabaseAway } from './patience.ts';
+import { findPluginWorkflow } from './plugin-workflow.ts';
 import type { ReplyInbox } from './reply-inbox.ts';
 import { runOnServices } from './services-run.ts';
 import { loadWorkflowConfig } from './workflow-config.ts';
@@ -40,13 +41,20 @@ export interface WorkflowRunInput {
 /** A workflow of a deployment with all it needs, ready to run. */
 export class WorkflowRun {
   readonly #input: WorkflowRunInput;
-  readonly #workflow: Workflow;
+  readonly #run: WorkflowFunction;
   readonly #context: EngineContext;
+  readonly #stopping: AbortController;
 
-  private constructor(input: WorkflowRunInput, workflow: Workflow, context: EngineContext) {
+  private constructor(
+    input: WorkflowRunInput,
+    run: WorkflowFunction,
+    context: EngineContext,
+    stopping: AbortController,
+  ) {
     this.#input = input;
-    this.#workflow = workflow;
+    this.#run = run;
     this.#context = context;
+    this.#stopping = stopping;
   }
 
   /**
@@ -68,14 +76,8 @@ export class WorkflowRun {
     if (!deployment) {
       throw notFound('Deployment', execution.deploymentId ?? '');
     }
-    const operation = deployment.workflows?.[execution.workflowId]?.operation ?? '';
-    const workflow = findWorkflow(operation);
-    if (!workflow) {
-      throw new WorkflowRefused(`Workflow ${execution.workflowId} is not one this manager can run (${operation})`);
-    }
-    if (execution.resume && !workflow.isResumable) {
-      throw new WorkflowRefused(`Cannot resume - workflow not resumable: ${execution.workflowId}`);
-    }
+    const stopping = new AbortController();
+    const run = await findFunction(input, deployment, stopping.signal);
     const environments = executionEnvironments({
       config: dependencies.config,
       execution,
@@ -117,17 +119,22 @@ export class WorkflowRun {
       runOnServices: (workflowId, parameters) =>
         runOnServices(dependencies, execution, deployment, { workflowId, parameters, signal: input.signal }),
     });
-    return new WorkflowRun(input, workflow, context);
+    return new WorkflowRun(input, run, context, stopping);
   }
 
   /** @throws WorkflowFailed, ExecutionCancelled and whatever the workflow fails with */
   async run(): Promise<void> {
-    await this.#workflow.run(this.#context);
+    try {
+      await this.#run(this.#context);
+    } finally {
+      await this.#context.written();
+    }
   }
 
   /** Stops working on the execution; `run` rejects with `reason`. */
   abandon(reason: Error): void {
     this.#context.abandon(reason);
+    this.#stopping.abort(reason);
   }
 
   /** Tells the agents of the deployment to end the operations of this execution. */
@@ -155,6 +162,30 @@ export class WorkflowRun {
       );
     }
   }
+}
+
+/**
+ * The function of the execution's workflow: the product's own, or one of a plugin.
+ * @throws WorkflowRefused when there is none, or it cannot be resumed
+ */
+async function findFunction(
+  { dependencies, execution }: WorkflowRunInput,
+  deployment: DrivenDeployment,
+  stop: AbortSignal,
+): Promise<WorkflowFunction> {
+  const workflow = deployment.workflows?.[execution.workflowId];
+  if (!workflow) {
+    throw new WorkflowRefused(`Deployment ${deployment.id} has no workflow ${execution.workflowId}`);
+  }
+  const own = findWorkflow(workflow.operation);
+  if (!own) {
+    const { database: session, files, config } = dependencies;
+    return findPluginWorkflow({ session, files, dataDir: config.dataDir, execution, deployment, workflow, stop });
+  }
+  if (execution.resume && !own.isResumable) {
+    throw new WorkflowRefused(`Cannot resume - workflow not resumable: ${execution.workflowId}`);
+  }
+  return own.run;
 }
 
 /** The stored plugins behind those the blueprint names, for what operations are told about them. */

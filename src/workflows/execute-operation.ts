@@ -93,8 +93,13 @@ function addOperation(builder: LifecycleBuilder, instance: NodeInstance, run: Op
  * dependencies hold.
  *
  * @param tasks - instance id -> the task that stands for it; gets the stubs
+ * @param direction - `down` turns the order round: targets wait for their sources
  */
-export function orderAlongRelationships(builder: LifecycleBuilder, tasks: Map<string, Task>): void {
+export function orderAlongRelationships(
+  builder: LifecycleBuilder,
+  tasks: Map<string, Task>,
+  direction: 'up' | 'down' = 'up',
+): void {
   const taskOf = (instance: NodeInstance): Task => {
     let task = tasks.get(instance.id);
     if (!task) {
@@ -105,7 +110,9 @@ export function orderAlongRelationships(builder: LifecycleBuilder, tasks: Map<st
   };
   for (const instance of builder.view.instances) {
     for (const relationship of builder.view.relationships(instance)) {
-      builder.graph.addDependency(taskOf(instance), taskOf(relationship.target));
+      const ends = [taskOf(instance), taskOf(relationship.target)] as const;
+      const [later, earlier] = direction === 'up' ? ends : [ends[1], ends[0]];
+      builder.graph.addDependency(later, earlier);
     }
   }
 }

@@ -64,7 +64,7 @@ export function filterParameters(parameters: JsonObject): InstanceFilter {
 }
 
 /** The instances that pass all parts of the filter; an empty part lets everything pass. */
-export function filterInstances(context: WorkflowContext, filter: InstanceFilter): NodeInstance[] {
+export function filterInstances(context: Pick<WorkflowContext, 'topology'>, filter: InstanceFilter): NodeInstance[] {
   const view = viewOf(context.topology);
   const nodeIds = new Set(filter.nodeIds);
   const instanceIds = new Set(filter.instanceIds);

@@ -6,12 +6,14 @@ import { startTaskBroker } from '../../src/broker/broker.ts';
 import type { TaskBroker } from '../../src/broker/broker.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import type { Config } from '../../src/config/config.ts';
+import { resourcePath } from '../../src/config/package-root.ts';
 import type { Deployment, Execution } from '../../src/domain/entities.ts';
 import type { JsonObject, Plan, PlanOperations } from '../../src/domain/plan.ts';
 import { isExecutionEnded } from '../../src/domain/states.ts';
 import { startExecutor } from '../../src/executor/executor.ts';
 import type { Executor } from '../../src/executor/executor.ts';
 import type { SystemWorkflows } from '../../src/executor/system-workflow.ts';
+import { FileStore } from '../../src/files/file-store.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import type { OperationHost, OperationOutcome, OperationRequest, Runtime } from '../../src/runtime/types.ts';
@@ -108,6 +110,7 @@ export class EngineProcess {
       database,
       broker: connection,
       clock: { now: () => Date.now() },
+      files: new FileStore({ root: config.files.root, sharedRoot: resourcePath() }),
       processName: heartbeat.processName,
     };
     const roles = options.roles ?? ['executor', 'broker'];

@@ -123,7 +123,8 @@ export class RestService {
     const reveal = makeRevealSecret((stored) => secretBox.decrypt(stored), config.secrets);
     const clock = { now: () => Date.now() };
     const heartbeat = await startHeartbeat({ config, log, database });
-    const common = { config, log, database, broker, clock, newId: randomUUID, processName: heartbeat.processName };
+    const { processName } = heartbeat;
+    const common = { config, log, database, broker, files, clock, newId: randomUUID, processName };
     const parser = new BlueprintParser();
     const parts: Parts = { parser };
     if (options.hasEngine !== false) {

@@ -2,7 +2,6 @@
  * Program of a plugin's process: loads one node plugin and runs its operations, one at a time. It also renders
  * templates. The process that started it talks to it by messages (see protocol.ts) and kills it when it must.
  */
-import { pathToFileURL } from 'node:url';
 import { coerceError } from '../../domain/errors.ts';
 import { NonRecoverableError } from '../sdk.ts';
 import { outcomeOf } from '../outcome.ts';
@@ -10,8 +9,10 @@ import { OperationSession } from '../session/operation-session.ts';
 import { renderTemplate } from '../template/render.ts';
 import { OperationTimeout } from '../time-limit.ts';
 import type { PluginFunction } from '../types.ts';
+import { redirectOutput } from './output.ts';
 import { SessionPluginContext } from './plugin-context.ts';
 import { interruptedError } from './interrupted.ts';
+import { loadPluginFunction } from './plugin-module.ts';
 import type { FromPlugin, ToPlugin } from './protocol.ts';
 import { RemoteHost } from './remote-host.ts';
 
@@ -80,12 +81,13 @@ async function run(message: Extract<ToPlugin, { type: 'run' }>): ReturnType<type
     workDirectory: message.workDirectory,
   });
   running = { session, remote, controller };
-  const restore = redirectOutput(session);
+  const restore = redirectOutput((line) => void session.log('info', line));
   const environment = { ...process.env };
   Object.assign(process.env, message.request.context.execution_env ?? {});
   try {
     return await outcomeOf(session, async () => {
-      const target = await loadFunction(message.entry, message.pluginName, message.request.context.task_name);
+      const { entry, pluginName, request } = message;
+      const target = (await loadPluginFunction(entry, pluginName, request.context.task_name)) as PluginFunction;
       if (message.request.context.resume === true && Reflect.get(target, 'resumable') !== true) {
         throw interruptedError();
       }
@@ -109,71 +111,4 @@ function checkedResult(result: unknown): ReturnType<PluginFunction> {
   } catch (thrown) {
     throw new NonRecoverableError(`The result is not JSON: ${coerceError(thrown).message}`);
   }
-}
-
-/**
- * The function of a task name such as `tasks.start`: an export of that name, or a member of an export.
- * @throws NonRecoverableError when the module cannot be loaded or has no such function
- */
-async function loadFunction(entry: string, pluginName: string, taskName: string): Promise<PluginFunction> {
-  let module: Record<string, unknown>;
-  try {
-    module = (await import(pathToFileURL(entry).href)) as Record<string, unknown>;
-  } catch (thrown) {
-    const error = coerceError(thrown);
-    throw new NonRecoverableError(`Plugin '${pluginName}' cannot be loaded from ${entry}: ${error.message}`, {
-      cause: error,
-    });
-  }
-  const found = member(module, taskName) ?? member(module['default'], taskName);
-  if (typeof found !== 'function') {
-    throw new NonRecoverableError(`Plugin '${pluginName}' has no function '${taskName}' in ${entry}`);
-  }
-  return found as PluginFunction;
-}
-
-function member(container: unknown, name: string): unknown {
-  if (typeof container !== 'object' || container === null) {
-    return undefined;
-  }
-  if (Object.hasOwn(container, name)) {
-    return Reflect.get(container, name);
-  }
-  const dot = name.indexOf('.');
-  if (dot < 0) {
-    return undefined;
-  }
-  const first = name.slice(0, dot);
-  return Object.hasOwn(container, first) ? member(Reflect.get(container, first), name.slice(dot + 1)) : undefined;
-}
-
-/** Sends what the plugin prints to the log of its operation, in the order of everything else. */
-function redirectOutput(session: OperationSession): () => void {
-  const restores = (['stdout', 'stderr'] as const).map((name) => {
-    const stream = process[name];
-    const original = stream.write.bind(stream);
-    let pending = '';
-    const flush = (text: string): void => {
-      const lines = (pending + text).split('\n');
-      pending = lines.pop() ?? '';
-      for (const line of lines) {
-        void session.log('info', `${name === 'stdout' ? '<out>' : '<err>'} ${line}`);
-      }
-    };
-    stream.write = (chunk: string | Uint8Array, ...rest: unknown[]) => {
-      flush(typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8'));
-      const done = rest.at(-1);
-      if (typeof done === 'function') {
-        (done as () => void)();
-      }
-      return true;
-    };
-    return () => {
-      if (pending !== '') {
-        flush('\n');
-      }
-      stream.write = original;
-    };
-  });
-  return () => restores.forEach((restore) => restore());
 }

@@ -237,8 +237,16 @@ export class Simulation implements WorkflowContext {
     }
   }
 
+  /** Asks for cancellation from outside. */
+  cancel(): void {
+    this.#abort.abort();
+  }
+
   async runGraph(name: string, build: (graph: TasksGraph) => void, options: GraphOptions = {}): Promise<void> {
     this.#assertAlive();
+    if (this.signal.aborted) {
+      throw new ExecutionCancelled();
+    }
     this.graphNames.push(name);
     const settings: GraphSettings = {
       newId: this.world.newId,
