@@ -1,6 +1,9 @@
 import { randomInt, randomUUID } from 'node:crypto';
+import { makeAgentAccounts } from './amqp/agent-accounts.ts';
+import type { AgentBrokerAccounts } from './amqp/agent-accounts.ts';
 import { connectBroker } from './amqp/connection.ts';
 import type { BrokerConnection } from './amqp/connection.ts';
+import { BrokerManagement } from './amqp/management.ts';
 import { startTaskBroker } from './broker/broker.ts';
 import { makeManagerPlugins, makeManagerRuntime, ManagerPlugins } from './broker/manager-runtime.ts';
 import { makeOperationHost } from './broker/operation-host.ts';
@@ -117,10 +120,19 @@ async function startBrokerRole(foundation: Foundation, shutdown: Shutdown): Prom
   shutdown.add('task broker', () => taskBroker.stop());
 }
 
+/** Who makes accounts on the broker; nobody when its management API is not configured. */
+function brokerAccounts({ amqp }: Config): { agentBroker?: AgentBrokerAccounts } {
+  if (amqp.managementUrl === undefined) {
+    return {};
+  }
+  const management = new BrokerManagement({ url: amqp.managementUrl, caFile: amqp.tlsCaFile });
+  return { agentBroker: makeAgentAccounts(management) };
+}
+
 /** Starts the REST service; resolves with its address. */
 async function startRestRole(foundation: Foundation, shutdown: Shutdown): Promise<string> {
   const { config, log } = foundation;
-  const services = await createServices(foundation);
+  const services = await createServices({ ...foundation, ...brokerAccounts(config) });
   shutdown.add('services', () => services.stop());
   const server = await serveHttp(config.http, createApp({ config, log, services }));
   shutdown.add('REST service', () => server.stop());

@@ -69,7 +69,7 @@ export function tenantBrokerUser(tenantName: string): string {
   return `rabbitmq_user_${tenantName}`;
 }
 
-/** Broker user of an agent. */
-export function agentBrokerUser(agentName: string): string {
-  return `rabbitmq_user_${agentName}`;
+/** Broker user of a new agent. A prefix of its own keeps agents from taking the accounts of tenants. */
+export function agentBrokerUser(tenantName: string, agentName: string): string {
+  return `rabbitmq_agent_${tenantName}_${agentName}`;
 }

@@ -1,8 +1,6 @@
-import type { Agent } from '../domain/cluster.ts';
 import type { DeploymentModification } from '../domain/entities.ts';
 import type { Permission } from '../domain/permissions.ts';
 import type { DeploymentGroup, DeploymentUpdate, InterDeploymentDependency } from '../domain/resources.ts';
-import { getAgent, listAgents } from '../store/agents.ts';
 import type { Database } from '../store/database.ts';
 import { getDeploymentGroup, listDeploymentGroups } from '../store/deployment-groups.ts';
 import { getModification, listModifications } from '../store/deployment-modifications.ts';
@@ -37,7 +35,6 @@ function recordsOf<Entity>(
 
 /** Resources that are read the same way. */
 export interface Records {
-  readonly agents: RecordService<Agent>;
   readonly deploymentGroups: RecordService<DeploymentGroup>;
   readonly modifications: RecordService<DeploymentModification>;
   readonly updates: RecordService<DeploymentUpdate>;
@@ -47,7 +44,6 @@ export interface Records {
 /** Makes the reading of resources that need nothing else for it. */
 export function createRecords(database: Database): Records {
   return {
-    agents: recordsOf(database, 'agent_list', listAgents, getAgent),
     deploymentGroups: recordsOf(database, 'deployment_group_list', listDeploymentGroups, getDeploymentGroup),
     modifications: recordsOf(database, 'deployment_modification_list', listModifications, getModification),
     updates: recordsOf(database, 'deployment_update_list', listDeploymentUpdates, getDeploymentUpdate),

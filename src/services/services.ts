@@ -9,6 +9,9 @@ import type { SecretBox } from '../security/secret-box.ts';
 import { createAccounts } from '../store/accounts.ts';
 import type { Database } from '../store/database.ts';
 import { readMaintenance } from '../store/maintenance.ts';
+import type { AgentBrokerAccounts } from '../amqp/agent-accounts.ts';
+import { createAgentService } from './agents.ts';
+import type { AgentService } from './agents.ts';
 import { createAuditService } from './audit.ts';
 import type { AuditService } from './audit.ts';
 import { createAuthentication } from './authentication.ts';
@@ -84,6 +87,7 @@ import type { UserService } from './users.ts';
 /** Every use case of the product, and what serving them needs. */
 export interface Services {
   readonly authorization: AuthorizationService;
+  readonly agents: AgentService;
   readonly audit: AuditService;
   readonly blueprints: BlueprintService;
   readonly deployments: DeploymentService;
@@ -133,6 +137,8 @@ export interface ServicesDependencies {
   readonly secretBox: SecretBox;
   /** Makes tenants' accounts on the broker; undefined with the in-process one. */
   readonly tenantBroker?: TenantBrokerAccounts;
+  /** Makes agents' accounts on the broker; undefined with the in-process one. */
+  readonly agentBroker?: AgentBrokerAccounts;
   /** `hash_salt` of the manager that users were imported from. */
   readonly hashSalt?: string;
 }
@@ -164,6 +170,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
       permissions,
       maintenanceStatus: async () => (await readMaintenance(database))?.status ?? 'deactivated',
     }),
+    agents: createAgentService(common, { box: secretBox, accounts: dependencies.agentBroker }),
     audit,
     blueprints: createBlueprintService(common),
     deployments: createDeploymentService(common, lookups, secretReader),

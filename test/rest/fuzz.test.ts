@@ -41,8 +41,11 @@ const operations = operationsOf(openApiDocument(allRoutes({ config: loadConfig({
 /** Answers of these never end; those below only after what nobody does here. */
 const endless = new Set(['get /audit/stream', 'get /stream']);
 
-/** Changed by refused requests, too: what is known of logins, who asked for what, and that the process lives. */
-const bookkeeping = ['users', 'tokens', 'audit_log', 'processes'];
+/**
+ * Changed by refused requests, too, or beside them: what is known of logins, who asked for what, that the process
+ * lives, and what was sent after the answer to an earlier one.
+ */
+const bookkeeping = ['users', 'tokens', 'audit_log', 'processes', 'managers', 'outbox'];
 
 describe('any request', function () {
   this.timeout(120_000 + numRuns * 1000);

@@ -4,6 +4,7 @@ import type { Services } from '../../services/services.ts';
 import { openApiDocument } from '../openapi.ts';
 import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
+import { agentRoutes } from './agents.ts';
 import { auditRoutes } from './audit.ts';
 import { blueprintRoutes } from './blueprints.ts';
 import { deploymentGroupRoutes } from './deployment-groups.ts';
@@ -67,6 +68,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...pluginRoutes({ config, ...services }),
     ...userGroupRoutes(services.userGroups),
     ...auditRoutes(services.audit),
+    ...agentRoutes(services.agents),
     ...fileServerRoutes(services),
     ...streamRoutes(services.live),
   ];

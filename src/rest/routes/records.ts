@@ -5,13 +5,7 @@ import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
 import { shapeOne } from '../shapes/field.ts';
 import type { Shape } from '../shapes/field.ts';
-import {
-  agentShape,
-  dependencyShape,
-  deploymentGroupShape,
-  deploymentUpdateShape,
-  modificationShape,
-} from '../shapes/records.ts';
+import { dependencyShape, deploymentGroupShape, deploymentUpdateShape, modificationShape } from '../shapes/records.ts';
 
 interface RecordRoutes<Entity> {
   readonly path: string;
@@ -89,15 +83,6 @@ export function recordRoutes(records: Records): Route[] {
       records: records.dependencies,
       list: 'inter_deployment_dependency_list',
       search: 'id',
-    }),
-    ...routesOf({
-      path: '/agents',
-      names: ['an agent', 'agents'],
-      shape: agentShape,
-      records: records.agents,
-      list: 'agent_list',
-      get: 'agent_get',
-      search: 'name',
     }),
   ];
 }

@@ -1,4 +1,3 @@
-import type { Agent } from '../../domain/cluster.ts';
 import type { DeploymentModification } from '../../domain/entities.ts';
 import type {
   DeploymentGroup,
@@ -155,34 +154,4 @@ export const dependencyShape: Shape<InterDeploymentDependency> = {
     dependency.text('target_deployment_id', 'targetDeploymentId'),
     ...commonFields<InterDeploymentDependency>().slice(2),
   ],
-};
-
-const agent = fieldsOf<Agent>();
-
-/** An agent in lists; how to reach the broker as it is not told. */
-export const agentShape: Shape<Agent> = {
-  kind: 'Agent',
-  fields: [
-    agent.text('id', 'id'),
-    agent.text('name', 'name'),
-    agent.text('host_id', 'hostId'),
-    agent.text('node_instance_id', 'nodeInstanceId'),
-    agent.text('ip', 'ip'),
-    agent.text('install_method', 'installMethod'),
-    agent.text('system', 'system'),
-    agent.text('version', 'version'),
-    agent.computed('node', ['nodeId'], ({ nodeId }) => nodeId, 'text'),
-    agent.computed('deployment', ['deploymentId'], ({ deploymentId }) => deploymentId, 'text'),
-    agent.text('node_id', 'nodeId'),
-    agent.text('deployment_id', 'deploymentId'),
-    agent.text('state', 'state'),
-    agent.timestamp('created_at', 'createdAt'),
-    agent.timestamp('updated_at', 'updatedAt'),
-    agent.text('rabbitmq_exchange', 'rabbitmqExchange'),
-    agent.computed('rabbitmq_username', [], () => null, 'text'),
-    agent.computed('rabbitmq_password', [], () => null, 'text'),
-    agent.text('visibility', 'visibility', { values: visibilities }),
-    ...commonFields<Agent>(),
-  ],
-  extraColumns: { node_ids: 'nodeId', node_instance_ids: 'nodeInstanceId', install_methods: 'installMethod' },
 };

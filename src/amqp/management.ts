@@ -1,0 +1,89 @@
+import http from 'node:http';
+import https from 'node:https';
+import { readFile } from 'node:fs/promises';
+import { coerceError, GantryError } from '../domain/errors.ts';
+
+export interface BrokerManagementOptions {
+  /** http(s)://user:password@host:port of the management API of RabbitMQ. */
+  readonly url: string;
+  /** File with the certificate authority of the broker. */
+  readonly caFile: string | undefined;
+}
+
+/** What a user may do in a vhost, as patterns of names. */
+export interface VhostPermissions {
+  readonly configure: string;
+  readonly write: string;
+  readonly read: string;
+}
+
+const timeout = 10_000;
+
+/** Manages users of the message broker. */
+export class BrokerManagement {
+  readonly #url: URL;
+  readonly #caFile: string | undefined;
+
+  constructor({ url, caFile }: BrokerManagementOptions) {
+    this.#url = new URL(url);
+    this.#caFile = caFile;
+  }
+
+  /** Makes a user, or sets the password of one. @throws GantryError manager_unavailable */
+  async putUser(username: string, password: string): Promise<void> {
+    await this.#call('PUT', ['users', username], { password, tags: '' });
+  }
+
+  /** A user that is not there is fine. @throws GantryError manager_unavailable */
+  async deleteUser(username: string): Promise<void> {
+    await this.#call('DELETE', ['users', username]);
+  }
+
+  /** @throws GantryError manager_unavailable */
+  async setPermissions(vhost: string, username: string, permissions: VhostPermissions): Promise<void> {
+    await this.#call('PUT', ['permissions', vhost, username], permissions);
+  }
+
+  async #call(method: string, path: readonly string[], body?: object): Promise<void> {
+    try {
+      const status = await this.#send(method, `/api/${path.map(encodeURIComponent).join('/')}`, body);
+      if (status >= 300 && status !== 404) {
+        throw new Error(`${method} of ${path[0] ?? ''} was answered with ${status}`);
+      }
+    } catch (error) {
+      throw new GantryError(
+        'manager_unavailable',
+        `The management API of the message broker did not do what it was asked: ${coerceError(error).message}`,
+        { cause: error },
+      );
+    }
+  }
+
+  async #send(method: string, path: string, body: object | undefined): Promise<number> {
+    const ca = this.#caFile === undefined ? undefined : await readFile(this.#caFile);
+    const { protocol, hostname, port, username, password } = this.#url;
+    const client = protocol === 'https:' ? https : http;
+    return new Promise((resolve, reject) => {
+      const request = client.request(
+        {
+          method,
+          hostname,
+          port,
+          path,
+          timeout,
+          auth: `${decodeURIComponent(username)}:${decodeURIComponent(password)}`,
+          headers: { 'content-type': 'application/json' },
+          ...(ca === undefined ? {} : { ca }),
+        },
+        (response) => {
+          response.resume();
+          response.on('end', () => resolve(response.statusCode ?? 0));
+          response.on('error', reject);
+        },
+      );
+      request.on('timeout', () => request.destroy(new Error(`no answer within ${timeout} ms`)));
+      request.on('error', reject);
+      request.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+}
