@@ -19,4 +19,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.
 process.exitCode = await runCommandLine(process.argv.slice(2), processTerminal(), interruption.signal, {
   start: async (config, log, signal) => (await import('./manager.ts')).startManager(config, log, signal),
   migrate: async (config, log) => (await import('./manager.ts')).migrateDatabase(config, log),
+  keys: async (config, log, work) => (await import('./manager.ts')).withKeyRotation(config, log, work),
 });

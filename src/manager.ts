@@ -1,4 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import { makeAgentAccounts } from './amqp/agent-accounts.ts';
 import type { AgentBrokerAccounts } from './amqp/agent-accounts.ts';
 import { connectBroker } from './amqp/connection.ts';
@@ -27,11 +28,12 @@ import { startHeartbeat } from './scheduler/heartbeat.ts';
 import { startScheduler } from './scheduler/scheduler.ts';
 import { openSecretBox } from './security/secret-box.ts';
 import type { SecretBox } from './security/secret-box.ts';
+import { createKeyRotation } from './services/key-rotation.ts';
+import type { KeyRotation } from './services/key-rotation.ts';
 import { createServices } from './services/services.ts';
 import { Shutdown } from './shutdown.ts';
 import { bootstrap } from './store/bootstrap.ts';
-import { connectDatabase } from './store/database.ts';
-import type { Database } from './store/database.ts';
+import { connectDatabase, Database } from './store/database.ts';
 import { migrate } from './store/migrate.ts';
 import { startEmbeddedPostgres } from './store/postgres/embedded.ts';
 import { claimSoleUse } from './store/sole-use.ts';
@@ -209,6 +211,25 @@ export async function migrateDatabase(config: Config, log: Logger): Promise<read
   const shutdown = new Shutdown(log);
   try {
     return await migrate({ url: await openDatabase(config, log, shutdown), log });
+  } finally {
+    await shutdown.run();
+  }
+}
+
+/** Opens the configured database for work on the keys that encrypt secrets. */
+export async function withKeyRotation<Result>(
+  config: Config,
+  log: Logger,
+  work: (rotation: KeyRotation) => Promise<Result>,
+): Promise<Result> {
+  const shutdown = new Shutdown(log);
+  try {
+    const url = await openDatabase(config, log, shutdown);
+    const database = new Database({ url, poolSize: 2, log, applicationName: config.instanceName });
+    shutdown.add('database', () => database.close());
+    const { keyFile } = config.security;
+    const lastChange = async (): Promise<number> => (await stat(keyFile)).mtimeMs;
+    return await work(createKeyRotation({ database, keyFile, lastChange, now: () => Date.now() }));
   } finally {
     await shutdown.run();
   }

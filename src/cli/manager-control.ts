@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
+import type { KeyRotation } from '../services/key-rotation.ts';
 
 /** A manager that runs in this process. */
 export interface RunningManager {
@@ -21,4 +22,6 @@ export interface ManagerControl {
   start(config: Config, log: Logger, signal: AbortSignal): Promise<RunningManager>;
   /** Brings the database schema up to date; returns the migrations that ran. */
   migrate(config: Config, log: Logger): Promise<readonly string[]>;
+  /** Works on the keys that encrypt secrets, with the database open meanwhile. */
+  keys<Result>(config: Config, log: Logger, work: (rotation: KeyRotation) => Promise<Result>): Promise<Result>;
 }

@@ -6,6 +6,7 @@ import { addCompletionCommand } from './commands/completion.ts';
 import { addDeploymentCommands } from './commands/deployments.ts';
 import { addExecutionCommands } from './commands/executions.ts';
 import { addInstallCommands } from './commands/install.ts';
+import { addKeyCommands } from './commands/keys.ts';
 import { addLanguageCommand } from './commands/language.ts';
 import { addNodeCommands } from './commands/nodes.ts';
 import { addPluginCommands } from './commands/plugins.ts';
@@ -78,6 +79,7 @@ export function buildProgram(setting: CommandSetting, control: ManagerControl): 
   addPluginCommands(program, setting);
   addSecretCommands(program, setting);
   addAdministrationCommands(program, setting);
+  addKeyCommands(program, setting, control);
   addLanguageCommand(program, setting);
   addCompletionCommand(program, setting);
   return program;

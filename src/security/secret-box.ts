@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { chmod, link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { keyFileState, makeKeyFile, readKeyFile } from './key-file.ts';
+import type { KeyRing } from './key-file.ts';
 
 /** Encrypts what is stored about secrets and broker passwords. */
 export interface SecretBox {
@@ -15,11 +15,11 @@ export interface SecretBox {
 const algorithm = 'aes-256-gcm';
 const nonceLength = 12;
 const tagLength = 16;
-const keyLength = 32;
+const keyIdLength = 8;
 const storedForm = /^([A-Za-z0-9]{8})\.([A-Za-z0-9_-]+)$/;
 
 /** Makes a box of keys by id; `currentId` encrypts, all decrypt. */
-export function createSecretBox(keys: ReadonlyMap<string, Buffer>, currentId: string): SecretBox {
+export function createSecretBox(keys: KeyRing, currentId: string): SecretBox {
   const currentKey = keys.get(currentId);
   if (!currentKey) {
     throw new Error('A box of keys needs its current key');
@@ -56,64 +56,27 @@ export function createSecretBox(keys: ReadonlyMap<string, Buffer>, currentId: st
   };
 }
 
-function newKeyLine(): string {
-  return `${randomBytes(4).toString('hex')} ${randomBytes(keyLength).toString('base64')}\n`;
-}
-
-function parseKeys(content: string, file: string): Map<string, Buffer> {
-  const keys = new Map<string, Buffer>();
-  for (const line of content.split('\n').filter((entry) => entry.trim() !== '')) {
-    const [, id, text] = /^([A-Za-z0-9]{8}) ([A-Za-z0-9+/]{43}=)$/.exec(line.trim()) ?? [];
-    if (id === undefined || text === undefined) {
-      throw new Error(`${file} is not a key file: each line must be an id of 8 characters and 32 bytes in base64`);
-    }
-    keys.set(id, Buffer.from(text, 'base64'));
-  }
-  return keys;
-}
-
-async function createKeyFile(file: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  const unfinished = `${file}.${randomBytes(4).toString('hex')}`;
-  await writeFile(unfinished, newKeyLine(), { mode: 0o600, flag: 'wx' });
-  try {
-    // unlike a rename, a link does not replace the file of a process that was faster
-    await link(unfinished, file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-      throw error;
-    }
-  } finally {
-    await rm(unfinished, { force: true });
-  }
-}
-
 /**
  * Opens the key file, one key a line, the first one current; makes it (readable by its owner only) when there is none.
- * To rotate, put a new line first and keep the old ones.
+ * The box follows the file: a key that is put in front while the process runs is used from then on.
  * @throws Error naming the file when it is no key file
  */
 export async function openSecretBox(file: string): Promise<SecretBox> {
-  const isThere = await stat(file).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) {
-    await createKeyFile(file);
-  }
-  const keys = parseKeys(await readFile(file, 'utf8'), file);
-  const [currentId] = keys.keys();
-  if (currentId === undefined) {
-    throw new Error(`The key file ${file} is empty; put it back, secrets cannot be read without it`);
-  }
-  const { mode } = await stat(file);
-  if ((mode & 0o077) !== 0) {
-    await chmod(file, 0o600);
-  }
-  return createSecretBox(keys, currentId);
-}
-
-/** Puts a new key in front of the others of a key file and returns its content. */
-export function rotatedKeys(content: string): string {
-  return newKeyLine() + content;
+  await makeKeyFile(file);
+  let { keys, state } = readKeyFile(file);
+  const boxOf = (ring: KeyRing): SecretBox => createSecretBox(ring, ring.keys().next().value ?? '');
+  let box = boxOf(keys);
+  const current = (): SecretBox => {
+    if (keyFileState(file) !== state) {
+      ({ keys, state } = readKeyFile(file));
+      box = boxOf(keys);
+    }
+    return box;
+  };
+  return {
+    encrypt: (text) => current().encrypt(text),
+    // what is known is read without asking for the file each time
+    decrypt: (stored) => (keys.has(stored.slice(0, keyIdLength)) ? box : current()).decrypt(stored),
+    isOutdated: (stored) => current().isOutdated(stored),
+  };
 }

@@ -12,7 +12,7 @@ import type { CommandSetting, Invocation } from '../invocation.ts';
 import type { ManagerControl, RunningManager } from '../manager-control.ts';
 import { wholeNumber } from './listing.ts';
 
-interface ServerOptions {
+export interface ServerOptions {
   data?: string;
   port?: number;
   host?: string;
@@ -27,7 +27,7 @@ interface ServerOptions {
 }
 
 /** Options of every command that opens database and broker. */
-function withServerOptions(server: Command): Command {
+export function withServerOptions(server: Command): Command {
   return server
     .option('--data <dir>', 'folder for database, files, keys and logs (GANTRY_DATA; default ./var)')
     .option('--database <url>', 'postgres:// URL; default: a PostgreSQL of its own below --data (DATABASE_URL)')
@@ -44,7 +44,8 @@ function withListenOptions(server: Command): Command {
     .option('--admin-password-file <file>', 'first password of the user admin; made up and written there when absent');
 }
 
-function configOf(setting: CommandSetting, options: ServerOptions, logLevel: string | undefined): Config {
+/** Configuration of a command that works on the manager's own files. @throws UsageError */
+export function configOf(setting: CommandSetting, options: ServerOptions, logLevel: string | undefined): Config {
   const overrides: ConfigOverrides = {
     ...(options.roles === undefined ? {} : { roles: options.roles.split(',').filter(Boolean) }),
     ...(options.data === undefined ? {} : { dataDir: options.data }),
@@ -64,7 +65,8 @@ function configOf(setting: CommandSetting, options: ServerOptions, logLevel: str
   }
 }
 
-function loggerOf(config: Config): Logger {
+/** The logger that a configuration asks for. */
+export function loggerOf(config: Config): Logger {
   return makeLogger({
     level: config.log.level,
     format: config.log.format,

@@ -39,6 +39,7 @@ describe('tools for blueprints', () => {
         throw new Error('not in this test');
       },
       migrate: async () => [],
+      keys: () => Promise.reject(new Error('Not here')),
     });
     return { code, output: terminal.output(), errors: terminal.errors() };
   }

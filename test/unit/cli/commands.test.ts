@@ -13,6 +13,7 @@ const noControl: ManagerControl = {
     throw new Error('not in this test');
   },
   migrate: async () => [],
+  keys: () => Promise.reject(new Error('Not here')),
 };
 
 interface Outcome {

@@ -155,6 +155,30 @@ describe('SecretFilter', () => {
     expect(filter.apply(text)).to.equal('"***" *** ***');
   });
 
+  it('masks what base64 makes of a secret, wherever it stands in what is encoded', () => {
+    const secret = 'p"a/s s+\u00fc\u00ff\u00ff\u00ff?';
+    const filter = new SecretFilter();
+    filter.add([secret]);
+    for (const before of ['', 'u', 'us', 'user:', 'some user:']) {
+      for (const after of ['', '\n', 'xy']) {
+        for (const encoding of ['base64', 'base64url'] as const) {
+          const encoded = Buffer.from(before + secret + after).toString(encoding);
+          const shown = filter.apply(encoded);
+          expect(shown, before + after).to.contain('***');
+          expect(shown.replace('***', '').length, shown).to.be.at.most(before.length * 2 + after.length * 2 + 8);
+        }
+      }
+    }
+  });
+
+  it('masks the texts inside a secret that is a JSON document, but not its names', () => {
+    const filter = new SecretFilter();
+    filter.add([JSON.stringify({ username: 'someone', inner: [{ password: 'my-password' }], port: 123456, no: 'no' })]);
+    expect(filter.apply('username someone password my-password 123456 no')).to.equal(
+      'username *** password *** 123456 no',
+    );
+  });
+
   it('leaves short values alone', () => {
     const filter = new SecretFilter();
     filter.add(['1', 'no', '  ']);

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decryptFernet, encryptFernet, keyFromPassphrase } from '../../../src/security/fernet.ts';
-import { createSecretBox, openSecretBox, rotatedKeys } from '../../../src/security/secret-box.ts';
+import { addKey, removeKeys } from '../../../src/security/key-file.ts';
+import { createSecretBox, openSecretBox } from '../../../src/security/secret-box.ts';
 
 function thrownBy(work: () => unknown): Error {
   try {
@@ -66,10 +67,35 @@ describe('secret box', () => {
 
     it('takes a new key in front and still reads with the old ones', async () => {
       const old = (await openSecretBox(file)).encrypt('text');
-      await writeFile(file, rotatedKeys(await readFile(file, 'utf8')));
+      await addKey(file);
       const rotated = await openSecretBox(file);
       expect(rotated.decrypt(old)).to.equal('text');
       expect([old, rotated.encrypt('text')].map((stored) => rotated.isOutdated(stored))).to.deep.equal([true, false]);
+      expect((await stat(file)).mode & 0o777).to.equal(0o600);
+      expect(await readdir(join(directory, 'keys'))).to.deep.equal(['secret.key']);
+    });
+
+    it('is followed by processes that opened it before', async () => {
+      const box = await openSecretBox(file);
+      const reader = await openSecretBox(file);
+      const old = box.encrypt('text');
+      const id = await addKey(file);
+      const fresh = box.encrypt('text');
+      expect(fresh.slice(0, 8)).to.equal(id);
+      expect([old, fresh].map((stored) => reader.decrypt(stored))).to.deep.equal(['text', 'text']);
+    });
+
+    it('loses the keys that are not kept, never the current one', async () => {
+      const oldest = (await openSecretBox(file)).encrypt('text').slice(0, 8);
+      const middle = await addKey(file);
+      const current = await addKey(file);
+      expect(await removeKeys(file, new Set([middle]))).to.deep.equal([oldest]);
+      expect(await removeKeys(file, new Set([middle]))).to.deep.equal([]);
+      const ids = (await readFile(file, 'utf8'))
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.slice(0, 8));
+      expect(ids).to.deep.equal([current, middle]);
     });
 
     for (const [name, content] of [
