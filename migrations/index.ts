@@ -7,6 +7,7 @@ import { events } from './006-events.ts';
 import { administration } from './007-administration.ts';
 import { audit } from './008-audit.ts';
 import { leanReferences } from './009-lean-references.ts';
+import { queueChannel } from './010-queue-channel.ts';
 import { auditAddress } from './015-audit-address.ts';
 import { outboxVhost } from './015-outbox-vhost.ts';
 import { live } from './017-live.ts';
@@ -25,6 +26,7 @@ export const migrations: readonly Migration[] = [
   administration,
   audit,
   leanReferences,
+  queueChannel,
   auditAddress,
   outboxVhost,
   live,

@@ -9,25 +9,17 @@ import type { ExecutionStatus } from '../domain/states.ts';
 import { DslError } from '../dsl/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { lockDrivenExecutions } from '../store/driving.ts';
-import { insertEvents } from '../store/events.ts';
-import { applyExecutionStatus } from '../store/execution-effects.ts';
-import { changeExecutionStatus, setExecutionToken } from '../store/executions.ts';
+import { setExecutionToken } from '../store/executions.ts';
 import type { Transaction } from '../store/session.ts';
 import { ExecutionCancelled, WorkflowFailed, WorkflowRefused } from '../workflows/errors.ts';
-import { emptyPart, executionEvent, executionLog } from './changes.ts';
-import { refreshDependencyTargets } from './dependency-targets.ts';
+import { emptyPart, executionLog } from './changes.ts';
 import type { RunDependencies } from './executor.ts';
 import { whileDatabaseAway } from './patience.ts';
 import { ExecutionTakenOverError, WriterStoppedError } from './progress-writer.ts';
 import { ReplyInbox } from './reply-inbox.ts';
-import { leavingWorkflows } from './system-workflow.ts';
+import type { ExecutionOutcome } from './status-writer.ts';
 import type { SystemWorkflowResult } from './system-workflow.ts';
 import { WorkflowRun } from './workflow-run.ts';
-
-type Outcome =
-  | { status: 'succeeded'; result: SystemWorkflowResult | undefined }
-  | { status: 'failed'; message: string }
-  | { status: 'cancelled' };
 
 /**
  * How the run ended: with the execution, because another process has it or ended it, because this process was asked to
@@ -43,8 +35,8 @@ export class ExecutionRun {
   readonly #inbox: ReplyInbox;
   readonly #cancelling = new AbortController();
   /** Resolves when the workflow is not waited for any more. */
-  readonly #leaving: Promise<Outcome>;
-  #leave: (outcome: Outcome) => void = () => undefined;
+  readonly #leaving: Promise<ExecutionOutcome>;
+  #leave: (outcome: ExecutionOutcome) => void = () => undefined;
   #letGo: (reason: Error) => void = () => undefined;
   #workflow: WorkflowRun | undefined;
   #execution: Execution;
@@ -133,7 +125,7 @@ export class ExecutionRun {
     }
   }
 
-  async #outcome(): Promise<Outcome> {
+  async #outcome(): Promise<ExecutionOutcome> {
     const { status } = this.#execution;
     if (cancellingExecutionStatuses.includes(status)) {
       if (status === 'kill_cancelling') {
@@ -155,23 +147,12 @@ export class ExecutionRun {
 
   /** @returns whether the execution is started; it may have been cancelled a moment ago */
   async #begin(isResume: boolean): Promise<boolean> {
-    const { managerName, clock } = this.#dependencies;
-    return this.#store(async (transaction) => {
-      const started = await changeExecutionStatus(transaction, this.id, { event: 'start' });
-      if (!started) {
-        return false;
-      }
-      const verb = isResume ? 'Resuming' : 'Starting';
-      const message = `${verb} '${started.workflowId}' workflow execution${dryRunSuffix(started)}`;
-      const event = executionEvent(started, managerName, clock.now(), { eventType: 'workflow_started', message });
-      await applyExecutionStatus(transaction, started);
-      await insertEvents(transaction, [event]);
-      this.#execution = started;
-      return true;
-    });
+    const started = await this.#dependencies.statuses.begin(this.#execution, isResume);
+    this.#execution = started ?? this.#execution;
+    return started !== undefined;
   }
 
-  async #work(isResume: boolean, preparing: Promise<WorkflowRun> | undefined): Promise<Outcome> {
+  async #work(isResume: boolean, preparing: Promise<WorkflowRun> | undefined): Promise<ExecutionOutcome> {
     try {
       return { status: 'succeeded', result: await this.#runWorkflow(isResume, preparing) };
     } catch (thrown) {
@@ -262,69 +243,14 @@ export class ExecutionRun {
     writer.write(part).catch(() => undefined);
   }
 
-  async #end(outcome: Outcome): Promise<void> {
-    const isLeaving = leavingWorkflows.has(this.#execution.workflowId);
-    await this.#store(async (transaction) => {
-      const reached = isLeaving ? outcome : await this.#withDependencies(transaction, outcome);
-      const ended = await this.#changeToEnd(transaction, reached);
-      await insertEvents(transaction, [this.#endEvent(ended)]);
-      await applyExecutionStatus(transaction, ended, { isDeploymentLeaving: isLeaving });
-      if (reached.status === 'succeeded' && ended.status === 'terminated') {
-        await reached.result?.atEnd?.(transaction);
-      }
-      this.#execution = ended;
-    });
+  async #end(outcome: ExecutionOutcome): Promise<void> {
+    this.#execution = await this.#dependencies.statuses.end(this.#execution, outcome);
     if (outcome.status === 'succeeded' && this.#execution.status === 'terminated') {
       await outcome.result?.afterEnd?.().catch((error: unknown) => {
         this.#log.warn('Cleaning up after the execution failed', { error });
       });
     }
     this.#log.info('Execution ended', { status: this.#execution.status });
-  }
-
-  /** An execution whose deployment depends on others in a way that cannot be worked out any more has failed. */
-  async #withDependencies(transaction: Transaction, outcome: Outcome): Promise<Outcome> {
-    try {
-      await refreshDependencyTargets(transaction, this.#execution, this.#dependencies.reveal);
-      return outcome;
-    } catch (thrown) {
-      if (!(thrown instanceof DslError || thrown instanceof GantryError)) {
-        throw thrown;
-      }
-      this.#log.warn('The deployments this one depends on cannot be told', { reason: thrown.message });
-      return outcome.status === 'succeeded' ? { status: 'failed', message: thrown.message } : outcome;
-    }
-  }
-
-  async #changeToEnd(transaction: Transaction, outcome: Outcome): Promise<Execution> {
-    const attempts =
-      outcome.status === 'succeeded'
-        ? [
-            { event: 'succeed', error: '' },
-            { event: 'stopped', error: '' },
-          ]
-        : outcome.status === 'failed'
-          ? [{ event: 'fail', error: outcome.message }]
-          : [{ event: 'stopped', error: '' }];
-    for (const change of attempts) {
-      const ended = await changeExecutionStatus(transaction, this.id, change);
-      if (ended) {
-        return ended;
-      }
-    }
-    throw new ExecutionTakenOverError('The execution was ended from outside');
-  }
-
-  #endEvent(ended: Execution): ReturnType<typeof executionEvent> {
-    const { managerName, clock } = this.#dependencies;
-    const name = `'${ended.workflowId}' workflow execution`;
-    const event =
-      ended.status === 'terminated'
-        ? { eventType: 'workflow_succeeded', message: `${name} succeeded${dryRunSuffix(ended)}` }
-        : ended.status === 'failed'
-          ? { eventType: 'workflow_failed', message: `${name} failed: ${ended.error ?? ''}` }
-          : { eventType: 'workflow_cancelled', message: `${name} cancelled` };
-    return executionEvent(ended, managerName, clock.now(), event);
   }
 
   /** Runs a transaction that only the driver of the execution may commit. */
@@ -353,10 +279,6 @@ export class ExecutionRun {
     });
     this.#workflow?.killOnAgents();
   }
-}
-
-function dryRunSuffix(execution: Execution): string {
-  return execution.isDryRun ? ' (dry run)' : '';
 }
 
 /** Failures whose text is meant for people; anything else is a defect that belongs into the log as well. */

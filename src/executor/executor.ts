@@ -18,6 +18,7 @@ import { claimExecution, findExecution, releaseExecutions } from '../store/execu
 import { ExecutionRun } from './execution-run.ts';
 import { whileDatabaseAway } from './patience.ts';
 import { ProgressWriter, WriterStoppedError } from './progress-writer.ts';
+import { StatusWriter } from './status-writer.ts';
 import type { SystemWorkflows } from './system-workflow.ts';
 
 export interface ExecutorDependencies {
@@ -46,6 +47,7 @@ export interface RunDependencies extends ExecutorDependencies {
   /** Name people know this manager by. */
   managerName: string;
   writer: ProgressWriter;
+  statuses: StatusWriter;
   /** Aborted when the process stops. */
   stopping: AbortSignal;
 }
@@ -91,12 +93,13 @@ class ExecutionDriver implements Executor {
     const { database, processName, log, config } = dependencies;
     // every execution that waits for the database listens
     setMaxListeners(0, this.#stopping.signal);
+    const named = { ...dependencies, executorName: processName, managerName: config.instanceName };
+    const stopping = this.#stopping.signal;
     this.#dependencies = {
-      ...dependencies,
-      executorName: processName,
-      managerName: config.instanceName,
+      ...named,
       writer: new ProgressWriter(database, processName, log),
-      stopping: this.#stopping.signal,
+      statuses: new StatusWriter({ ...named, stopping }),
+      stopping,
     };
   }
 

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import type { Clock, IdGenerator } from '../domain/clock.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
+import { isAnythingActive } from '../store/driving.ts';
 import { createPartitions } from '../store/events.ts';
 import { nextScheduledTime, takeDueExecutions } from '../store/execution-queue.ts';
 import { changeExecutionStatus } from '../store/executions.ts';
@@ -96,6 +97,7 @@ class Term {
     const { database, broker, log, config, clock } = dependencies;
     const orphans = new OrphanRecovery(dependencies);
     const { staleAfterSeconds } = config.executor;
+    const orphanPause = (staleAfterSeconds * 1000) / 2;
     const outbox = new Job({ name: 'outbox', log, work: () => sweepOutbox(database, broker, log) });
     const queue = new Job({
       name: 'queue',
@@ -113,7 +115,7 @@ class Term {
       // nobody tells when a process dies: only a heartbeat that stays away shows it
       work: async () => {
         await orphans.run(staleAfterSeconds);
-        return (staleAfterSeconds * 1000) / 2;
+        return (await isAnythingActive(database)) ? orphanPause : undefined;
       },
     });
     const upkeep = new Job({
@@ -129,10 +131,16 @@ class Term {
     term.#unlisten = [
       await database.listen('gantry_outbox', () => outbox.askIn(graceSeconds * 1000 + 100)),
       await database.listen('gantry_schedules', () => schedules.ask()),
-      await database.listen('gantry_executions', () => {
-        queue.ask();
-        due.ask();
+      await database.listen('gantry_queue', (status) => {
+        // undefined: something may have been missed
+        if (status !== 'scheduled') {
+          queue.ask();
+        }
+        if (status === 'scheduled' || status === undefined) {
+          due.ask();
+        }
       }),
+      await database.listen('gantry_executions', () => recovery.askIn(orphanPause)),
     ];
     term.#jobs.forEach((job) => job.ask());
     return term;

@@ -1,4 +1,5 @@
 import type { Deployment } from '../domain/entities.ts';
+import { notFound } from '../domain/errors.ts';
 import type { JsonObject, PlanScalingGroup, PlanWorkflow } from '../domain/plan.ts';
 import type { DeploymentStatus, InstallationStatus, Visibility } from '../domain/states.ts';
 import { attachLabels } from './labels.ts';
@@ -17,7 +18,7 @@ import {
   text,
   timestamp,
 } from './resource.ts';
-import { createResource, deleteResource, updateResource } from './resource-writes.ts';
+import { changeResource, createResource, deleteResource, updateResource } from './resource-writes.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
 import { jsonChange } from './values.ts';
@@ -286,6 +287,13 @@ export async function listDeployments(
   options: DeploymentListOptions = {},
 ): Promise<Page<Deployment>> {
   return listResources(session, deploymentResource, scope, query, conditionsOf(scope, options));
+}
+
+/** Like `updateDeployment` for those who do not look at the result. @throws GantryError not_found_error */
+export async function changeDeployment(session: Session, storageId: number, update: DeploymentUpdate): Promise<void> {
+  if (!(await changeResource(session, deploymentResource, storageId, columnsOf(update)))) {
+    throw notFound('Deployment', String(storageId));
+  }
 }
 
 /** @returns the deployment after the change. @throws GantryError not_found_error */

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../domain/plan.ts';
+import { activeExecutionStatuses } from '../domain/states.ts';
 import type { ExecutionStatus } from '../domain/states.ts';
 import { hasDrift, isStatusOk } from './instance-status.ts';
 import type { Session } from './session.ts';
@@ -107,6 +108,15 @@ export async function findStatuses(
     [ids],
   );
   return new Map(rows.map((row) => [row.id, row.status]));
+}
+
+/** Whether any execution is under way. */
+export async function isAnythingActive(session: Session): Promise<boolean> {
+  const [row] = await session.prepared<{ any: boolean }>(
+    'select exists (select from executions where status = any($1)) as any',
+    [[...activeExecutionStatuses]],
+  );
+  return row?.any ?? false;
 }
 
 /** Whether any execution waits for its turn. */

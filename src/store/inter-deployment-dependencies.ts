@@ -126,6 +126,19 @@ export async function findBySource(
   );
 }
 
+/** Of the given deployments, those that have a dependency whose target a function names. */
+export async function findDynamicSources(
+  session: Session,
+  deploymentStorageIds: readonly number[],
+): Promise<ReadonlySet<number>> {
+  const rows = await session.prepared<{ id: number }>(
+    `select distinct source_deployment_id as id from inter_deployment_dependencies
+     where source_deployment_id = any($1) and target_deployment_func is not null`,
+    [[...deploymentStorageIds]],
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
 /** Sets the targets of dependencies, in one statement; null = none. */
 export async function setDependencyTargets(
   session: Session,

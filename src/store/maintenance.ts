@@ -35,8 +35,10 @@ export async function activateMaintenance(session: Session): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** Ends maintenance mode. @returns false when it was off */
+/** Ends maintenance mode; what waited in the queue may begin. @returns false when it was off */
 export async function endMaintenance(session: Session): Promise<boolean> {
-  const rows = await session.prepared('delete from maintenance_mode returning status');
+  const rows = await session.prepared(
+    `delete from maintenance_mode returning status, pg_notify('gantry_queue', 'maintenance')`,
+  );
   return rows.length > 0;
 }

@@ -60,21 +60,31 @@ export async function createResource<Entity extends object>(
   });
 }
 
-/** Sets columns; undefined ones stay. @throws GantryError not_found_error */
+/** Sets columns; undefined ones stay. @returns whether the row is there */
+export async function changeResource(
+  session: Session,
+  resource: ResourceShape,
+  storageId: number,
+  columns: Readonly<Record<string, unknown>>,
+): Promise<boolean> {
+  const parameters = new Parameters();
+  const set = assignments(columns, parameters);
+  const of = `where storage_id = ${parameters.add(storageId)}`;
+  const rows = await session.query(
+    set ? `update ${resource.table} set ${set} ${of} returning 1` : `select from ${resource.table} ${of}`,
+    parameters.values,
+  );
+  return rows.length > 0;
+}
+
+/** Sets columns; undefined ones stay. @returns the whole row. @throws GantryError not_found_error */
 export async function updateResource<Entity extends object>(
   session: Session,
   resource: Resource<Entity>,
   storageId: number,
   columns: Readonly<Record<string, unknown>>,
 ): Promise<Entity> {
-  const parameters = new Parameters();
-  const set = assignments(columns, parameters);
-  if (set) {
-    await session.query(
-      `update ${resource.table} set ${set} where storage_id = ${parameters.add(storageId)}`,
-      parameters.values,
-    );
-  }
+  await changeResource(session, resource, storageId, columns);
   return requireResource(session, resource, storageId);
 }
 

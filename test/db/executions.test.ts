@@ -107,6 +107,22 @@ describe('executions in the store', () => {
     expect(heard).to.deep.equal([id, id, last]);
   });
 
+  it('tell the scheduler of what may begin and of what has ended, and of nothing else', async () => {
+    const heard: (string | undefined)[] = [];
+    const stop = await database.listen('gantry_queue', (payload) => heard.push(payload));
+    const { id } = await addExecution(database, { status: 'queued' });
+    for (const event of ['dispatch', 'start', 'succeed']) {
+      await changeExecutionStatus(database, id, { event });
+    }
+    await addExecution(database);
+    await addExecution(database, { status: 'scheduled' });
+    while (heard.at(-1) !== 'scheduled') {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await stop();
+    expect(heard).to.deep.equal(['queued', 'terminated', 'scheduled']);
+  });
+
   it('are refused a second time', async () => {
     const { id } = await addExecution(database);
     expect(await addExecution(database, { id }).catch((error: unknown) => error)).to.include({

@@ -5,15 +5,16 @@ import type { EntityLookup } from '../../dsl/constraints/index.ts';
 import { evaluateFunctions } from '../../dsl/functions/index.ts';
 import type { EvaluationStorage } from '../../dsl/functions/index.ts';
 import { prepareDeploymentPlan } from '../../dsl/prepare/index.ts';
-import { getBlueprint } from '../../store/blueprints.ts';
 import { refreshSubDeployments } from '../../store/deployment-status.ts';
-import { getDeployment, updateDeployment } from '../../store/deployments.ts';
+import { changeDeployment, getDeployment } from '../../store/deployments.ts';
 import { createEvaluationStorage } from '../../store/evaluation-storage.ts';
 import { loadViewer } from '../../store/execution-viewer.ts';
 import { addLabels } from '../../store/labels.ts';
 import { createNodeInstances } from '../../store/node-instances.ts';
 import { createNodes } from '../../store/nodes.ts';
 import type { NewNode } from '../../store/nodes.ts';
+import { PlanCache } from '../../store/plan-cache.ts';
+import type { Viewer } from '../../store/scope.ts';
 import type { Session, Transaction } from '../../store/session.ts';
 import { expandPlan } from '../../topology/index.ts';
 import type { SystemWorkflow, SystemWorkflowContext } from '../system-workflow.ts';
@@ -31,11 +32,12 @@ const longestDisplayName = 256;
  * and links in one transaction, so that a repeated run finds either everything or nothing.
  */
 export function createDeploymentEnvironment(dependencies: SystemDependencies): SystemWorkflow {
+  const plans = new PlanCache();
   return async (context) => {
     const deployment = await findDeployment(context);
     // set by the same transaction as everything else
     if (deployment.workflows === undefined) {
-      await fill(dependencies, context, deployment);
+      await fill(dependencies, context, deployment, plans);
     }
     await dependencies.files.createDeploymentDirectory(deployment.tenantName, deployment.id);
     return undefined;
@@ -46,18 +48,21 @@ async function findDeployment({ database, execution }: SystemWorkflowContext): P
   if (execution.deploymentId === undefined) {
     throw new GantryError('not_found_error', 'The deployment to create is gone');
   }
-  return getDeployment(database, { tenantId: execution.tenantId }, execution.deploymentId);
+  const fields = ['id', 'workflows'];
+  return getDeployment(database, { tenantId: execution.tenantId }, execution.deploymentId, { fields });
 }
 
 async function fill(
   dependencies: SystemDependencies,
   context: SystemWorkflowContext,
   deployment: Deployment,
+  plans: PlanCache,
 ): Promise<void> {
   const { database, execution, signal } = context;
-  const blueprint = await getBlueprint(database, { tenantId: deployment.tenantId }, deployment.blueprintId);
-  if (!blueprint.plan) {
-    throw new GantryError('deployment_creation_error', `Blueprint ${blueprint.id} has no plan; upload it again`);
+  const source = await plans.load(database, deployment.blueprintStorageId);
+  if (!source) {
+    const { blueprintId } = deployment;
+    throw new GantryError('deployment_creation_error', `Blueprint ${blueprintId} has no plan; upload it again`);
   }
   const viewer = await loadViewer(database, execution.creatorId);
   const storage = createEvaluationStorage(database, deployment, { viewer, reveal: dependencies.reveal });
@@ -65,12 +70,12 @@ async function fill(
     session: database,
     scope: { tenantId: deployment.tenantId, viewer },
     access: { viewer, reveal: dependencies.reveal },
-    plan: blueprint.plan,
+    plan: source,
   });
-  const plan = await prepare(dependencies, blueprint.plan, { deployment, execution, storage, lookup });
+  const plan = await prepare(dependencies, source, { deployment, execution, storage, lookup });
   signal.throwIfAborted();
   await database.transaction(async (transaction) => {
-    await storeAttributes(transaction, deployment, blueprint.plan as Plan, plan);
+    await storeAttributes(transaction, deployment, source, plan);
     const labels = labelsOf(execution, plan);
     await addLabels(transaction, 'deployments', [deployment.storageId], labels);
     const parents = await addParents(transaction, deployment, labels);
@@ -87,7 +92,7 @@ async function fill(
         scalingGroups: instance.scaling_groups ?? [],
       })),
     );
-    await applySettings(transaction, dependencies, deployment, execution, plan);
+    await applySettings(transaction, dependencies, { deployment, execution, plan, viewer });
     await addDependencies(transaction, deployment, plan.inter_deployment_functions, renamed);
     await refreshSubDeployments(
       transaction,
@@ -125,7 +130,7 @@ async function storeAttributes(
   source: Plan,
   plan: DeploymentPlan,
 ): Promise<void> {
-  await updateDeployment(transaction, deployment.storageId, {
+  await changeDeployment(transaction, deployment.storageId, {
     description: source.description,
     workflows: plan.workflows,
     inputs: plan.inputs,
@@ -190,12 +195,10 @@ function toNewNode(node: PlanNode): NewNode {
 async function applySettings(
   transaction: Session,
   dependencies: SystemDependencies,
-  deployment: Deployment,
-  execution: Execution,
-  plan: DeploymentPlan,
+  target: { deployment: Deployment; execution: Execution; plan: DeploymentPlan; viewer: Viewer },
 ): Promise<void> {
+  const { deployment, execution, plan, viewer } = target;
   const { creatorId } = execution;
-  const viewer = await loadViewer(transaction, creatorId);
   const storage = createEvaluationStorage(transaction, deployment, { viewer, reveal: dependencies.reveal });
   const settings = await evaluateFunctions(plan.deployment_settings, {}, storage);
   const owner = { deployment, creatorId, now: dependencies.clock.now() };
@@ -205,7 +208,7 @@ async function applySettings(
   // a name that was asked for stays
   const isGiven = typeof execution.parameters['display_name'] === 'string' && deployment.displayName !== deployment.id;
   if (!isGiven && written !== undefined && written !== null) {
-    await updateDeployment(transaction, deployment.storageId, { displayName: checkedName(written) });
+    await changeDeployment(transaction, deployment.storageId, { displayName: checkedName(written) });
   }
 }
 

@@ -1,0 +1,270 @@
+import type { Clock } from '../domain/clock.ts';
+import type { EventInput, Execution } from '../domain/entities.ts';
+import { coerceError, GantryError } from '../domain/errors.ts';
+import type { RevealSecret } from '../domain/resources.ts';
+import { DslError } from '../dsl/errors.ts';
+import type { Logger } from '../log/logger.ts';
+import { GroupCommit } from '../recorder/group-commit.ts';
+import type { Database } from '../store/database.ts';
+import { lockDrivenExecutions } from '../store/driving.ts';
+import { insertEvents } from '../store/events.ts';
+import { applyExecutionStatuses } from '../store/execution-effects.ts';
+import { changeExecutionStatuses } from '../store/executions.ts';
+import { findDynamicSources } from '../store/inter-deployment-dependencies.ts';
+import type { Transaction } from '../store/session.ts';
+import { groupRows } from '../store/values.ts';
+import { executionEvent } from './changes.ts';
+import { refreshDependencyTargets } from './dependency-targets.ts';
+import { whileDatabaseAway } from './patience.ts';
+import { ExecutionTakenOverError, WriterStoppedError } from './progress-writer.ts';
+import { leavingWorkflows } from './system-workflow.ts';
+import type { SystemWorkflowResult } from './system-workflow.ts';
+
+/** How the workflow of an execution ended. */
+export type ExecutionOutcome =
+  | { status: 'succeeded'; result: SystemWorkflowResult | undefined }
+  | { status: 'failed'; message: string }
+  | { status: 'cancelled' };
+
+export interface StatusWriterOptions {
+  readonly database: Database;
+  /** Name of this process, as it claims executions. */
+  readonly executorName: string;
+  /** Name people know this manager by. */
+  readonly managerName: string;
+  readonly clock: Clock;
+  /** Reads a secret. */
+  readonly reveal: RevealSecret;
+  readonly log: Logger;
+  /** Aborted when the process stops. */
+  readonly stopping: AbortSignal;
+}
+
+interface Beginning {
+  readonly execution: Execution;
+  readonly isResume: boolean;
+}
+
+interface Ending {
+  readonly execution: Execution;
+  readonly outcome: ExecutionOutcome;
+}
+
+const mostItems = 50;
+const parallel = 2;
+
+/**
+ * Stores that executions begin and end, with all it means for their deployments and groups. Those of this process that
+ * do so at the same moment share a transaction: many short executions are mostly beginnings and ends.
+ */
+export class StatusWriter {
+  readonly #options: StatusWriterOptions;
+  readonly #beginnings: GroupCommit<Beginning, Execution | Error | undefined>;
+  readonly #endings: GroupCommit<Ending, Execution | Error | undefined>;
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options;
+    const commit = { maxItems: mostItems, parallel };
+    this.#beginnings = new GroupCommit({
+      ...commit,
+      commit: (items) => this.#together(items, (transaction, some) => this.#begin(transaction, some)),
+    });
+    this.#endings = new GroupCommit({
+      ...commit,
+      commit: (items) => this.#together(items, (transaction, some) => this.#end(transaction, some)),
+    });
+  }
+
+  /**
+   * @returns the started execution, or undefined when it may not start: it was cancelled a moment ago
+   * @throws ExecutionTakenOverError, WriterStoppedError, or what the store refuses it with
+   */
+  async begin(execution: Execution, isResume: boolean): Promise<Execution | undefined> {
+    return valueOf(await this.#beginnings.add({ execution, isResume }));
+  }
+
+  /**
+   * @returns the ended execution
+   * @throws ExecutionTakenOverError, WriterStoppedError, or what the store refuses it with
+   */
+  async end(execution: Execution, outcome: ExecutionOutcome): Promise<Execution> {
+    const ended = valueOf(await this.#endings.add({ execution, outcome }));
+    if (!ended) {
+      throw new ExecutionTakenOverError('The execution was ended from outside');
+    }
+    return ended;
+  }
+
+  /** One transaction for all items; if it fails, one for each, so that none fails with another. */
+  async #together<Item extends { execution: Execution }>(
+    items: readonly Item[],
+    work: (transaction: Transaction, items: readonly Item[]) => Promise<ReadonlyMap<string, Execution>>,
+  ): Promise<(Execution | Error | undefined)[]> {
+    const { database, executorName, log, stopping } = this.#options;
+    const store = async (transaction: Transaction): Promise<(Execution | Error | undefined)[]> => {
+      const ids = items.map(({ execution }) => execution.id);
+      const driven = new Set(await lockDrivenExecutions(transaction, executorName, ids));
+      const mine = items.filter(({ execution }) => driven.has(execution.id));
+      const changed: ReadonlyMap<string, Execution> = mine.length > 0 ? await work(transaction, mine) : new Map();
+      return ids.map((id) =>
+        driven.has(id) ? changed.get(id) : new ExecutionTakenOverError(`Execution ${id} is driven by another process`),
+      );
+    };
+    try {
+      return await whileDatabaseAway(() => database.transaction(store), log, stopping);
+    } catch (thrown) {
+      if (items.length === 1 || thrown instanceof WriterStoppedError) {
+        return items.map(() => coerceError(thrown));
+      }
+      const results: (Execution | Error | undefined)[] = [];
+      for (const item of items) {
+        results.push(...(await this.#together([item], work)));
+      }
+      return results;
+    }
+  }
+
+  async #begin(transaction: Transaction, items: readonly Beginning[]): Promise<ReadonlyMap<string, Execution>> {
+    const { managerName, clock } = this.#options;
+    const resumed = new Set(items.flatMap(({ execution, isResume }) => (isResume ? [execution.id] : [])));
+    const started = await changeExecutionStatuses(
+      transaction,
+      items.map(({ execution }) => execution.id),
+      { event: 'start' },
+    );
+    await applyAll(transaction, started, false);
+    const events = started.map((execution) => {
+      const verb = resumed.has(execution.id) ? 'Resuming' : 'Starting';
+      const message = `${verb} '${execution.workflowId}' workflow execution${dryRunSuffix(execution)}`;
+      return executionEvent(execution, managerName, clock.now(), { eventType: 'workflow_started', message });
+    });
+    await insertEvents(transaction, events);
+    return byId(started);
+  }
+
+  async #end(transaction: Transaction, items: readonly Ending[]): Promise<ReadonlyMap<string, Execution>> {
+    const reached = await this.#withDependencies(transaction, items);
+    const ended = byId(await changeToEnd(transaction, reached));
+    await insertEvents(
+      transaction,
+      [...ended.values()].map((execution) => this.#endEvent(execution)),
+    );
+    for (const isLeaving of [false, true]) {
+      const some = [...ended.values()].filter(({ workflowId }) => leavingWorkflows.has(workflowId) === isLeaving);
+      await applyAll(transaction, some, isLeaving);
+    }
+    for (const { execution, outcome } of reached) {
+      if (outcome.status === 'succeeded' && ended.get(execution.id)?.status === 'terminated') {
+        await outcome.result?.atEnd?.(transaction);
+      }
+    }
+    return ended;
+  }
+
+  /** An execution whose deployment depends on others in a way that cannot be worked out any more has failed. */
+  async #withDependencies(transaction: Transaction, items: readonly Ending[]): Promise<Ending[]> {
+    const staying = items.filter(({ execution }) => !leavingWorkflows.has(execution.workflowId));
+    const dynamic = await findDynamicSources(
+      transaction,
+      staying.flatMap(({ execution }) => execution.deploymentStorageId ?? []),
+    );
+    const reached: Ending[] = [];
+    for (const item of items) {
+      const { deploymentStorageId = -1, workflowId } = item.execution;
+      const isRefreshed = dynamic.has(deploymentStorageId) && !leavingWorkflows.has(workflowId);
+      reached.push(isRefreshed ? await this.#refresh(transaction, item) : item);
+    }
+    return reached;
+  }
+
+  async #refresh(transaction: Transaction, { execution, outcome }: Ending): Promise<Ending> {
+    try {
+      await refreshDependencyTargets(transaction, execution, this.#options.reveal);
+      return { execution, outcome };
+    } catch (thrown) {
+      if (!(thrown instanceof DslError || thrown instanceof GantryError)) {
+        throw thrown;
+      }
+      const { message } = thrown;
+      this.#options.log.warn('The deployments one depends on cannot be told', {
+        execution: execution.id,
+        reason: message,
+      });
+      return { execution, outcome: outcome.status === 'succeeded' ? { status: 'failed', message } : outcome };
+    }
+  }
+
+  #endEvent(ended: Execution): EventInput {
+    const { managerName, clock } = this.#options;
+    const name = `'${ended.workflowId}' workflow execution`;
+    const event =
+      ended.status === 'terminated'
+        ? { eventType: 'workflow_succeeded', message: `${name} succeeded${dryRunSuffix(ended)}` }
+        : ended.status === 'failed'
+          ? { eventType: 'workflow_failed', message: `${name} failed: ${ended.error ?? ''}` }
+          : { eventType: 'workflow_cancelled', message: `${name} cancelled` };
+    return executionEvent(ended, managerName, clock.now(), event);
+  }
+}
+
+/** Executions that succeeded while they were being cancelled are cancelled. */
+async function changeToEnd(transaction: Transaction, items: readonly Ending[]): Promise<Execution[]> {
+  const ended: Execution[] = [];
+  const change = async (some: readonly Ending[], event: string, error: string): Promise<readonly Ending[]> => {
+    const ids = some.map(({ execution }) => execution.id);
+    const changed = ids.length > 0 ? await changeExecutionStatuses(transaction, ids, { event, error }) : [];
+    ended.push(...changed);
+    const known = new Set(changed.map(({ id }) => id));
+    return some.filter(({ execution }) => !known.has(execution.id));
+  };
+  const succeeded = items.filter(({ outcome }) => outcome.status === 'succeeded');
+  const stopped = items.filter(({ outcome }) => outcome.status === 'cancelled');
+  const late = await change(succeeded, 'succeed', '');
+  await change([...late, ...stopped], 'stopped', '');
+  const failed = items.filter(({ outcome }) => outcome.status === 'failed');
+  const messageOf = ({ outcome }: Ending): string => (outcome.status === 'failed' ? outcome.message : '');
+  for (const [message, some] of groupRows(failed, messageOf)) {
+    await change(some, 'fail', message);
+  }
+  return ended;
+}
+
+/** Two executions of one deployment are told one after the other: the last one is its latest. */
+async function applyAll(
+  transaction: Transaction,
+  executions: readonly Execution[],
+  isDeploymentLeaving: boolean,
+): Promise<void> {
+  let rest = executions;
+  while (rest.length > 0) {
+    const seen = new Set<number>();
+    const round: Execution[] = [];
+    const later: Execution[] = [];
+    for (const execution of rest) {
+      const { deploymentStorageId } = execution;
+      if (deploymentStorageId !== undefined && seen.has(deploymentStorageId)) {
+        later.push(execution);
+      } else {
+        seen.add(deploymentStorageId ?? -1);
+        round.push(execution);
+      }
+    }
+    await applyExecutionStatuses(transaction, round, { isDeploymentLeaving });
+    rest = later;
+  }
+}
+
+function byId(executions: readonly Execution[]): Map<string, Execution> {
+  return new Map(executions.map((execution) => [execution.id, execution]));
+}
+
+function valueOf(result: Execution | Error | undefined): Execution | undefined {
+  if (result instanceof Error) {
+    throw result;
+  }
+  return result;
+}
+
+function dryRunSuffix(execution: Execution): string {
+  return execution.isDryRun ? ' (dry run)' : '';
+}

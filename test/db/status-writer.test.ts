@@ -1,0 +1,128 @@
+import { expect } from 'chai';
+import type { Execution } from '../../src/domain/entities.ts';
+import { ExecutionTakenOverError } from '../../src/executor/progress-writer.ts';
+import { StatusWriter } from '../../src/executor/status-writer.ts';
+import type { ExecutionOutcome } from '../../src/executor/status-writer.ts';
+import { silentLogger } from '../../src/log/logger.ts';
+import type { Database } from '../../src/store/database.ts';
+import { findDeployment } from '../../src/store/deployments.ts';
+import { listEvents } from '../../src/store/events.ts';
+import { changeExecutionStatus, claimExecution, findExecution } from '../../src/store/executions.ts';
+import { beat } from '../../src/store/processes.ts';
+import type { TestDatabase } from '../kit/database.ts';
+import { createTestDatabase } from '../kit/database.ts';
+import { addDeployment, addExecution, everything } from './samples.ts';
+
+const success: ExecutionOutcome = { status: 'succeeded', result: undefined };
+
+describe('beginnings and ends of executions', () => {
+  let test: TestDatabase;
+  let database: Database;
+  let statuses: StatusWriter;
+  let transactions = 0;
+
+  before(async () => {
+    test = await createTestDatabase();
+    database = test.database;
+    await beat(database, { name: 'me', roles: ['executor'] });
+    await beat(database, { name: 'you', roles: ['executor'] });
+    const counting = Object.create(database) as Database;
+    counting.transaction = (work) => {
+      transactions += 1;
+      return database.transaction(work);
+    };
+    statuses = new StatusWriter({
+      database: counting,
+      executorName: 'me',
+      managerName: 'manager',
+      clock: { now: () => Date.now() },
+      reveal: async () => '',
+      log: silentLogger,
+      stopping: new AbortController().signal,
+    });
+  });
+  after(() => test.close());
+  beforeEach(() => (transactions = 0));
+
+  const addClaimed = async (deploymentStorageId: number, executor = 'me'): Promise<Execution> => {
+    const { id } = await addExecution(database, { deploymentStorageId });
+    const claimed = await claimExecution(database, id, executor, 60);
+    if (!claimed) {
+      throw new Error('Not claimed');
+    }
+    return claimed;
+  };
+  const messages = async ({ id }: Execution): Promise<(string | undefined)[]> =>
+    (await listEvents(database, everything, { executionIds: [id] })).items.map(({ message }) => message);
+
+  it('share a transaction when they come together, also those of one deployment', async () => {
+    const { storageId } = await addDeployment(database);
+    const other = await addDeployment(database);
+    const executions = [await addClaimed(storageId), await addClaimed(storageId), await addClaimed(other.storageId)];
+    const started = await Promise.all(executions.map((execution, index) => statuses.begin(execution, index === 1)));
+    expect(started.map((execution) => execution?.status)).to.deep.equal(['started', 'started', 'started']);
+    expect(transactions).to.equal(1);
+    const outcomes: ExecutionOutcome[] = [success, { status: 'failed', message: 'broken' }, { status: 'cancelled' }];
+    const ended = await Promise.all(
+      executions.map((execution, index) => statuses.end(execution, outcomes[index] ?? success)),
+    );
+    expect(transactions).to.equal(2);
+    expect(ended.map(({ status, error }) => [status, error])).to.deep.equal([
+      ['terminated', ''],
+      ['failed', 'broken'],
+      ['cancelled', ''],
+    ]);
+    const [first, second, third] = await Promise.all(executions.map((execution) => messages(execution)));
+    expect(first).to.deep.equal(["Starting 'install' workflow execution", "'install' workflow execution succeeded"]);
+    expect(second).to.deep.equal([
+      "Resuming 'install' workflow execution",
+      "'install' workflow execution failed: broken",
+    ]);
+    expect(third?.[1]).to.equal("'install' workflow execution cancelled");
+    const latest = (await findDeployment(database, storageId))?.latestExecutionId;
+    expect(executions.slice(0, 2).map(({ id }) => id)).to.include(latest);
+    expect((await findDeployment(database, other.storageId))?.latestExecutionId).to.equal(executions[2]?.id);
+  });
+
+  it('leave alone what another process drives, and what was cancelled before it began', async () => {
+    const { storageId } = await addDeployment(database);
+    const [lost, cancelled, mine] = [
+      await addClaimed(storageId, 'you'),
+      await addClaimed(storageId),
+      await addClaimed(storageId),
+    ];
+    await changeExecutionStatus(database, cancelled.id, { event: 'cancel' });
+    const [first, second, third] = await Promise.allSettled([
+      statuses.begin(lost, false),
+      statuses.begin(cancelled, false),
+      statuses.begin(mine, false),
+    ]);
+    expect(first).to.include({ status: 'rejected' });
+    expect((first as PromiseRejectedResult).reason).to.be.instanceOf(ExecutionTakenOverError);
+    expect(second).to.deep.equal({ status: 'fulfilled', value: undefined });
+    expect(third).to.include({ status: 'fulfilled' });
+    expect(await findExecution(database, lost.id)).to.include({ status: 'pending' });
+    // it succeeded while it was being cancelled
+    expect(await statuses.end(cancelled, success)).to.include({ status: 'cancelled' });
+  });
+
+  it('do not fail with each other', async () => {
+    const { storageId } = await addDeployment(database);
+    const [bad, good] = [await addClaimed(storageId), await addClaimed(storageId)];
+    await Promise.all([bad, good].map((execution) => statuses.begin(execution, false)));
+    const refused = {
+      status: 'succeeded',
+      result: {
+        atEnd: async () => {
+          throw new Error('refused');
+        },
+      },
+    } as const;
+    const [first, second] = await Promise.allSettled([statuses.end(bad, refused), statuses.end(good, success)]);
+    expect((first as PromiseRejectedResult).reason).to.include({ message: 'refused' });
+    expect(second).to.include({ status: 'fulfilled' });
+    expect(await findExecution(database, bad.id)).to.include({ status: 'started' });
+    expect(await findExecution(database, good.id)).to.include({ status: 'terminated' });
+    expect(await messages(bad)).to.deep.equal(["Starting 'install' workflow execution"]);
+  });
+});
