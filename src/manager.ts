@@ -31,6 +31,7 @@ import type { SecretBox } from './security/secret-box.ts';
 import { createKeyRotation } from './services/key-rotation.ts';
 import type { KeyRotation } from './services/key-rotation.ts';
 import { createServices } from './services/services.ts';
+import type { Services } from './services/services.ts';
 import { Shutdown } from './shutdown.ts';
 import { bootstrap } from './store/bootstrap.ts';
 import { connectDatabase, Database } from './store/database.ts';
@@ -52,6 +53,8 @@ interface Foundation {
   newId: () => string;
   processName: string;
   isNew: boolean;
+  /** The use cases, made once for all roles that need them. */
+  services: () => Promise<Services>;
 }
 
 /** URL of the configured database; the embedded one is started first. */
@@ -92,7 +95,27 @@ async function layFoundation(
   shutdown.add('heartbeat', () => heartbeat.stop());
   const clock = { now: () => Date.now() };
   const { processName } = heartbeat;
-  return { config, log, database, broker, files, secretBox, reveal, clock, newId: randomUUID, processName, isNew };
+  const parts = {
+    config,
+    log,
+    database,
+    broker,
+    files,
+    secretBox,
+    reveal,
+    clock,
+    newId: randomUUID,
+    processName,
+    isNew,
+  };
+  let services: Promise<Services> | undefined;
+  return { ...parts, services: () => (services ??= startServices(parts, shutdown)) };
+}
+
+async function startServices(parts: Omit<Foundation, 'services'>, shutdown: Shutdown): Promise<Services> {
+  const services = await createServices({ ...parts, ...brokerAccounts(parts.config) });
+  shutdown.add('services', () => services.stop());
+  return services;
 }
 
 async function startExecutorRole(foundation: Foundation, shutdown: Shutdown): Promise<void> {
@@ -110,7 +133,8 @@ async function startBrokerRole(foundation: Foundation, shutdown: Shutdown): Prom
   const sink = new EventSink(database, log);
   shutdown.add('event sink', () => sink.stop());
   const plugins = makeManagerPlugins(foundation);
-  const runtime = makeManagerRuntime(foundation, new ManagerPlugins(database, files, plugins));
+  const { extensions } = await foundation.services();
+  const runtime = makeManagerRuntime(foundation, new ManagerPlugins(database, files, plugins), extensions);
   shutdown.add('runtime', () => runtime.stop());
   const host = makeOperationHost({ ...foundation, sink });
   const taskBroker = await startTaskBroker({
@@ -134,8 +158,7 @@ function brokerAccounts({ amqp }: Config): { agentBroker?: AgentBrokerAccounts }
 /** Starts the REST service; resolves with its address. */
 async function startRestRole(foundation: Foundation, shutdown: Shutdown): Promise<string> {
   const { config, log } = foundation;
-  const services = await createServices({ ...foundation, ...brokerAccounts(config) });
-  shutdown.add('services', () => services.stop());
+  const services = await foundation.services();
   const server = await serveHttp(config.http, createApp({ config, log, services }));
   shutdown.add('REST service', () => server.stop());
   // answers that never end by themselves would keep the service from stopping

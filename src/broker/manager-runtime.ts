@@ -5,6 +5,8 @@ import type { Plugin } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { Logger } from '../log/logger.ts';
+import type { ExtensionsHost } from '../runtime/extensions/manager.ts';
+import { extensionsPlugin } from '../runtime/extensions/plugin.ts';
 import { builtinPlugins } from '../runtime/node/builtins.ts';
 import { findBlueprintPlugin, isOfBlueprint } from '../runtime/plugins/blueprint-plugin.ts';
 import { PluginStore } from '../runtime/plugins/plugin-store.ts';
@@ -116,11 +118,12 @@ export class ManagerPlugins implements PluginFinder {
 export function makeManagerRuntime(
   { config }: Pick<ManagerRuntimeDependencies, 'config'>,
   finder: PluginFinder,
+  extensions: ExtensionsHost,
 ): Runtime {
   return makeRuntime({
     defaultTimeoutSeconds: config.broker.defaultOperationTimeout,
     temporaryDirectory: tmpdir(),
-    builtins: builtinPlugins(),
+    builtins: builtinPlugins(extensionsPlugin(extensions)),
     allowedScriptHosts: config.imports.allowedHosts,
     finder,
   });

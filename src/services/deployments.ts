@@ -8,6 +8,7 @@ import { createEvaluationStorage } from '../store/evaluation-storage.ts';
 import { createExecutions } from '../store/executions.ts';
 import type { ListQuery, Page } from '../store/scope.ts';
 import type { Session, Transaction } from '../store/session.ts';
+import { onlyRow } from '../store/values.ts';
 import { listScopeOf, scopeOf } from './caller.ts';
 import type { Caller, TenantCaller } from './caller.ts';
 import { createDeploymentFrom, waitForCreation } from './deployment-creation.ts';
@@ -41,8 +42,12 @@ export interface DeploymentService {
   availableWorkflows(deployments: readonly Deployment[]): Promise<ReadonlyMap<number, ReadonlySet<string>>>;
   /** @throws GantryError, see `createDeploymentFrom` and `waitForCreation` */
   create(caller: TenantCaller, request: DeploymentRequest, isAsync: boolean, signal: AbortSignal): Promise<Deployment>;
-  /** Starts the deletion; the deployment goes when its execution has ended. @throws GantryError dependent_exists_error */
-  remove(caller: TenantCaller, id: string, request: DeletionRequest): Promise<void>;
+  /**
+   * Starts the deletion; the deployment goes when its execution has ended.
+   * @returns id of the execution
+   * @throws GantryError dependent_exists_error
+   */
+  remove(caller: TenantCaller, id: string, request: DeletionRequest): Promise<string>;
   /** @throws GantryError conflict_error, deployment_parent_not_found_error */
   change(caller: TenantCaller, id: string, change: DeploymentChange): Promise<Deployment>;
   /** Puts it at a site, or at none. @throws GantryError not_found_error, illegal_action_error */
@@ -60,7 +65,7 @@ async function startDeletion(
   id: string,
   request: DeletionRequest,
   transaction: Transaction,
-): Promise<void> {
+): Promise<string> {
   const deployment = await getDeployment(transaction, scopeOf(caller), id, { fields: ['id'], lock: true });
   requireOwnTenant(caller, deployment);
   await requireRemovable(transaction, [deployment], request);
@@ -69,8 +74,10 @@ async function startDeletion(
     transaction,
     deletions.map((deletion) => ({ ...deletion, status: 'pending' })),
   );
-  await updateDeployment(transaction, deployment.storageId, { latestExecutionStorageId: executions[0]?.storageId });
+  const { id: executionId, storageId: latestExecutionStorageId } = onlyRow(executions);
+  await updateDeployment(transaction, deployment.storageId, { latestExecutionStorageId });
   await sendExecutions(dependencies, transaction, executions);
+  return executionId;
 }
 
 function declared(values: JsonObject | undefined): { [name: string]: Declared } {

@@ -7,6 +7,7 @@ import { GantryError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import { waitingExecutionStatuses } from '../domain/states.ts';
 import { createExecutionToken } from '../security/tokens.ts';
+import { findComponentExecutions } from '../store/component-executions.ts';
 import { applyExecutionStatuses } from '../store/execution-effects.ts';
 import {
   changeExecutionStatus,
@@ -37,8 +38,8 @@ function cancelMessage(execution: Execution): NewMessage {
 
 /**
  * Cancels executions, as far as their status allows. Those that wait end at once: nobody drives them, so there is nobody
- * to wait for.
- * @returns those that were cancelled or are being cancelled now
+ * to wait for. What runs or waits on the components of their deployments is cancelled with them.
+ * @returns those of the given ones that were cancelled or are being cancelled now
  */
 export async function cancelExecutions(
   dependencies: ServiceDependencies,
@@ -46,6 +47,24 @@ export async function cancelExecutions(
   ids: readonly string[],
   action: CancelAction,
 ): Promise<Execution[]> {
+  const cancelled = await cancelAll(dependencies, transaction, ids, action);
+  const parts = await findComponentExecutions(
+    transaction,
+    cancelled.map(({ id }) => id),
+  );
+  await cancelAll(dependencies, transaction, parts, action);
+  return cancelled;
+}
+
+async function cancelAll(
+  dependencies: ServiceDependencies,
+  transaction: Transaction,
+  ids: readonly string[],
+  action: CancelAction,
+): Promise<Execution[]> {
+  if (ids.length === 0) {
+    return [];
+  }
   const ended = await setExecutionStatuses(transaction, ids, {
     from: waitingExecutionStatuses,
     to: 'cancelled',

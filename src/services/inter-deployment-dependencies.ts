@@ -13,7 +13,7 @@ import {
   findCircularTargets,
 } from '../store/inter-deployment-dependencies.ts';
 import type { NewInterDeploymentDependency } from '../store/inter-deployment-dependencies.ts';
-import type { Transaction } from '../store/session.ts';
+import type { Session, Transaction } from '../store/session.ts';
 import { requirePermission, scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
@@ -59,6 +59,8 @@ export interface InterDeploymentDependencyService {
     source: string,
     requests: readonly DependencyRequest[],
   ): Promise<InterDeploymentDependency[]>;
+  /** Whether any dependency has the key. */
+  isKnown(caller: TenantCaller, key: DependencyKeyRequest): Promise<boolean>;
   /** @throws GantryError not_found_error; ambiguous_name when several have the key */
   remove(caller: TenantCaller, key: DependencyKeyRequest): Promise<void>;
 }
@@ -179,26 +181,31 @@ async function requireTarget(
   );
 }
 
+async function findOwn(
+  session: Session,
+  caller: TenantCaller,
+  source: Source | undefined,
+  request: DependencyKeyRequest,
+): Promise<InterDeploymentDependency[]> {
+  const named = request.target === undefined ? [] : [request.target];
+  const targets = await findTargets(session, caller.tenant.id, named);
+  const found = await findByKey(session, {
+    dependencyCreator: request.creator,
+    sourceDeploymentStorageId: source?.storageId,
+    targetDeploymentStorageId: targets.get(request.target ?? ''),
+    externalSource: request.externalSource,
+    externalTarget: request.externalTarget,
+  });
+  return found.filter(({ tenantId }) => tenantId === caller.tenant.id);
+}
+
 async function removeByKey(
   transaction: Transaction,
   caller: TenantCaller,
   request: DependencyKeyRequest,
 ): Promise<void> {
   const source = request.externalSource ? undefined : await lockSource(transaction, caller, request.source);
-  const targets = await findTargets(
-    transaction,
-    caller.tenant.id,
-    request.target === undefined ? [] : [request.target],
-  );
-  const found = (
-    await findByKey(transaction, {
-      dependencyCreator: request.creator,
-      sourceDeploymentStorageId: source?.storageId,
-      targetDeploymentStorageId: targets.get(request.target ?? ''),
-      externalSource: request.externalSource,
-      externalTarget: request.externalTarget,
-    })
-  ).filter(({ tenantId }) => tenantId === caller.tenant.id);
+  const found = await findOwn(transaction, caller, source, request);
   const [only, another] = found;
   if (!only) {
     throw notFound('InterDeploymentDependencies', keyText(request));
@@ -246,6 +253,13 @@ export function createInterDeploymentDependencyService(
         await removeAll(transaction, source.storageId, await findBySource(transaction, source.storageId));
         return store(dependencies, transaction, caller, source, requests);
       }),
+
+    async isKnown(caller, key) {
+      const source = key.externalSource
+        ? undefined
+        : await getDeployment(database, scopeOf(caller), key.source, { fields: [] });
+      return (await findOwn(database, caller, source, key)).length > 0;
+    },
 
     remove: (caller, key) =>
       database.transactionAs(actorOf(caller), (transaction) => removeByKey(transaction, caller, key)),

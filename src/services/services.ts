@@ -5,6 +5,7 @@ import { makeRevealSecret } from '../files/provided-secrets.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { Logger } from '../log/logger.ts';
 import { verifyPassword } from '../security/passwords.ts';
+import type { ExtensionsHost } from '../runtime/extensions/manager.ts';
 import type { SecretBox } from '../security/secret-box.ts';
 import { createAccounts } from '../store/accounts.ts';
 import type { Database } from '../store/database.ts';
@@ -41,6 +42,7 @@ import { createInterDeploymentDependencyService } from './inter-deployment-depen
 import type { InterDeploymentDependencyService } from './inter-deployment-dependencies.ts';
 import { createMaintenanceService } from './maintenance.ts';
 import type { MaintenanceService } from './maintenance.ts';
+import { createExtensionsHost } from './extensions/host.ts';
 import { createFilterService } from './filters.ts';
 import type { FilterService } from './filters.ts';
 import { createLabelService } from './label-lists.ts';
@@ -119,6 +121,8 @@ export interface Services {
   readonly labels: LabelService;
   readonly resources: ResourceService;
   readonly live: LiveService;
+  /** What operations of the built-in types ask of the manager. */
+  readonly extensions: ExtensionsHost;
   readonly files: FileStore;
   readonly waiter: ExecutionWaiter;
   /** Waits for what is being published and stops listening. */
@@ -163,7 +167,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
   const secretReader = createSecretReader(reveal);
   const secrets = createSecretService(common, secretBox, reveal);
   const lookups = createCreationLookups();
-  return {
+  const services: Omit<Services, 'extensions'> = {
     authorization: createAuthorization({
       authentication,
       tenants,
@@ -222,4 +226,5 @@ export async function createServices(dependencies: ServicesDependencies): Promis
       await permissions.stop();
     },
   };
+  return { ...services, extensions: createExtensionsHost({ config, database, services, permissions }) };
 }

@@ -19,6 +19,8 @@ import { isWorkflowAvailable } from './workflow-availability.ts';
 import { mergeWorkflowParameters } from './workflow-parameters.ts';
 
 export interface StartRequest {
+  /** Of the new execution; made up when not given. */
+  readonly id?: string;
   readonly deploymentId: string;
   readonly workflowId: string;
   readonly parameters: JsonObject;
@@ -182,7 +184,7 @@ async function startInTransaction(
   const { token, tokenHash } = createExecutionToken();
   const [execution] = await createExecutions(transaction, [
     {
-      id: dependencies.newId(),
+      id: request.id ?? dependencies.newId(),
       tenantId: deployment.tenantId,
       creatorId: caller.user.id,
       visibility: deployment.visibility,
