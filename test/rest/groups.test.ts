@@ -129,6 +129,8 @@ describe('groups of deployments and executions', function () {
         add: { deployment_ids: ['m1'], filter_id: 'gold', deployments_from_group: 'other' },
       });
       expect(joined.deployment_ids).to.deep.equal(['m1', 'm2', 'm3']);
+      const none = { filter_id: null, filter_rules: [], deployments_from_group: null };
+      expect((await patch('h', { add: none, remove: none })).deployment_ids, 'nothing chosen').to.have.length(3);
       const left = await patch('h', { remove: { deployment_ids: ['outside', 'm1'], filter_id: 'gold' } });
       expect(left.deployment_ids).to.deep.equal(['m2']);
       const members = await call<Page<Group>>('GET', '/deployments?_group_id=h');

@@ -70,7 +70,8 @@ function selectionOf(body: JsonObject): MemberSelection {
     // the schema lets texts in only
     deploymentIds: Array.isArray(ids) ? (ids as string[]) : undefined,
     filterId: text(body['filter_id']),
-    filterRules: rules ?? undefined,
+    // clients send an empty list where they mean none; as rules it would choose every deployment there is
+    filterRules: Array.isArray(rules) && rules.length > 0 ? rules : undefined,
     fromGroup: text(body['deployments_from_group']),
   };
 }
