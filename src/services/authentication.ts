@@ -4,6 +4,7 @@ import type { Execution, User } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import { activeExecutionStatuses } from '../domain/states.ts';
 import type { Accounts } from '../store/accounts.ts';
+import { bootstrapUserId } from './caller.ts';
 import type { LoginMethod } from './caller.ts';
 import { isLocked as isLockedNow } from '../security/lockout.ts';
 import { decoyHash } from '../security/passwords.ts';
@@ -25,11 +26,20 @@ export interface Identity {
   readonly execution: Execution | undefined;
 }
 
+/** Where users are kept when not here. */
+export interface ExternalLogin {
+  isEnabled(): Promise<boolean>;
+  /** Undefined when nobody has that name and password. */
+  login(username: string, password: string): Promise<User | undefined>;
+}
+
 export interface AuthenticationDependencies {
   readonly accounts: Accounts;
   readonly now: () => number;
   /** Slow comparison of a password with its stored form. */
   readonly verifyPassword: (password: string, stored: string) => Promise<boolean>;
+  /** Undefined = all users are kept here. */
+  readonly directory?: ExternalLogin | undefined;
 }
 
 export interface AuthenticationService {
@@ -55,9 +65,10 @@ function isTooOld(last: Date | undefined, now: number): boolean {
 
 /** Makes the service that finds out who calls. */
 export function createAuthentication(dependencies: AuthenticationDependencies): AuthenticationService {
-  const { accounts, now, verifyPassword } = dependencies;
+  const { accounts, now, verifyPassword, directory } = dependencies;
   // repeated credentials must not cost the slow comparison again; the key tells nothing about the password
   const verified = new LRUCache<string, true>({ max: 10_000, ttl: 10 * minute });
+  const directoryLogins = new LRUCache<string, number>({ max: 10_000, ttl: minute });
   const failures = new LRUCache<string, number>({ max: 10_000, ttl: minute });
   const secret = randomBytes(32);
 
@@ -68,12 +79,33 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
     return isLockedNow(user, await accounts.lockRule(), now());
   };
 
+  const keyOf = (name: string, password: string): string =>
+    createHmac('sha256', secret).update(name).update('\0').update(password).digest('base64');
+
+  /** The user of the directory who has that password; asks it once a minute at most. */
+  const findInDirectory = async (
+    external: ExternalLogin,
+    name: string,
+    password: string,
+  ): Promise<User | undefined> => {
+    const key = keyOf(name, password);
+    const known = directoryLogins.get(key);
+    if (known !== undefined) {
+      return (await accounts.findById(known))?.user;
+    }
+    const user = await external.login(name, password);
+    if (user) {
+      directoryLogins.set(key, user.id);
+    }
+    return user;
+  };
+
   const isPasswordRight = async (password: string, stored: string | undefined): Promise<boolean> => {
     if (stored === undefined) {
       await verifyPassword(password, decoyHash);
       return false;
     }
-    const key = createHmac('sha256', secret).update(stored).update('\0').update(password).digest('base64');
+    const key = keyOf(stored, password);
     if (verified.has(key)) {
       return true;
     }
@@ -82,6 +114,14 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
       verified.set(key, true);
     }
     return isRight;
+  };
+
+  /** Notes a right password, at most once a minute. */
+  const enter = async (user: User): Promise<Identity> => {
+    if (user.failedLoginsCounter > 0 || isTooOld(user.lastLoginAt, now())) {
+      await accounts.recordLogin(user.id);
+    }
+    return { user, method: 'http_basic', execution: undefined };
   };
 
   const withPassword = async (username: string, password: string, address: string): Promise<Identity> => {
@@ -95,6 +135,15 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
     const account = await accounts.findByName(username);
     const isOpen = account?.user.isActive === true && !(await isLocked(account.user));
     // an account that cannot be used takes as long and counts as much as a wrong password: nobody learns which there are
+    const isElsewhere = account?.user.id !== bootstrapUserId && (await directory?.isEnabled()) === true;
+    if (directory && isElsewhere) {
+      const user = await findInDirectory(directory, username.toLowerCase(), password);
+      if (!user?.isActive || (await isLocked(user))) {
+        failures.set(attempt, (failures.get(attempt) ?? 0) + 1);
+        throw wrong;
+      }
+      return enter(user);
+    }
     const isRight = await isPasswordRight(password, isOpen ? account.passwordHash : undefined);
     if (!isOpen || !isRight) {
       failures.set(attempt, (failures.get(attempt) ?? 0) + 1);
@@ -103,11 +152,7 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
       }
       throw wrong;
     }
-    const { user } = account;
-    if (user.failedLoginsCounter > 0 || isTooOld(user.lastLoginAt, now())) {
-      await accounts.recordLogin(user.id);
-    }
-    return { user, method: 'http_basic', execution: undefined };
+    return enter(account.user);
   };
 
   // secrets of tokens that were taken over from another manager are stored like passwords

@@ -29,7 +29,7 @@ export interface TenantCaller extends Caller {
 }
 
 /** The bootstrap administrator may do everything. */
-const bootstrapUserId = 0;
+export const bootstrapUserId = 0;
 
 /** Names of the roles the caller has in `tenantName`, with its system role; only the latter without a tenant. */
 export function rolesIn(user: User, tenantName: string | undefined): string[] {

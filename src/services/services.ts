@@ -28,6 +28,8 @@ import { createDeploymentGroupService } from './deployment-groups.ts';
 import type { DeploymentGroupService } from './deployment-groups.ts';
 import { createDeploymentService } from './deployments.ts';
 import type { DeploymentService } from './deployments.ts';
+import { createDirectoryService } from './directory.ts';
+import type { DirectoryService } from './directory.ts';
 import { createEventService } from './events.ts';
 import type { EventService } from './events.ts';
 import { startExecutionWaiter } from './execution-waiter.ts';
@@ -105,6 +107,7 @@ export interface Services {
   readonly secretExchange: SecretExchange;
   readonly secretsProviders: SecretsProviderService;
   readonly records: Records;
+  readonly directory: DirectoryService;
   readonly tenants: TenantService;
   readonly users: UserService;
   readonly tokens: TokenService;
@@ -157,11 +160,13 @@ export async function createServices(dependencies: ServicesDependencies): Promis
   const live = createLiveService({ database, log });
   const tenants = createTenantDirectory(database, clock);
   const permissions = await openPermissionDirectory(database, log);
+  const directory = createDirectoryService({ database, clock, box: secretBox });
   const accounts = createAccounts(database);
   const authentication = createAuthentication({
     accounts,
     now: () => clock.now(),
     verifyPassword: (password, stored) => verifyPassword(password, stored, { hashSalt }),
+    directory,
   });
   const reveal = makeRevealSecret((stored) => secretBox.decrypt(stored), config.secrets);
   const secretReader = createSecretReader(reveal);
@@ -195,8 +200,10 @@ export async function createServices(dependencies: ServicesDependencies): Promis
       directory: tenants,
       secrets: secretBox,
       broker: dependencies.tenantBroker,
+      external: directory,
     }),
-    users: createUserService({ database, clock, lockRule: () => accounts.lockRule() }),
+    directory,
+    users: createUserService({ database, clock, lockRule: () => accounts.lockRule(), external: directory }),
     tokens: createTokenService({ database, clock }),
     manager: createManagerService({ database, config, isBrokerConnected: () => broker.isConnected }),
     cluster: createClusterService({
@@ -212,7 +219,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     summaries: createSummaryService(database),
     permissions: createPermissionService(database, permissions),
     plugins: createPluginService(common),
-    userGroups: createUserGroupService(database),
+    userGroups: createUserGroupService(database, directory),
     labels: createLabelService(database),
     resources: createResourceService(database, tenants),
     live,

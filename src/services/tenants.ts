@@ -18,6 +18,7 @@ import { getAccount } from '../store/users.ts';
 import { holdsIn, notPermitted } from './caller.ts';
 import type { Caller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
+import type { DirectoryService } from './directory.ts';
 import { checkIdentifier } from './identifiers.ts';
 import type { TenantDirectory } from './tenant-directory.ts';
 
@@ -59,6 +60,7 @@ export interface TenantServiceDependencies {
   readonly secrets: SecretBox;
   /** Undefined = the broker knows no tenants (in-process). */
   readonly broker: TenantBrokerAccounts | undefined;
+  readonly external: Pick<DirectoryService, 'refuseWhenEnabled'>;
 }
 
 /** Names that are paths of their own below `/tenants`. */
@@ -71,6 +73,7 @@ export function createTenantService({
   directory,
   secrets,
   broker,
+  external,
 }: TenantServiceDependencies): TenantService {
   const withMembers = async (tenants: readonly Tenant[]): Promise<TenantDetails[]> => {
     const members = await loadTenantMembers(
@@ -96,6 +99,11 @@ export function createTenantService({
     }
     const { id, name } = await getUserGroup(database, holder.group);
     return { tenantId: tenant.id, holder: { kind: 'group', id, name } };
+  };
+  const requireKeptHere = async (holder: Holder, action: string): Promise<void> => {
+    if ('user' in holder) {
+      await external.refuseWhenEnabled(action);
+    }
   };
   return {
     async list(caller) {
@@ -164,18 +172,21 @@ export function createTenantService({
     },
 
     async grant(caller, tenantName, holder, role) {
+      await requireKeptHere(holder, 'add user to tenant');
       const grant = await grantOf(tenantName, holder);
       await database.transactionAs(actorOf(caller), (transaction) => addGrant(transaction, { ...grant, role }));
       return details(tenantName);
     },
 
     async changeGrant(caller, tenantName, holder, role) {
+      await requireKeptHere(holder, 'update user in tenant');
       const grant = await grantOf(tenantName, holder);
       await database.transactionAs(actorOf(caller), (transaction) => changeGrant(transaction, { ...grant, role }));
       return details(tenantName);
     },
 
     async revoke(caller, tenantName, holder) {
+      await requireKeptHere(holder, 'remove user from tenant');
       const grant = await grantOf(tenantName, holder);
       await database.transactionAs(actorOf(caller), (transaction) => removeGrant(transaction, grant));
     },

@@ -14,6 +14,7 @@ import type { UserGroup } from '../store/user-groups.ts';
 import { getAccount } from '../store/users.ts';
 import type { Caller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
+import type { DirectoryService } from './directory.ts';
 import { checkIdentifier } from './identifiers.ts';
 
 export interface UserGroupService {
@@ -33,7 +34,10 @@ export interface UserGroupService {
 const reservedName = 'users';
 
 /** Makes the use cases of user groups. */
-export function createUserGroupService(database: Database): UserGroupService {
+export function createUserGroupService(
+  database: Database,
+  external: Pick<DirectoryService, 'refuseWhenEnabled'>,
+): UserGroupService {
   return {
     list: (query) => listUserGroups(database, query),
     get: (name) => getUserGroup(database, name),
@@ -61,6 +65,7 @@ export function createUserGroupService(database: Database): UserGroupService {
       }),
 
     async addUser(caller, name, username) {
+      await external.refuseWhenEnabled('add user to group');
       await database.transactionAs(actorOf(caller), async (transaction) => {
         const group = await getUserGroup(transaction, name);
         const { user } = await getAccount(transaction, username);

@@ -11,6 +11,7 @@ import { countActiveUsers, createUser, deleteUser, getAccount, listAccounts, upd
 import { requirePermission } from './caller.ts';
 import type { Caller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
+import type { DirectoryService } from './directory.ts';
 import { checkIdentifier } from './identifiers.ts';
 
 /** A user with what administrators see. */
@@ -83,10 +84,11 @@ export interface UserServiceDependencies {
   readonly database: Database;
   readonly clock: Clock;
   readonly lockRule: () => Promise<LockRule>;
+  readonly external: Pick<DirectoryService, 'refuseWhenEnabled'>;
 }
 
 /** Makes the use cases of users. */
-export function createUserService({ database, clock, lockRule }: UserServiceDependencies): UserService {
+export function createUserService({ database, clock, lockRule, external }: UserServiceDependencies): UserService {
   const details = async (accounts: readonly Account[]): Promise<UserDetails[]> => {
     const rule = await lockRule();
     return accounts.map((account) => ({ ...account, isLocked: isLocked(account.user, rule, clock.now()) }));
@@ -123,6 +125,7 @@ export function createUserService({ database, clock, lockRule }: UserServiceDepe
     get,
 
     async create(caller, { username, password, role, isHashed }) {
+      await external.refuseWhenEnabled('create user');
       checkIdentifier('username', username);
       if (isHashed && !isPasswordHash(password)) {
         throw new GantryError('bad_parameters_error', 'The password is not a hash this manager understands');

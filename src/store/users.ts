@@ -247,3 +247,47 @@ export async function recordFailedLogin(session: Session, id: number): Promise<v
     [id],
   );
 }
+
+/** What a directory knows of a user. */
+export interface DirectoryAccount {
+  username: string;
+  email: string | undefined;
+  firstName: string | undefined;
+  lastName: string | undefined;
+}
+
+/** Enters a user of a directory, or brings the user up to date. @returns the id */
+export async function putDirectoryUser(session: Session, account: DirectoryAccount): Promise<number> {
+  const { username, email, firstName, lastName } = account;
+  await session.prepared(
+    `insert into users (username, role_id) select $1, id from roles where name = 'default' on conflict do nothing`,
+    [username],
+  );
+  await session.prepared(
+    `update users set email = $2, first_name = $3, last_name = $4
+     where lower(username) = lower($1) and (email, first_name, last_name) is distinct from ($2, $3, $4)`,
+    [username, email ?? null, firstName ?? null, lastName ?? null],
+  );
+  return onlyRow(
+    await session.prepared<{ id: number }>('select id from users where lower(username) = lower($1)', [username]),
+  ).id;
+}
+
+/**
+ * Makes a user a member of exactly those groups of a directory that are named; groups that are not of a directory
+ * keep their members.
+ * @param names distinguished names
+ */
+export async function setDirectoryGroups(session: Session, userId: number, names: readonly string[]): Promise<void> {
+  const plain = (text: string): string => `lower(regexp_replace(${text}, '\\s*,\\s*', ',', 'g'))`;
+  await session.prepared(
+    `with wanted as (
+       select id from groups where ${plain('ldap_dn')} in (select ${plain('name')} from unnest($2::text[]) as name)
+     ), gone as (
+       delete from users_groups using groups where users_groups.user_id = $1 and groups.id = users_groups.group_id
+         and groups.ldap_dn is not null and groups.id not in (select id from wanted)
+     )
+     insert into users_groups (user_id, group_id) select $1, id from wanted on conflict do nothing`,
+    [userId, [...names]],
+  );
+}

@@ -19,6 +19,8 @@ import { interDeploymentDependencyRoutes } from './inter-deployment-dependencies
 import { maintenanceRoutes } from './maintenance.ts';
 import { filterRoutes } from './filters.ts';
 import { searchRoutes } from './searches.ts';
+import { directoryRoutes } from './directory.ts';
+import { licenseRoutes } from './license.ts';
 import { managerRoutes } from './manager.ts';
 import { permissionRoutes } from './permissions.ts';
 import { pluginRoutes } from './plugins.ts';
@@ -57,6 +59,8 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...managerRoutes(services.manager, services.permissions),
     ...permissionRoutes(services.permissions),
     ...clusterRoutes(services.cluster),
+    ...licenseRoutes(),
+    ...directoryRoutes(services),
     ...maintenanceRoutes(services.maintenance),
     ...siteRoutes(services.sites),
     ...recordRoutes(services.records),

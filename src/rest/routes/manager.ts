@@ -8,21 +8,10 @@ import type { ManagerService } from '../../services/manager.ts';
 import type { PermissionService } from '../../services/permissions.ts';
 import type { Setting } from '../../store/settings.ts';
 import { isObject, textMember } from '../body.ts';
-import { created, noContent, ok } from '../route.ts';
+import { created, ok } from '../route.ts';
 import type { Route } from '../route.ts';
-import { wholeList } from '../whole-list.ts';
 
 const everybody = { tenant: 'optional' } as const;
-
-const license = {
-  customer_id: 'open-source',
-  expiration_date: null,
-  license_edition: 'Open source',
-  trial: false,
-  cloudify_version: null,
-  capabilities: [],
-  expired: false,
-};
 
 function shapeConfig(caller: Caller, item: Setting): JsonObject {
   const isHidden = item.adminOnly && !holds(caller, 'administrators');
@@ -85,62 +74,6 @@ function statusRoutes(manager: ManagerService): Route[] {
       access: 'open',
       isMaintenance: true,
       handle: () => ok({ status: 'not-running' }),
-    },
-  ];
-}
-
-function licenseRoutes(): Route[] {
-  return [
-    {
-      method: 'get',
-      path: '/license',
-      summary: 'The licence',
-      access: { ...everybody, permission: 'license_list' },
-      isMaintenance: true,
-      handle: ({ query }) => ok(wholeList(query, [license])),
-    },
-    {
-      method: 'put',
-      path: '/license',
-      summary: 'Accept a licence without effect',
-      access: { ...everybody, permission: 'license_upload' },
-      isMaintenance: true,
-      handle: ({ request }) => {
-        request.resume();
-        return ok(license);
-      },
-    },
-    {
-      method: 'delete',
-      path: '/license',
-      summary: 'Remove the licence without effect',
-      access: { ...everybody, permission: 'license_remove' },
-      isMaintenance: true,
-      handle: () => noContent,
-    },
-    {
-      method: 'get',
-      path: '/license-check',
-      summary: 'Whether the licence is valid',
-      access: everybody,
-      isMaintenance: true,
-      handle: () => ok('OK'),
-    },
-    {
-      method: 'get',
-      path: '/idp',
-      summary: 'Kind of the identity provider',
-      access: { ...everybody, permission: 'identity_provider_get' },
-      isMaintenance: true,
-      handle: () => ok('local'),
-    },
-    {
-      method: 'get',
-      path: '/ldap',
-      summary: 'Whether users come from LDAP',
-      access: { ...everybody, permission: 'ldap_status_get' },
-      isMaintenance: true,
-      handle: () => ok('disabled'),
     },
   ];
 }
@@ -241,10 +174,5 @@ function providerRoutes(manager: ManagerService): Route[] {
 
 /** Routes about the manager itself. */
 export function managerRoutes(manager: ManagerService, permissions: PermissionService): Route[] {
-  return [
-    ...statusRoutes(manager),
-    ...licenseRoutes(),
-    ...configRoutes(manager, permissions),
-    ...providerRoutes(manager),
-  ];
+  return [...statusRoutes(manager), ...configRoutes(manager, permissions), ...providerRoutes(manager)];
 }
