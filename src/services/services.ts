@@ -26,6 +26,8 @@ import { createCreationLookups } from './creation-lookups.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { createDeploymentGroupService } from './deployment-groups.ts';
 import type { DeploymentGroupService } from './deployment-groups.ts';
+import { createDeploymentModificationService } from './deployment-modifications.ts';
+import type { DeploymentModificationService } from './deployment-modifications.ts';
 import { createDeploymentService } from './deployments.ts';
 import type { DeploymentService } from './deployments.ts';
 import { createDirectoryService } from './directory.ts';
@@ -96,6 +98,7 @@ export interface Services {
   readonly blueprints: BlueprintService;
   readonly deployments: DeploymentService;
   readonly deploymentGroups: DeploymentGroupService;
+  readonly deploymentModifications: DeploymentModificationService;
   readonly executionGroups: ExecutionGroupService;
   readonly interDeploymentDependencies: InterDeploymentDependencyService;
   readonly executions: ExecutionService;
@@ -184,6 +187,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     blueprints: createBlueprintService(common),
     deployments: createDeploymentService(common, lookups, secretReader),
     deploymentGroups: createDeploymentGroupService(common, lookups),
+    deploymentModifications: createDeploymentModificationService(common),
     executionGroups: createExecutionGroupService(common),
     interDeploymentDependencies: createInterDeploymentDependencyService(common),
     executions: createExecutionService(common),

@@ -9,6 +9,7 @@ import { auditRoutes } from './audit.ts';
 import { blueprintRoutes } from './blueprints.ts';
 import { deploymentGroupRoutes } from './deployment-groups.ts';
 import { clusterRoutes } from './cluster.ts';
+import { deploymentModificationRoutes } from './deployment-modifications.ts';
 import { deploymentRoutes } from './deployments.ts';
 import { evaluateRoutes } from './evaluate.ts';
 import { eventRoutes } from './events.ts';
@@ -64,6 +65,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...maintenanceRoutes(services.maintenance),
     ...siteRoutes(services.sites),
     ...recordRoutes(services.records),
+    ...deploymentModificationRoutes(services.deploymentModifications),
     ...interDeploymentDependencyRoutes(services.interDeploymentDependencies),
     ...deploymentGroupRoutes(services.deploymentGroups),
     ...executionGroupRoutes(services.executionGroups),
