@@ -10,6 +10,7 @@ import { leanReferences } from './009-lean-references.ts';
 import { queueChannel } from './010-queue-channel.ts';
 import { auditAddress } from './015-audit-address.ts';
 import { outboxVhost } from './015-outbox-vhost.ts';
+import { tenants } from './016-tenants.ts';
 import { live } from './017-live.ts';
 import type { Migration } from './migration.ts';
 
@@ -29,5 +30,6 @@ export const migrations: readonly Migration[] = [
   queueChannel,
   auditAddress,
   outboxVhost,
+  tenants,
   live,
 ];

@@ -5,6 +5,8 @@ import type { AgentBrokerAccounts } from './amqp/agent-accounts.ts';
 import { connectBroker } from './amqp/connection.ts';
 import type { BrokerConnection } from './amqp/connection.ts';
 import { BrokerManagement } from './amqp/management.ts';
+import { makeTenantAccounts } from './amqp/tenant-accounts.ts';
+import type { TenantBrokerAccounts } from './amqp/tenant-accounts.ts';
 import { startTaskBroker } from './broker/broker.ts';
 import { makeManagerPlugins, makeManagerRuntime, ManagerPlugins } from './broker/manager-runtime.ts';
 import { makeOperationHost } from './broker/operation-host.ts';
@@ -147,12 +149,13 @@ async function startBrokerRole(foundation: Foundation, shutdown: Shutdown): Prom
 }
 
 /** Who makes accounts on the broker; nobody when its management API is not configured. */
-function brokerAccounts({ amqp }: Config): { agentBroker?: AgentBrokerAccounts } {
-  if (amqp.managementUrl === undefined) {
+function brokerAccounts({ amqp }: Config): { agentBroker?: AgentBrokerAccounts; tenantBroker?: TenantBrokerAccounts } {
+  if (amqp.managementUrl === undefined || amqp.url.startsWith('memory:')) {
     return {};
   }
   const management = new BrokerManagement({ url: amqp.managementUrl, caFile: amqp.tlsCaFile });
-  return { agentBroker: makeAgentAccounts(management) };
+  const managerUser = decodeURIComponent(new URL(amqp.url).username);
+  return { agentBroker: makeAgentAccounts(management), tenantBroker: makeTenantAccounts(management, managerUser) };
 }
 
 /** Starts the REST service; resolves with its address. */
@@ -175,7 +178,11 @@ const starters: Readonly<Record<RoleName, (foundation: Foundation, shutdown: Shu
     shutdown.add('recorder', () => recorder.stop());
   },
   scheduler: async (foundation, shutdown) => {
-    const scheduler = await startScheduler(foundation);
+    const { tenantBroker } = brokerAccounts(foundation.config);
+    const scheduler = await startScheduler({
+      ...foundation,
+      ...(tenantBroker ? { brokerAccounts: { ...foundation.secretBox, accounts: tenantBroker } } : {}),
+    });
     shutdown.add('scheduler', () => scheduler.stop());
   },
 };
@@ -188,8 +195,11 @@ function isBrokerInProcess(config: Config): boolean {
 }
 
 function noticesOf(config: Config): string[] {
-  return isBrokerInProcess(config)
-    ? ['Agents on other hosts and workflows written in Python need RabbitMQ: start with --amqp URL to use one.']
+  if (isBrokerInProcess(config)) {
+    return ['Agents on other hosts and workflows written in Python need RabbitMQ: start with --amqp URL to use one.'];
+  }
+  return config.amqp.managementUrl === undefined
+    ? ['Tenants get no vhost on the broker, which agents need: set GANTRY_AMQP_MANAGEMENT_URL.']
     : [];
 }
 

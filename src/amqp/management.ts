@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { readFile } from 'node:fs/promises';
+import { text as readText } from 'node:stream/consumers';
 import { coerceError, GantryError } from '../domain/errors.ts';
 
 export interface BrokerManagementOptions {
@@ -19,7 +20,14 @@ export interface VhostPermissions {
 
 const timeout = 10_000;
 
-/** Manages users of the message broker. */
+/** What RabbitMQ applies to queues and exchanges whose name a pattern meets. */
+interface Policy {
+  readonly name: string;
+  readonly vhost: string;
+  readonly [member: string]: unknown;
+}
+
+/** Manages vhosts and users of the message broker. */
 export class BrokerManagement {
   readonly #url: URL;
   readonly #caFile: string | undefined;
@@ -39,17 +47,36 @@ export class BrokerManagement {
     await this.#call('DELETE', ['users', username]);
   }
 
+  /** Makes a vhost, or finds it there. @throws GantryError manager_unavailable */
+  async putVhost(vhost: string): Promise<void> {
+    await this.#call('PUT', ['vhosts', vhost], {});
+  }
+
+  /** Removes a vhost with its queues and exchanges; one that is not there is fine. @throws GantryError manager_unavailable */
+  async deleteVhost(vhost: string): Promise<void> {
+    await this.#call('DELETE', ['vhosts', vhost]);
+  }
+
+  /** Gives a vhost the policies of another one. @throws GantryError manager_unavailable */
+  async copyPolicies(from: string, to: string): Promise<void> {
+    const policies = (await this.#call('GET', ['policies', from])) as Policy[] | undefined;
+    for (const { name, vhost: _vhost, ...policy } of policies ?? []) {
+      await this.#call('PUT', ['policies', to, name], policy);
+    }
+  }
+
   /** @throws GantryError manager_unavailable */
   async setPermissions(vhost: string, username: string, permissions: VhostPermissions): Promise<void> {
     await this.#call('PUT', ['permissions', vhost, username], permissions);
   }
 
-  async #call(method: string, path: readonly string[], body?: object): Promise<void> {
+  async #call(method: string, path: readonly string[], body?: object): Promise<unknown> {
     try {
-      const status = await this.#send(method, `/api/${path.map(encodeURIComponent).join('/')}`, body);
+      const { status, text } = await this.#send(method, `/api/${path.map(encodeURIComponent).join('/')}`, body);
       if (status >= 300 && status !== 404) {
         throw new Error(`${method} of ${path[0] ?? ''} was answered with ${status}`);
       }
+      return status === 200 ? (JSON.parse(text) as unknown) : undefined;
     } catch (error) {
       throw new GantryError(
         'manager_unavailable',
@@ -59,7 +86,7 @@ export class BrokerManagement {
     }
   }
 
-  async #send(method: string, path: string, body: object | undefined): Promise<number> {
+  async #send(method: string, path: string, body: object | undefined): Promise<{ status: number; text: string }> {
     const ca = this.#caFile === undefined ? undefined : await readFile(this.#caFile);
     const { protocol, hostname, port, username, password } = this.#url;
     const client = protocol === 'https:' ? https : http;
@@ -76,9 +103,7 @@ export class BrokerManagement {
           ...(ca === undefined ? {} : { ca }),
         },
         (response) => {
-          response.resume();
-          response.on('end', () => resolve(response.statusCode ?? 0));
-          response.on('error', reject);
+          readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
         },
       );
       request.on('timeout', () => request.destroy(new Error(`no answer within ${timeout} ms`)));

@@ -108,6 +108,11 @@ function url(name: string, text: string, protocols: readonly string[]): string {
   return text;
 }
 
+function optionalUrl(name: string, environment: Environment, protocols: readonly string[]): string | undefined {
+  const text = environment[name];
+  return text === undefined || text === '' ? undefined : url(name, text, protocols);
+}
+
 /** Every environment variable the product reads, with what it sets. Unknown GANTRY_ variables are refused. */
 export const environmentVariables: Readonly<Record<string, string>> = {
   GANTRY_INSTANCE: 'name of this process, unique among all that share the database',
@@ -207,7 +212,7 @@ export function loadConfig(environment: Environment, overrides: ConfigOverrides 
     },
     amqp: {
       url: url('The broker URL', amqp, ['amqp:', 'amqps:', 'memory:']),
-      managementUrl: environment['GANTRY_AMQP_MANAGEMENT_URL'],
+      managementUrl: optionalUrl('GANTRY_AMQP_MANAGEMENT_URL', environment, ['http:', 'https:']),
       tlsCaFile: environment['GANTRY_AMQP_CA_FILE'],
     },
     files: { root: environment['GANTRY_FILES'] ?? join(dataDir, 'files') },

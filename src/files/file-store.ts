@@ -258,6 +258,13 @@ export class FileStore {
     await rm(this.blueprintDirectory(tenant, blueprintId), { recursive: true, force: true });
   }
 
+  /** Removes everything of a tenant; nothing there is not an error. */
+  async removeTenant(tenant: string): Promise<void> {
+    const name = segment(tenant);
+    const tops = ['blueprints', 'uploaded-blueprints', 'deployments', 'tenant-resources'];
+    await Promise.all(tops.map((top) => rm(join(this.root, top, name), { recursive: true, force: true })));
+  }
+
   /** Makes the working directory of a deployment and returns its path. */
   async createDeploymentDirectory(tenant: string, deploymentId: string): Promise<string> {
     const directory = this.deploymentDirectory(tenant, deploymentId);

@@ -8,6 +8,8 @@ import { createPartitions } from '../store/events.ts';
 import { nextScheduledTime, takeDueExecutions } from '../store/execution-queue.ts';
 import { changeExecutionStatus } from '../store/executions.ts';
 import { forgetDeadProcesses } from '../store/processes.ts';
+import { ensureBrokerAccounts, removeBrokerLeftovers } from './broker-accounts.ts';
+import type { BrokerAccountsDependencies } from './broker-accounts.ts';
 import { dequeueExecutions } from './dequeue.ts';
 import { Job } from './job.ts';
 import { Leadership } from './leader.ts';
@@ -23,6 +25,8 @@ export interface SchedulerDependencies {
   broker: BrokerConnection;
   clock: Clock;
   newId: IdGenerator;
+  /** What tenants have on the broker is kept up with; undefined = nobody manages it. */
+  brokerAccounts?: Pick<BrokerAccountsDependencies, 'accounts' | 'encrypt' | 'decrypt'>;
 }
 
 export interface Scheduler {
@@ -127,10 +131,12 @@ class Term {
         return hour;
       },
     });
-    const term = new Term([outbox, queue, due, schedules, recovery, upkeep]);
+    const accounts = accountsJob(dependencies);
+    const term = new Term([outbox, queue, due, schedules, recovery, upkeep, accounts]);
     term.#unlisten = [
       await database.listen('gantry_outbox', () => outbox.askIn(graceSeconds * 1000 + 100)),
       await database.listen('gantry_schedules', () => schedules.ask()),
+      await database.listen('gantry_broker_leftovers', () => accounts.ask()),
       await database.listen('gantry_queue', (status) => {
         // undefined: something may have been missed
         if (status !== 'scheduled') {
@@ -150,6 +156,26 @@ class Term {
     await Promise.all(this.#unlisten.map((unlisten) => unlisten()));
     await Promise.all(this.#jobs.map((job) => job.stop()));
   }
+}
+
+/** Keeps what tenants and agents have on the broker in step with the database. */
+function accountsJob({ brokerAccounts, database, log }: SchedulerDependencies): Job {
+  let isEnsured = false;
+  return new Job({
+    name: 'broker accounts',
+    log,
+    work: async () => {
+      if (!brokerAccounts) {
+        return undefined;
+      }
+      const all = { ...brokerAccounts, database, log };
+      if (!isEnsured) {
+        await ensureBrokerAccounts(all);
+        isEnsured = true;
+      }
+      return removeBrokerLeftovers(all);
+    },
+  });
 }
 
 /** Queues executions whose scheduled time has come. @returns milliseconds until the next one is due */

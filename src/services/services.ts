@@ -1,4 +1,5 @@
 import type { BrokerConnection } from '../amqp/connection.ts';
+import type { TenantBrokerAccounts } from '../amqp/tenant-accounts.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock, IdGenerator } from '../domain/clock.ts';
 import { makeRevealSecret } from '../files/provided-secrets.ts';
@@ -84,7 +85,7 @@ import { createSecretsProviderService } from './secrets-providers.ts';
 import type { SecretsProviderService } from './secrets-providers.ts';
 import { createTenantDirectory } from './tenant-directory.ts';
 import { createTenantService } from './tenants.ts';
-import type { TenantBrokerAccounts, TenantService } from './tenants.ts';
+import type { TenantService } from './tenants.ts';
 import { createTokenService } from './tokens.ts';
 import type { TokenService } from './tokens.ts';
 import { createUserService } from './users.ts';
@@ -205,6 +206,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
       secrets: secretBox,
       broker: dependencies.tenantBroker,
       external: directory,
+      files,
     }),
     directory,
     users: createUserService({ database, clock, lockRule: () => accounts.lockRule(), external: directory }),

@@ -1,8 +1,13 @@
 import type { Tenant } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
+import { tenantBrokerUser, tenantVhost } from '../amqp/names.ts';
+import type { TenantAccount, TenantBrokerAccounts } from '../amqp/tenant-accounts.ts';
+import type { FileStore } from '../files/file-store.ts';
 import { randomPassword } from '../security/random.ts';
 import type { SecretBox } from '../security/secret-box.ts';
 import type { Database } from '../store/database.ts';
+import { forgetLeftovers, lockBrokerAccounts, noteLeftovers } from '../store/broker-accounts.ts';
+import type { BrokerLeftover } from '../store/broker-accounts.ts';
 import { addGrant, changeGrant, loadTenantMembers, removeGrant } from '../store/grants.ts';
 import type { TenantMember } from '../store/grants.ts';
 import {
@@ -25,13 +30,6 @@ import type { TenantDirectory } from './tenant-directory.ts';
 /** A tenant with who has roles in it. */
 export interface TenantDetails extends Tenant {
   readonly members: readonly TenantMember[];
-}
-
-/** Makes the vhost and user of a tenant on the message broker. */
-export interface TenantBrokerAccounts {
-  create(account: { username: string; vhost: string; password: string }): Promise<void>;
-  /** What is not there counts as removed. */
-  remove(account: { username: string; vhost: string }): Promise<void>;
 }
 
 export type Holder = { readonly user: string } | { readonly group: string };
@@ -61,11 +59,21 @@ export interface TenantServiceDependencies {
   /** Undefined = the broker knows no tenants (in-process). */
   readonly broker: TenantBrokerAccounts | undefined;
   readonly external: Pick<DirectoryService, 'refuseWhenEnabled'>;
+  readonly files: FileStore;
 }
 
 /** Names that are paths of their own below `/tenants`. */
 const reservedNames = new Set(['users', 'user-groups']);
 const defaultTenant = 'default_tenant';
+/** Seconds after which what was made on the broker for a tenant that nobody stored may be removed. */
+const longestCreation = 120;
+
+function leftoversOf({ vhost, username }: TenantAccount): BrokerLeftover[] {
+  return [
+    { kind: 'vhost', name: vhost },
+    { kind: 'user', name: username },
+  ];
+}
 
 /** Makes the use cases of tenants. */
 export function createTenantService({
@@ -74,6 +82,7 @@ export function createTenantService({
   secrets,
   broker,
   external,
+  files,
 }: TenantServiceDependencies): TenantService {
   const withMembers = async (tenants: readonly Tenant[]): Promise<TenantDetails[]> => {
     const members = await loadTenantMembers(
@@ -105,6 +114,20 @@ export function createTenantService({
       await external.refuseWhenEnabled(action);
     }
   };
+  /** Whatever goes wrong meanwhile, also the end of this process: the scheduler removes what nobody owns. */
+  const whileLeftoversAreNoted = async (account: TenantAccount, work: () => Promise<void>): Promise<void> => {
+    if (!broker) {
+      await work();
+      return;
+    }
+    await noteLeftovers(database, leftoversOf(account), longestCreation);
+    try {
+      await work();
+    } catch (error) {
+      await noteLeftovers(database, leftoversOf(account), 0);
+      throw error;
+    }
+  };
   return {
     async list(caller) {
       const all = [...(await loadTenants(database)).values()];
@@ -132,18 +155,22 @@ export function createTenantService({
         throw new GantryError('bad_parameters_error', `\`${name}\` is not allowed as the name of a tenant`);
       }
       const account = {
-        username: `rabbitmq_user_${name}`,
-        vhost: `rabbitmq_vhost_${name}`,
+        username: tenantBrokerUser(name),
+        vhost: tenantVhost(name),
         password: givenPassword ?? randomPassword(),
       };
-      await database.transactionAs(actorOf(caller), async (transaction) => {
-        await createTenant(transaction, name, {
-          rabbitmqUsername: account.username,
-          rabbitmqVhost: account.vhost,
-          rabbitmqPassword: secrets.encrypt(account.password),
-        });
-        await broker?.create(account);
-      });
+      await whileLeftoversAreNoted(account, () =>
+        database.transactionAs(actorOf(caller), async (transaction) => {
+          await lockBrokerAccounts(transaction);
+          await createTenant(transaction, name, {
+            rabbitmqUsername: account.username,
+            rabbitmqVhost: account.vhost,
+            rabbitmqPassword: secrets.encrypt(account.password),
+          });
+          await broker?.ensure(account);
+          await forgetLeftovers(transaction, leftoversOf(account));
+        }),
+      );
       directory.forget();
       return details(name);
     },
@@ -152,7 +179,8 @@ export function createTenantService({
       if (name === defaultTenant) {
         throw new GantryError('illegal_action_error', `The tenant \`${name}\` cannot be deleted`);
       }
-      const tenant = await database.transactionAs(actorOf(caller), async (transaction) => {
+      // the scheduler removes vhost and user from the broker, which a trigger notes
+      await database.transactionAs(actorOf(caller), async (transaction) => {
         const found = await getTenant(transaction, name);
         const contents = await findTenantContents(transaction, found.id);
         if (contents.length > 0) {
@@ -162,13 +190,9 @@ export function createTenantService({
           );
         }
         await deleteTenant(transaction, found.id);
-        return found;
       });
       directory.forget();
-      const { rabbitmqUsername: username, rabbitmqVhost: vhost } = tenant;
-      if (username !== undefined && vhost !== undefined) {
-        await broker?.remove({ username, vhost });
-      }
+      await files.removeTenant(name);
     },
 
     async grant(caller, tenantName, holder, role) {
