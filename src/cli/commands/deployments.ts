@@ -8,6 +8,7 @@ import { colourStatus, shortTime } from '../output.ts';
 import type { Column } from '../output.ts';
 import { watchExecution } from '../watch.ts';
 import { visibilityOption } from './blueprints.ts';
+import { addDeploymentGroupCommands } from './deployment-groups.ts';
 import { listOptions, withListOptions } from './listing.ts';
 import type { ListCommandOptions } from './listing.ts';
 
@@ -182,5 +183,6 @@ export function addDeploymentCommands(program: Command, setting: CommandSetting)
   addReading(deployments, setting);
   addOutputs(deployments, setting);
   addChanging(deployments, setting);
+  addDeploymentGroupCommands(deployments, setting);
   addOutputs(program, setting);
 }

@@ -14,6 +14,7 @@ import { colourStatus, shortTime } from '../output.ts';
 import type { Column } from '../output.ts';
 import { formatEvent } from '../progress.ts';
 import { watchExecution } from '../watch.ts';
+import { addExecutionGroupCommands } from './execution-groups.ts';
 import { listOptions, wholeNumber, withListOptions } from './listing.ts';
 import type { ListCommandOptions } from './listing.ts';
 
@@ -106,31 +107,34 @@ function addStart(executions: Command, setting: CommandSetting): void {
     );
 }
 
+interface ExecutionFilter {
+  deploymentId?: string;
+  executionGroup?: string;
+  status?: string;
+  system?: boolean;
+}
+
 function addReading(executions: Command, setting: CommandSetting): void {
   withListOptions(executions.command('list'))
     .option('-d, --deployment-id <id>', 'only of this deployment')
+    .option('-g, --execution-group <id>', 'only of this execution group')
     .option('-s, --status <status>', 'only with this status')
     .option('--system', 'system workflows too')
     .description('list executions, newest first')
     .action(
-      command(
-        setting,
-        async (
-          invocation,
-          options: ListCommandOptions & { deploymentId?: string; status?: string; system?: boolean },
-        ) => {
-          const client = await invocation.client();
-          const page = await client.executions.list({
-            sort: ['-created_at'],
-            ...listOptions(options, {
-              deployment_id: options.deploymentId,
-              status: options.status,
-              _include_system_workflows: options.system === true ? true : undefined,
-            }),
-          });
-          invocation.output.list(page.items, executionColumns, page.metadata.pagination.total);
-        },
-      ),
+      command(setting, async (invocation, options: ListCommandOptions & ExecutionFilter) => {
+        const client = await invocation.client();
+        const page = await client.executions.list({
+          sort: ['-created_at'],
+          ...listOptions(options, {
+            deployment_id: options.deploymentId,
+            status: options.status,
+            _group_id: options.executionGroup,
+            _include_system_workflows: options.system === true ? true : undefined,
+          }),
+        });
+        invocation.output.list(page.items, executionColumns, page.metadata.pagination.total);
+      }),
     );
 
   executions
@@ -301,5 +305,6 @@ export function addExecutionCommands(program: Command, setting: CommandSetting):
   addStart(executions, setting);
   addReading(executions, setting);
   addActions(executions, setting);
+  addExecutionGroupCommands(executions, setting);
   addEvents(program, setting);
 }
