@@ -1,15 +1,15 @@
 import type { Permission } from '../domain/permissions.ts';
 import { blueprintResource } from '../store/blueprints.ts';
 import type { Database } from '../store/database.ts';
-import { deploymentResource } from '../store/deployments.ts';
+import { deploymentResource, inDeploymentGroup } from '../store/deployments.ts';
 import { executionScheduleResource } from '../store/execution-schedules.ts';
-import { executionResource } from '../store/executions.ts';
+import { executionResource, inExecutionGroup } from '../store/executions.ts';
 import { summarize } from '../store/list-query.ts';
-import type { SummaryRow } from '../store/list-query.ts';
+import type { Condition, SummaryRow } from '../store/list-query.ts';
 import { nodeInstanceResource } from '../store/node-instances.ts';
 import { nodeResource } from '../store/nodes.ts';
 import type { ResourceShape } from '../store/resource.ts';
-import type { ListQuery } from '../store/scope.ts';
+import type { ListQuery, Scope } from '../store/scope.ts';
 import { listScopeOf } from './caller.ts';
 import type { Caller } from './caller.ts';
 
@@ -33,14 +33,26 @@ const resources: Readonly<Record<SummaryKind, { resource: ResourceShape; permiss
 };
 
 export interface SummaryService {
-  /** Counts resources by one or two of their fields. @throws GantryError bad_parameters_error */
+  /**
+   * Counts resources by one or two of their fields.
+   *
+   * @param by the fields, and the deployment or execution group whose members alone are counted
+   * @throws GantryError bad_parameters_error
+   */
   count(
     caller: Caller,
     kind: SummaryKind,
     query: ListQuery,
     isAllTenants: boolean,
-    by: { field: string; subField: string | undefined },
+    by: { field: string; subField: string | undefined; groupId?: string | undefined },
   ): Promise<{ items: SummaryRow[]; total: number }>;
+}
+
+function groupCondition(kind: SummaryKind, scope: Scope, groupId: string | undefined): Condition[] {
+  if (groupId === undefined) {
+    return [];
+  }
+  return [kind === 'deployments' ? inDeploymentGroup(scope, groupId) : inExecutionGroup(groupId)];
 }
 
 /** Makes the use case of summaries. */
@@ -48,7 +60,8 @@ export function createSummaryService(database: Database): SummaryService {
   return {
     count(caller, kind, query, isAllTenants, by) {
       const { resource, permission } = resources[kind];
-      return summarize(database, resource, listScopeOf(caller, isAllTenants, permission), query, by);
+      const scope = listScopeOf(caller, isAllTenants, permission);
+      return summarize(database, resource, scope, query, by, groupCondition(kind, scope, by.groupId));
     },
   };
 }

@@ -247,16 +247,19 @@ export interface DeploymentListOptions {
   environmentsOnly?: boolean | undefined;
 }
 
+/** Chooses the members of a deployment group that is visible in the tenant. */
+export function inDeploymentGroup(scope: Pick<Scope, 'tenantId'>, groupId: string): Condition {
+  return (parameters) => `exists (select from deployment_groups_deployments member
+    join deployment_groups deployment_group on deployment_group.storage_id = member.deployment_group_id
+    where member.deployment_id = deployment.storage_id and deployment_group.id = ${parameters.add(groupId)}
+      and (deployment_group.tenant_id = ${parameters.add(scope.tenantId)} or deployment_group.visibility = 'global'))`;
+}
+
 function conditionsOf(scope: Scope, options: DeploymentListOptions): Condition[] {
   const conditions: Condition[] = [];
   const { groupId, dependenciesOf } = options;
   if (groupId !== undefined) {
-    conditions.push(
-      (parameters) => `exists (select from deployment_groups_deployments member
-        join deployment_groups deployment_group on deployment_group.storage_id = member.deployment_group_id
-        where member.deployment_id = deployment.storage_id and deployment_group.id = ${parameters.add(groupId)}
-          and (deployment_group.tenant_id = ${parameters.add(scope.tenantId)} or deployment_group.visibility = 'global'))`,
-    );
+    conditions.push(inDeploymentGroup(scope, groupId));
   }
   if (dependenciesOf !== undefined) {
     conditions.push(

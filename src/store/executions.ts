@@ -174,6 +174,13 @@ export interface ExecutionListOptions {
   groupId?: string | undefined;
 }
 
+/** Chooses the members of an execution group. */
+export function inExecutionGroup(groupId: string): Condition {
+  return (parameters) => `exists (select from execution_groups_executions member
+    join execution_groups execution_group on execution_group.storage_id = member.execution_group_id
+    where member.execution_id = execution.storage_id and execution_group.id = ${parameters.add(groupId)})`;
+}
+
 export async function listExecutions(
   session: Session,
   scope: Scope,
@@ -181,14 +188,7 @@ export async function listExecutions(
   options: ExecutionListOptions = {},
 ): Promise<Page<Execution>> {
   const { groupId } = options;
-  const conditions: Condition[] =
-    groupId === undefined
-      ? []
-      : [
-          (parameters) => `exists (select from execution_groups_executions member
-            join execution_groups execution_group on execution_group.storage_id = member.execution_group_id
-            where member.execution_id = execution.storage_id and execution_group.id = ${parameters.add(groupId)})`,
-        ];
+  const conditions = groupId === undefined ? [] : [inExecutionGroup(groupId)];
   return listResources(session, executionResource, scope, query, conditions);
 }
 

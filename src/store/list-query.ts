@@ -302,6 +302,8 @@ export interface SummaryRow {
 
 /**
  * Counts rows by one or two fields, ordered by them. Paging counts groups.
+ *
+ * @param extra further conditions on the rows
  * @throws GantryError bad_parameters_error
  */
 export async function summarize(
@@ -310,9 +312,10 @@ export async function summarize(
   scope: Scope,
   query: ListQuery,
   by: { field: string; subField?: string | undefined },
+  extra: readonly Condition[] = [],
 ): Promise<{ items: SummaryRow[]; total: number }> {
   const parameters = new Parameters();
-  const conditions = conditionsOf(resource, scope, query, [], parameters);
+  const conditions = conditionsOf(resource, scope, query, extra, parameters);
   const value = fieldOf(resource, by.field, 'Summary').sql;
   const subValue = by.subField === undefined ? 'null::text' : fieldOf(resource, by.subField, 'Summary').sql;
   const groups = `select ${value} as value, ${subValue} as "subValue", count(*) as count from ${resource.from} where ${conditions} group by 1, 2`;

@@ -133,6 +133,10 @@ describe('groups of deployments and executions', function () {
       expect((await patch('h', { add: none, remove: none })).deployment_ids, 'nothing chosen').to.have.length(3);
       const left = await patch('h', { remove: { deployment_ids: ['outside', 'm1'], filter_id: 'gold' } });
       expect(left.deployment_ids).to.deep.equal(['m2']);
+      const summary = '/summary/deployments?_target_field=visibility&deployment_group_id=h';
+      expect((await call<Page<object>>('GET', summary)).items).to.deep.equal([
+        { visibility: 'tenant', deployments: 1 },
+      ]);
       const members = await call<Page<Group>>('GET', '/deployments?_group_id=h');
       expect(members.items.map(({ id }) => id)).to.deep.equal(['m2']);
     });
@@ -266,6 +270,11 @@ describe('groups of deployments and executions', function () {
       });
       const group = await call<Group>('GET', '/deployment-groups/succeeded');
       expect(group.deployment_ids).to.deep.equal(['r1', 'r2', 'r3']);
+      const counts = await call<Page<object>>(
+        'GET',
+        `/summary/executions?_target_field=status&execution_group_id=${paused.id}`,
+      );
+      expect(counts.items).to.deep.equal([{ status: 'terminated', executions: 3 }]);
       const plain = await call<Page<ExecutionGroup>>('GET', `/execution-groups?id=${paused.id}`);
       expect(plain.items[0]).to.include({ status: null, execution_ids: null });
     });

@@ -10,6 +10,8 @@ interface Summary {
   readonly permission: Permission;
   /** Field on the wire -> field of the store. */
   readonly fields: Readonly<Record<string, string>>;
+  /** Query argument with the group whose members alone are counted. */
+  readonly group?: string;
 }
 
 const common = { tenant_name: 'tenantName', visibility: 'visibility' };
@@ -19,6 +21,7 @@ const summaries: readonly Summary[] = [
     kind: 'deployments',
     permission: 'deployment_list',
     fields: { ...common, blueprint_id: 'blueprintId', site_name: 'siteName', deployment_status: 'deploymentStatus' },
+    group: 'deployment_group_id',
   },
   { kind: 'nodes', permission: 'node_list', fields: { ...common, deployment_id: 'deploymentId' } },
   {
@@ -44,6 +47,7 @@ const summaries: readonly Summary[] = [
       deployment_id: 'deploymentId',
       workflow_id: 'workflowId',
     },
+    group: 'execution_group_id',
   },
   { kind: 'blueprints', permission: 'blueprint_list', fields: common },
   {
@@ -59,12 +63,12 @@ function shown(field: string, value: unknown): unknown {
 
 /** Routes of `/summary`. */
 export function summaryRoutes(service: SummaryService): Route[] {
-  return summaries.map(({ kind, permission, fields }): Route => ({
+  return summaries.map(({ kind, permission, fields, group: groupArgument }): Route => ({
     method: 'get',
     path: `/summary/${kind}`,
     summary: `Count ${kind.replace('_', ' ')} by their fields`,
     access: { permission, hasAllTenants: true },
-    query: ['_target_field', '_sub_field'],
+    query: ['_target_field', '_sub_field', ...(groupArgument === undefined ? [] : [groupArgument])],
     handle: async ({ caller, query }) => {
       const fieldOf = (name: string): string => {
         const field = fields[name];
@@ -81,13 +85,14 @@ export function summaryRoutes(service: SummaryService): Route[] {
       const size = query.count('_size') ?? 1000;
       const offset = query.count('_offset') ?? 0;
       const filters: Record<string, readonly string[]> = {};
-      for (const name of query.names().filter((entry) => !entry.startsWith('_'))) {
+      for (const name of query.names().filter((entry) => !entry.startsWith('_') && entry !== groupArgument)) {
         filters[fieldOf(name)] = query.all(name);
       }
       const list = { size, offset, all: query.flag('_get_all_results'), filters };
       const { items, total } = await service.count(caller, kind, list, query.flag('_all_tenants'), {
         field: fieldOf(target),
         subField: sub === undefined ? undefined : fieldOf(sub),
+        groupId: groupArgument === undefined ? undefined : query.one(groupArgument),
       });
       const groups = new Map<unknown, Record<string, unknown>>();
       for (const { value, subValue, count } of items) {
