@@ -8,6 +8,7 @@ import { administration } from './007-administration.ts';
 import { audit } from './008-audit.ts';
 import { leanReferences } from './009-lean-references.ts';
 import { queueChannel } from './010-queue-channel.ts';
+import { updateProgress } from './011-update-progress.ts';
 import { auditAddress } from './015-audit-address.ts';
 import { outboxVhost } from './015-outbox-vhost.ts';
 import { tenants } from './016-tenants.ts';
@@ -28,6 +29,7 @@ export const migrations: readonly Migration[] = [
   audit,
   leanReferences,
   queueChannel,
+  updateProgress,
   auditAddress,
   outboxVhost,
   tenants,

@@ -1,7 +1,7 @@
 /** The smaller things tenants own: sites, groups, schedules, dependencies, updates. */
 import type { Label, Resource } from './entities.ts';
 import type { Json, JsonObject } from './plan.ts';
-import type { ExecutionStatus } from './states.ts';
+import type { DeploymentUpdateState, ExecutionStatus } from './states.ts';
 
 export interface Site extends Resource {
   createdAt: Date;
@@ -85,6 +85,20 @@ export interface InterDeploymentDependency extends Resource {
   externalTarget: Json | undefined;
 }
 
+/**
+ * How far the deployment itself has come in an update: nothing is changed yet; it holds what comes and what goes; the
+ * operations have run; what goes is gone.
+ */
+export type UpdatePhase = 'new' | 'applied' | 'carried_out' | 'settled';
+
+/** What an update means beyond its steps; the documents are those of the wire. */
+export interface UpdateOutlook {
+  /** Deployments that depend on this one, directly or not. */
+  recursiveDependencies: Json[];
+  schedulesToCreate: Json[];
+  labelsToCreate: Json[];
+}
+
 export interface DeploymentUpdateStep {
   id: string;
   action: 'add' | 'remove' | 'modify';
@@ -96,7 +110,7 @@ export interface DeploymentUpdateStep {
 /** A change of a deployment to another blueprint or other inputs; the documents are those of the wire. */
 export interface DeploymentUpdate extends Resource {
   createdAt: Date;
-  state: string;
+  state: DeploymentUpdateState;
   deploymentId: string;
   deploymentStorageId: number;
   executionId: string | undefined;
@@ -113,6 +127,14 @@ export interface DeploymentUpdate extends Resource {
   oldInputs: JsonObject | undefined;
   newInputs: JsonObject | undefined;
   steps: readonly DeploymentUpdateStep[];
+  /** Only the plan is made, nothing is changed. */
+  isPreview: boolean;
+  /** No blueprint was asked for: it is the one the deployment has when the update begins. */
+  keepsBlueprint: boolean;
+  phase: UpdatePhase;
+  /** Choices made on the way: lists of node instance ids by the name of the question. */
+  decisions: Readonly<Record<string, readonly string[]>>;
+  outlook: UpdateOutlook | undefined;
 }
 
 /** A change of all deployments of a blueprint to other plugin versions. */

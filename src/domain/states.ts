@@ -145,6 +145,30 @@ export const nodeInstanceStates = [
 ] as const;
 export type NodeInstanceState = (typeof nodeInstanceStates)[number];
 
+export const deploymentUpdateStates = [
+  'updating',
+  'executing_workflow',
+  'finalizing',
+  'successful',
+  'failed',
+  'preview',
+] as const;
+export type DeploymentUpdateState = (typeof deploymentUpdateStates)[number];
+
+export const endedUpdateStates: readonly DeploymentUpdateState[] = ['successful', 'failed', 'preview'];
+
+/** A failed update that is resumed goes on in the part in which it failed. */
+export const deploymentUpdateTransitions: readonly Transition<DeploymentUpdateState>[] = [
+  { from: ['updating'], event: 'show', to: 'preview' },
+  { from: ['updating'], event: 'apply', to: 'executing_workflow' },
+  { from: ['executing_workflow'], event: 'carried out', to: 'finalizing' },
+  { from: ['finalizing'], event: 'succeed', to: 'successful' },
+  { from: ['updating', 'executing_workflow', 'finalizing'], event: 'fail', to: 'failed' },
+  { from: ['failed'], event: 'plan again', to: 'updating' },
+  { from: ['failed'], event: 'go on', to: 'executing_workflow' },
+  { from: ['failed'], event: 'finish', to: 'finalizing' },
+];
+
 export type InstallationStatus = 'active' | 'inactive';
 export type DeploymentStatus = 'good' | 'in_progress' | 'requires_attention';
 export type ModificationStatus = 'started' | 'finished' | 'rolledback';

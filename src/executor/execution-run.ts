@@ -17,9 +17,11 @@ import type { RunDependencies } from './executor.ts';
 import { whileDatabaseAway } from './patience.ts';
 import { ExecutionTakenOverError, WriterStoppedError } from './progress-writer.ts';
 import { ReplyInbox } from './reply-inbox.ts';
+import { runExecutions } from './services-run.ts';
 import type { ExecutionOutcome } from './status-writer.ts';
-import type { SystemWorkflowResult } from './system-workflow.ts';
+import type { SystemWorkflowContext, SystemWorkflowResult } from './system-workflow.ts';
 import { WorkflowRun } from './workflow-run.ts';
+import type { WorkflowRunInput } from './workflow-run.ts';
 
 /**
  * How the run ended: with the execution, because another process has it or ended it, because this process was asked to
@@ -39,6 +41,7 @@ export class ExecutionRun {
   #leave: (outcome: ExecutionOutcome) => void = () => undefined;
   #letGo: (reason: Error) => void = () => undefined;
   #workflow: WorkflowRun | undefined;
+  #issuedToken: string | undefined;
   #execution: Execution;
   #isReleased = false;
   #isStored = false;
@@ -185,16 +188,7 @@ export class ExecutionRun {
     }
     const execution = this.#execution;
     const prepare = async (): Promise<WorkflowRun> =>
-      WorkflowRun.prepare({
-        dependencies: this.#dependencies,
-        execution,
-        isResume,
-        message: this.#message,
-        token: await this.#token(),
-        signal: this.#cancelling.signal,
-        inbox: this.#inbox,
-        log: this.#log,
-      });
+      WorkflowRun.prepare({ ...(await this.#runInput(isResume)), execution });
     return whileDatabaseAway(prepare, this.#log, this.#dependencies.stopping);
   }
 
@@ -204,35 +198,65 @@ export class ExecutionRun {
   ): Promise<SystemWorkflowResult | undefined> {
     const system = this.#dependencies.systemWorkflows.get(this.#execution.workflowId);
     if (system) {
-      const { database, clock, newId } = this.#dependencies;
-      return system({
-        execution: this.#execution,
-        isResume,
-        database,
-        clock,
-        newId,
-        logger: this.#log,
-        signal: this.#cancelling.signal,
-        log: (level, message) => this.#writeLog(level, message),
-      });
+      return system(this.#systemContext(isResume));
     }
-    this.#workflow = await preparing;
+    await this.#run(await preparing);
+    return undefined;
+  }
+
+  #systemContext(isResume: boolean): SystemWorkflowContext {
+    const { database, clock, newId, stopping } = this.#dependencies;
+    return {
+      execution: this.#execution,
+      isResume,
+      database,
+      clock,
+      newId,
+      logger: this.#log,
+      signal: this.#cancelling.signal,
+      log: (level, message) => this.#writeLog(level, message),
+      patiently: (work) => whileDatabaseAway(work, this.#log, stopping),
+      transaction: (work) => this.#store(work),
+      runWorkflow: async (run, blueprintStorageId) => {
+        const input = await this.#runInput(isResume);
+        const prepare = (): Promise<WorkflowRun> => WorkflowRun.prepare({ ...input, run, blueprintStorageId });
+        await this.#run(await whileDatabaseAway(prepare, this.#log, stopping));
+      },
+      runExecutions: (executions) => runExecutions(this.#dependencies, executions, this.#cancelling.signal),
+    };
+  }
+
+  async #run(workflow: WorkflowRun | undefined): Promise<void> {
+    this.#workflow = workflow;
     if (this.#isReleased) {
       throw new WriterStoppedError('The execution was given back');
     }
     await this.#workflow?.run();
-    return undefined;
+  }
+
+  async #runInput(isResume: boolean): Promise<WorkflowRunInput> {
+    return {
+      dependencies: this.#dependencies,
+      execution: this.#execution,
+      isResume,
+      message: this.#message,
+      token: await this.#token(),
+      signal: this.#cancelling.signal,
+      inbox: this.#inbox,
+      log: this.#log,
+    };
   }
 
   /** The execution's token in clear; a sender who sent none leaves it to the executor to issue one. */
   async #token(): Promise<string> {
-    const given = this.#message?.execution_token;
+    const given = this.#issuedToken ?? this.#message?.execution_token;
     if (given !== undefined) {
       return given;
     }
     const token = randomUUID().replaceAll('-', '');
     const hash = createHash('sha256').update(token).digest('hex');
     await this.#store((transaction) => setExecutionToken(transaction, this.id, hash));
+    this.#issuedToken = token;
     return token;
   }
 

@@ -298,7 +298,8 @@ async function storeGroupsAndNumbers(
   }
 }
 
-function newInstances(change: TopologyChange): Parameters<typeof createNodeInstances>[2] {
+/** The new instances of a change, as they are stored. */
+export function newInstances(change: TopologyChange): Parameters<typeof createNodeInstances>[2] {
   return change.addedAndRelated
     .filter(({ modification }) => modification === 'added')
     .map((instance) => ({
@@ -311,7 +312,7 @@ function newInstances(change: TopologyChange): Parameters<typeof createNodeInsta
 }
 
 /** Ids that were taken elsewhere have been replaced: the change speaks of the new ones from now on. */
-function renameInstances(change: TopologyChange, renamed: ReadonlyMap<string, string>): TopologyChange {
+export function renameInstances(change: TopologyChange, renamed: ReadonlyMap<string, string>): TopologyChange {
   const current = (id: string): string => renamed.get(id) ?? id;
   const rename = (instance: ModifiedInstance): ModifiedInstance => ({
     ...instance,
@@ -334,7 +335,8 @@ function relationshipOnTheWire({ type, targetName, targetId }: NodeInstance['rel
   return { type, target_name: targetName, target_id: targetId };
 }
 
-function onTheWire(instance: ModifiedInstance): JsonObject {
+/** An instance of a change as clients read it. */
+export function onTheWire(instance: ModifiedInstance): JsonObject {
   return {
     id: instance.id,
     name: instance.nodeId,

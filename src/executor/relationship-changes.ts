@@ -37,7 +37,7 @@ export function withAddedRelationships(
     const order = new Map(node?.relationships.map(({ targetId }, position) => [targetId, position]));
     const positionOf = ({ targetName }: NodeInstanceRelationship): number => order.get(targetName) ?? order.size;
     const sorted = [...relationships].sort((left, right) => positionOf(left) - positionOf(right));
-    return { id, relationships: sorted.map(onTheWire) };
+    return { id, relationships: sorted.map(instanceRelationshipOnTheWire) };
   });
 }
 
@@ -48,7 +48,7 @@ export function withoutRelationshipsTo(
 ): RelationshipChange[] {
   return instances.flatMap(({ id, relationships }) => {
     const kept = relationships.filter(({ targetId }) => !targets.has(targetId));
-    return kept.length < relationships.length ? [{ id, relationships: kept.map(onTheWire) }] : [];
+    return kept.length < relationships.length ? [{ id, relationships: kept.map(instanceRelationshipOnTheWire) }] : [];
   });
 }
 
@@ -56,6 +56,7 @@ function keyOf({ type, targetId }: NodeInstanceRelationship): string {
   return `${type}\n${targetId}`;
 }
 
-function onTheWire({ type, targetName, targetId }: NodeInstanceRelationship): JsonObject {
+/** A relationship of an instance as it is stored. */
+export function instanceRelationshipOnTheWire({ type, targetName, targetId }: NodeInstanceRelationship): JsonObject {
   return { type, target_name: targetName, target_id: targetId };
 }

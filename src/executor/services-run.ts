@@ -36,7 +36,7 @@ export async function runOnServices(
     const child = await findDeployment(dependencies.database, storageId, { fields: ['id', 'workflows'] });
     if (child?.workflows?.[request.workflowId]) {
       wanted.push({
-        id: idOf(execution.id, request.workflowId, child.storageId),
+        id: derivedExecutionId(execution.id, request.workflowId, child.storageId),
         tenantId: child.tenantId,
         creatorId: execution.creatorId,
         visibility: child.visibility,
@@ -49,16 +49,28 @@ export async function runOnServices(
       });
     }
   }
+  await runExecutions(dependencies, wanted, request.signal);
+}
+
+/**
+ * Starts executions unless they are there already, and waits until all have ended, however they end.
+ * @throws ExecutionCancelled when the caller's execution is being cancelled
+ */
+export async function runExecutions(
+  dependencies: RunDependencies,
+  wanted: readonly NewExecution[],
+  signal: AbortSignal,
+): Promise<void> {
   await startMissing(dependencies, wanted);
   await allEnded(
     dependencies,
     wanted.map(({ id }) => id),
-    request.signal,
+    signal,
   );
 }
 
 /** A UUID that is the same for the same caller, workflow and deployment. */
-function idOf(executionId: string, workflowId: string, deploymentStorageId: number): string {
+export function derivedExecutionId(executionId: string, workflowId: string, deploymentStorageId: number): string {
   const hex = createHash('sha256').update(`${executionId}\n${workflowId}\n${deploymentStorageId}`).digest('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
     '-',

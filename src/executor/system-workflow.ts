@@ -2,8 +2,9 @@ import type { Clock, IdGenerator } from '../domain/clock.ts';
 import type { Execution } from '../domain/entities.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
+import type { NewExecution } from '../store/executions.ts';
 import type { Transaction } from '../store/session.ts';
-import type { LogLevel } from '../workflows/context.ts';
+import type { LogLevel, WorkflowFunction } from '../workflows/context.ts';
 
 /** What the product's own workflows work with. */
 export interface SystemWorkflowContext {
@@ -18,6 +19,21 @@ export interface SystemWorkflowContext {
   readonly signal: AbortSignal;
   /** Writes to the log of the execution. */
   log(level: LogLevel, message: string): void;
+  /** Does work that only reads, as often as it takes the database to come back. */
+  patiently<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** A transaction that is committed only if this process still drives the execution; waits for the database, too. */
+  transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result>;
+  /**
+   * Runs operations: calls `workflow` with the topology of the execution's deployment as it is stored now.
+   * @param blueprintStorageId where operations get their scripts from; default: the blueprint of the deployment
+   * @throws WorkflowFailed, ExecutionCancelled and whatever the workflow fails with
+   */
+  runWorkflow(workflow: WorkflowFunction, blueprintStorageId?: number): Promise<void>;
+  /**
+   * Starts executions unless they are there already, and waits until all have ended, however they end.
+   * @throws ExecutionCancelled when this execution is being cancelled
+   */
+  runExecutions(executions: readonly NewExecution[]): Promise<void>;
 }
 
 export interface SystemWorkflowResult {

@@ -36,6 +36,10 @@ export interface WorkflowRunInput {
   signal: AbortSignal;
   inbox: ReplyInbox;
   log: Logger;
+  /** Default: the function of the workflow the execution names. */
+  run?: WorkflowFunction;
+  /** Where operations get their scripts from. Default: the blueprint of the deployment. */
+  blueprintStorageId?: number | undefined;
 }
 
 /** A workflow of a deployment with all it needs, ready to run. */
@@ -69,7 +73,7 @@ export class WorkflowRun {
     const readTopology = (): Promise<Topology> => loadTopology(input, storageId);
     // what is read does not depend on each other, and an execution of one operation is short
     const [deployment, topology, config] = await Promise.all([
-      findDrivenDeployment(database, storageId),
+      findDrivenDeployment(database, storageId, input.blueprintStorageId),
       readTopology(),
       loadWorkflowConfig(database),
     ]);
@@ -77,7 +81,7 @@ export class WorkflowRun {
       throw notFound('Deployment', execution.deploymentId ?? '');
     }
     const stopping = new AbortController();
-    const run = await findFunction(input, deployment, stopping.signal);
+    const run = input.run ?? (await findFunction(input, deployment, stopping.signal));
     const environments = executionEnvironments({
       config: dependencies.config,
       execution,

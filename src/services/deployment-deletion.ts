@@ -1,7 +1,7 @@
 import type { Deployment } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import { findDependentsOf } from '../store/dependents.ts';
-import type { Dependent } from '../store/dependents.ts';
+import type { Dependent } from '../domain/dependents.ts';
 import { findLiveInstancesOf } from '../store/deployment-activity.ts';
 import { markDeploymentsLeaving } from '../store/deployment-status.ts';
 import { findBlockingExecutions } from '../store/execution-queue.ts';
@@ -9,7 +9,7 @@ import type { NewExecution } from '../store/executions.ts';
 import type { Transaction } from '../store/session.ts';
 import { groupRows } from '../store/values.ts';
 import type { TenantCaller } from './caller.ts';
-import { describeDependents } from './dependents.ts';
+import { describeDependents } from '../domain/dependents.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 
 export interface DeletionRequest {

@@ -22,7 +22,7 @@ import type { ServiceDependencies } from './dependencies.ts';
 import { sendExecutions } from './execution-batches.ts';
 import { everywhere, requireFreeGlobally, requireOwnTenant, widerVisibility } from './identifiers.ts';
 import type { SecretReader } from './secret-reader.ts';
-import { isWorkflowAvailable } from './workflow-availability.ts';
+import { isWorkflowAvailable } from '../workflows/availability.ts';
 
 /** A workflow with its name and whether it can be started now. */
 export interface DeploymentWorkflow {

@@ -13,12 +13,12 @@ import type { StartCandidate } from '../store/start-candidates.ts';
 import type { Session, Transaction } from '../store/session.ts';
 import { requirePermission } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
-import { refuseNeeded } from './dependents.ts';
+import { refuseNeeded } from '../domain/dependents.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { sendExecutions, startReady, storeExecutionGroup } from './execution-batches.ts';
 import { requireCreatedDeployment } from './start-execution.ts';
-import { isWorkflowAvailable } from './workflow-availability.ts';
-import { mergeWorkflowParameters } from './workflow-parameters.ts';
+import { isWorkflowAvailable } from '../workflows/availability.ts';
+import { mergeWorkflowParameters } from '../workflows/declared-parameters.ts';
 
 export interface GroupStartRequest {
   readonly deploymentGroupId: string;

@@ -33,6 +33,8 @@ import { createDeploymentService } from './deployments.ts';
 import type { DeploymentService } from './deployments.ts';
 import { createDirectoryService } from './directory.ts';
 import type { DirectoryService } from './directory.ts';
+import { createDeploymentUpdateService } from './deployment-updates.ts';
+import type { DeploymentUpdateService } from './deployment-updates.ts';
 import { createEventService } from './events.ts';
 import type { EventService } from './events.ts';
 import { startExecutionWaiter } from './execution-waiter.ts';
@@ -102,6 +104,7 @@ export interface Services {
   readonly deploymentModifications: DeploymentModificationService;
   readonly executionGroups: ExecutionGroupService;
   readonly interDeploymentDependencies: InterDeploymentDependencyService;
+  readonly deploymentUpdates: DeploymentUpdateService;
   readonly executions: ExecutionService;
   readonly nodes: NodeService;
   readonly nodeInstances: NodeInstanceService;
@@ -191,6 +194,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     deploymentModifications: createDeploymentModificationService(common),
     executionGroups: createExecutionGroupService(common),
     interDeploymentDependencies: createInterDeploymentDependencyService(common),
+    deploymentUpdates: createDeploymentUpdateService(common),
     executions: createExecutionService(common),
     nodes: createNodeService(common, secretReader),
     nodeInstances: createNodeInstanceService(common, secretReader),

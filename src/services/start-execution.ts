@@ -10,13 +10,13 @@ import { createExecutions, findExecution } from '../store/executions.ts';
 import type { Session, Transaction } from '../store/session.ts';
 import { requirePermission, scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
-import { refuseNeeded } from './dependents.ts';
+import { refuseNeeded } from '../domain/dependents.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { createExecutionToken } from '../security/tokens.ts';
 import { sendAfterCommit } from './outbox.ts';
-import { isWorkflowAvailable } from './workflow-availability.ts';
-import { mergeWorkflowParameters } from './workflow-parameters.ts';
+import { isWorkflowAvailable } from '../workflows/availability.ts';
+import { mergeWorkflowParameters } from '../workflows/declared-parameters.ts';
 
 export interface StartRequest {
   /** Of the new execution; made up when not given. */

@@ -1,19 +1,6 @@
+import type { Dependent } from '../domain/dependents.ts';
 import type { Session } from './session.ts';
 import { groupRows } from './values.ts';
-
-/** A deployment that another one needs. */
-export interface Dependent {
-  deploymentId: string;
-  /** `parent`: it is a service of the other (label); otherwise the first part of the dependency's creator. */
-  kind: 'parent' | 'component' | 'sharedresource' | 'other';
-  /** Node of the dependent that uses the other deployment. */
-  nodeId: string | undefined;
-  isActive: boolean;
-  /** A service that a component of the other deployment made: whoever takes the other down takes it down, too. */
-  isComponent: boolean;
-  /** It is being stopped, taken down, healed or updated itself. */
-  isLeaving: boolean;
-}
 
 interface Row {
   target: number;
@@ -86,4 +73,41 @@ export async function findDependentsOf(
 /** Deployments that need this one, see `findDependentsOf`. */
 export async function findDependents(session: Session, deploymentStorageId: number): Promise<readonly Dependent[]> {
   return (await findDependentsOf(session, [deploymentStorageId])).get(deploymentStorageId) ?? [];
+}
+
+/** A deployment that depends on another one, directly or through others. */
+export interface RecursiveDependent extends Pick<Dependent, 'deploymentId' | 'kind' | 'nodeId'> {
+  tenantName: string;
+}
+
+/** Every deployment that needs this one, or one that does; each with what it needs the next one for. */
+export async function findRecursiveDependents(
+  session: Session,
+  deploymentStorageId: number,
+): Promise<RecursiveDependent[]> {
+  const rows = await session.prepared<Pick<Row, 'deployment_id' | 'dependency_creator'> & { tenant_name: string }>(
+    `with recursive edges as (
+       select source_deployment_id as source, target_deployment_id as target, null as creator
+       from deployment_labels_dependencies
+       union all
+       select source_deployment_id, target_deployment_id, dependency_creator from inter_deployment_dependencies
+       where source_deployment_id is not null
+     ), needing (id) as (
+       select $1::bigint
+       union
+       select edges.source from edges join needing on needing.id = edges.target
+     )
+     select distinct deployment.id as deployment_id, edges.creator as dependency_creator, tenant.name as tenant_name
+     from needing join edges on edges.target = needing.id
+     join deployments deployment on deployment.storage_id = edges.source
+     join tenants tenant on tenant.id = deployment.tenant_id
+     where edges.source <> $1 order by 1, 2 nulls first`,
+    [deploymentStorageId],
+  );
+  return rows.map(({ deployment_id, dependency_creator, tenant_name }) => ({
+    deploymentId: deployment_id,
+    kind: kindOf(dependency_creator),
+    nodeId: dependency_creator?.split('.')[1],
+    tenantName: tenant_name,
+  }));
 }

@@ -1,17 +1,19 @@
+import { notFound } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
-import type { DeploymentUpdate, DeploymentUpdateStep } from '../domain/resources.ts';
-import type { Visibility } from '../domain/states.ts';
-import { getResource, listResources, returnResources } from './list-query.ts';
+import type { DeploymentUpdate, DeploymentUpdateStep, UpdateOutlook, UpdatePhase } from '../domain/resources.ts';
+import { deploymentUpdateTransitions, endedUpdateStates, sourcesOf } from '../domain/states.ts';
+import type { DeploymentUpdateState, Visibility } from '../domain/states.ts';
+import { findResources, getResource, listResources, returnResources } from './list-query.ts';
 import type { Resource } from './resource.ts';
 import { boolean, heavy, integer, json, resourceJoins, scopeFields, scopeOf, text, timestamp } from './resource.ts';
 import { updateResource } from './resource-writes.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
-import { Parameters, jsonChange, onlyRow, toJson, groupRows } from './values.ts';
+import { Parameters, assignments, jsonChange, onlyRow, toJson, groupRows } from './values.ts';
 
 /** undefined = leave as it is. */
 export interface DeploymentUpdateChange {
-  state?: string | undefined;
+  state?: DeploymentUpdateState | undefined;
   executionStorageId?: number | undefined;
   oldBlueprintStorageId?: number | undefined;
   newBlueprintStorageId?: number | undefined;
@@ -24,6 +26,10 @@ export interface DeploymentUpdateChange {
   centralPluginsToUninstall?: Json | undefined;
   oldInputs?: JsonObject | undefined;
   newInputs?: JsonObject | undefined;
+  isPreview?: boolean | undefined;
+  keepsBlueprint?: boolean | undefined;
+  phase?: UpdatePhase | undefined;
+  outlook?: UpdateOutlook | undefined;
 }
 
 export interface NewDeploymentUpdate extends DeploymentUpdateChange {
@@ -31,7 +37,7 @@ export interface NewDeploymentUpdate extends DeploymentUpdateChange {
   deploymentStorageId: number;
   creatorId: number;
   visibility: Visibility;
-  state: string;
+  state: DeploymentUpdateState;
   createdAt?: Date | undefined;
 }
 
@@ -85,9 +91,14 @@ export const deploymentUpdateResource: Resource<DeploymentUpdate> = {
     centralPluginsToUninstall: heavy(json('change.central_plugins_to_uninstall')),
     oldInputs: heavy(json('change.old_inputs')),
     newInputs: heavy(json('change.new_inputs')),
+    isPreview: boolean('change.is_preview'),
+    keepsBlueprint: boolean('change.keeps_blueprint'),
+    phase: text('change.phase'),
+    decisions: heavy(json('change.decisions')),
+    outlook: heavy(json('change.outlook')),
   },
   defaultOrder: 'change.created_at, change.storage_id',
-  defaults: { steps: [] },
+  defaults: { steps: [], decisions: {} },
   attach: async (session, items, wants) => {
     if (wants('steps')) {
       await attachSteps(session, items);
@@ -110,6 +121,10 @@ function columnsOf(change: DeploymentUpdateChange): Record<string, unknown> {
     central_plugins_to_uninstall: jsonChange(change.centralPluginsToUninstall),
     old_inputs: jsonChange(change.oldInputs),
     new_inputs: jsonChange(change.newInputs),
+    is_preview: change.isPreview,
+    keeps_blueprint: change.keepsBlueprint,
+    phase: change.phase,
+    outlook: jsonChange(change.outlook),
   };
 }
 
@@ -140,6 +155,17 @@ export async function getDeploymentUpdate(session: Session, scope: Scope, id: st
   return getResource(session, deploymentUpdateResource, scope, { id });
 }
 
+/** The update of that id, whatever its tenant: ids are unique everywhere. */
+export async function findDeploymentUpdate(session: Session, id: string): Promise<DeploymentUpdate | undefined> {
+  const [update] = await findResources(
+    session,
+    deploymentUpdateResource,
+    (parameters) => `change.id = ${parameters.add(id)}`,
+    { fields: [] },
+  );
+  return update;
+}
+
 export async function listDeploymentUpdates(
   session: Session,
   scope: Scope,
@@ -157,6 +183,95 @@ export async function changeDeploymentUpdate(
   return updateResource(session, deploymentUpdateResource, storageId, columnsOf(change));
 }
 
+/**
+ * Moves an update along one arrow of its state diagram, with other changes, in one statement.
+ * @returns the update, or undefined when its state is not one the arrow leaves from
+ */
+export async function moveDeploymentUpdate(
+  session: Session,
+  storageId: number,
+  event: string,
+  change: Omit<DeploymentUpdateChange, 'state'> = {},
+): Promise<DeploymentUpdate | undefined> {
+  const { from, to } = sourcesOf(deploymentUpdateTransitions, event);
+  const parameters = new Parameters();
+  const set = assignments(columnsOf({ ...change, state: to }), parameters) ?? '';
+  const [moved] = await returnResources(
+    session,
+    deploymentUpdateResource,
+    `update deployment_updates change set ${set}
+     where change.storage_id = ${parameters.add(storageId)} and change.state = any(${parameters.add([...from])})`,
+    parameters,
+    'change.*',
+  );
+  return moved;
+}
+
+/** The update with its documents, locked until the transaction ends. @throws GantryError not_found_error */
+export async function lockDeploymentUpdate(session: Session, storageId: number): Promise<DeploymentUpdate> {
+  const [update] = await findResources(
+    session,
+    deploymentUpdateResource,
+    (parameters) => `change.storage_id = ${parameters.add(storageId)}`,
+    { lock: true },
+  );
+  if (!update) {
+    throw notFound('DeploymentUpdate', String(storageId));
+  }
+  return update;
+}
+
+/** The update an execution carries out. */
+export async function findUpdateOfExecution(
+  session: Session,
+  executionStorageId: number,
+): Promise<DeploymentUpdate | undefined> {
+  const [update] = await findResources(
+    session,
+    deploymentUpdateResource,
+    (parameters) => `change.execution_id = ${parameters.add(executionStorageId)}`,
+    { limit: 1 },
+  );
+  return update;
+}
+
+/** Whether a later update has changed the deployment since. */
+export async function isUpdateOutdated(session: Session, update: DeploymentUpdate): Promise<boolean> {
+  const rows = await session.prepared(
+    `select from deployment_updates where deployment_id = $1 and storage_id > $2 and phase <> 'new' limit 1`,
+    [update.deploymentStorageId, update.storageId],
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Records a choice unless it has been made before.
+ * @returns what is recorded now
+ */
+export async function recordDecision(
+  session: Session,
+  storageId: number,
+  name: string,
+  choice: readonly string[],
+): Promise<readonly string[]> {
+  const [row] = await session.prepared<{ choice: string[] }>(
+    `update deployment_updates set decisions = jsonb_build_object($2::text, $3::jsonb) || decisions where storage_id = $1
+     returning decisions -> $2 as choice`,
+    [storageId, name, toJson(choice)],
+  );
+  return row?.choice ?? choice;
+}
+
+/** Replaces the steps of an update, in one statement. */
+export async function replaceDeploymentUpdateSteps(
+  session: Session,
+  storageId: number,
+  steps: readonly DeploymentUpdateStep[],
+): Promise<void> {
+  await session.prepared('delete from deployment_update_steps where deployment_update_id = $1', [storageId]);
+  await addDeploymentUpdateSteps(session, storageId, steps);
+}
+
 /** Adds steps to an update, in one statement. */
 export async function addDeploymentUpdateSteps(
   session: Session,
@@ -172,11 +287,12 @@ export async function addDeploymentUpdateSteps(
   );
 }
 
-/** Updates that an ended execution did not finish become failed. */
-export async function failUpdatesOfExecution(session: Session, executionStorageId: number): Promise<void> {
-  await session.prepared(
-    `update deployment_updates set state = 'failed' where execution_id = $1
-       and state not in ('successful', 'failed', 'preview')`,
-    [executionStorageId],
-  );
+/** Updates that ended executions did not finish become failed. */
+export async function failUpdatesOfExecutions(session: Session, executionStorageIds: readonly number[]): Promise<void> {
+  if (executionStorageIds.length > 0) {
+    await session.prepared(
+      `update deployment_updates set state = 'failed' where execution_id = any($1) and state <> all($2)`,
+      [[...executionStorageIds], [...endedUpdateStates]],
+    );
+  }
 }

@@ -34,8 +34,16 @@ interface Row {
   host: readonly PlanPlugin[] | null;
 }
 
-/** Reads what driving an execution needs in one statement of three tables; undefined when the deployment is gone. */
-export async function findDrivenDeployment(session: Session, storageId: number): Promise<DrivenDeployment | undefined> {
+/**
+ * Reads what driving an execution needs in one statement of three tables.
+ * @param blueprintStorageId blueprint to work with; default: that of the deployment
+ * @returns undefined when the deployment is gone
+ */
+export async function findDrivenDeployment(
+  session: Session,
+  storageId: number,
+  blueprintStorageId?: number,
+): Promise<DrivenDeployment | undefined> {
   const [row] = await session.prepared<Row>(
     `select deployment.storage_id as "storageId", deployment.id, deployment.tenant_id as "tenantId",
        deployment.display_name as "displayName", creator.username as "createdBy", blueprint.id as "blueprintId",
@@ -43,10 +51,10 @@ export async function findDrivenDeployment(session: Session, storageId: number):
        blueprint.plan -> 'deployment_plugins_to_install' as central,
        blueprint.plan -> 'workflow_plugins_to_install' as workflow,
        blueprint.plan -> 'host_agent_plugins_to_install' as host
-     from deployments deployment join blueprints blueprint on blueprint.storage_id = deployment.blueprint_id
+     from deployments deployment join blueprints blueprint on blueprint.storage_id = coalesce($2, deployment.blueprint_id)
      join users creator on creator.id = deployment.creator_id
      where deployment.storage_id = $1`,
-    [storageId],
+    [storageId, blueprintStorageId ?? null],
   );
   if (!row) {
     return undefined;

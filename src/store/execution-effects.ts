@@ -1,5 +1,6 @@
 import type { Execution } from '../domain/entities.ts';
 import { refreshDeploymentStatuses } from './deployment-status.ts';
+import { failUpdatesOfExecutions } from './deployment-updates.ts';
 import { insertEvents } from './events.ts';
 import type { Session } from './session.ts';
 
@@ -39,6 +40,11 @@ export async function applyExecutionStatuses(
     );
     await refreshDeploymentStatuses(session, deployments);
   }
+  const broken = executions.filter(({ status }) => status === 'failed' || status === 'cancelled');
+  await failUpdatesOfExecutions(
+    session,
+    broken.map(({ storageId }) => storageId),
+  );
   await tellGroups(session, executions);
 }
 

@@ -141,6 +141,15 @@ export async function addGroupExecutions(
   );
 }
 
+/** Makes an execution a member of the groups another one is in. */
+export async function joinGroupsOf(session: Session, memberStorageId: number, storageId: number): Promise<void> {
+  await session.prepared(
+    `insert into execution_groups_executions (execution_group_id, execution_id)
+     select execution_group_id, $2 from execution_groups_executions where execution_id = $1 on conflict do nothing`,
+    [memberStorageId, storageId],
+  );
+}
+
 /** Puts the deployments of members that already ended so into the group for successes and that for failures. */
 export async function collectEndedDeployments(session: Session, groupStorageId: number): Promise<void> {
   await session.prepared(

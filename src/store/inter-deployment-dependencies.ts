@@ -167,6 +167,18 @@ export async function deleteInterDeploymentDependencies(
 }
 
 /**
+ * Removes the dependencies of a deployment that functions of its blueprint made; those of components, shared resources
+ * and users stay.
+ */
+export async function deleteDependenciesOfFunctions(session: Session, deploymentStorageId: number): Promise<void> {
+  await session.prepared(
+    `delete from inter_deployment_dependencies where source_deployment_id = $1
+       and dependency_creator ~ '\\.get_capability$' and dependency_creator !~ '^(component|sharedresource)\\.'`,
+    [deploymentStorageId],
+  );
+}
+
+/**
  * Of `targets`, those that depend on `source` themselves, directly or not: depending on them would close a circle.
  * All are storage ids of deployments.
  */

@@ -210,6 +210,40 @@ export async function updateNode(
   }
 }
 
+/** What an update writes into one of many nodes; undefined = leave as it is. */
+export interface NodeChange extends NodeUpdate {
+  nodeId: string;
+}
+
+/** Changes many nodes of a deployment, in one statement. */
+export async function updateNodes(
+  session: Session,
+  deploymentStorageId: number,
+  changes: readonly NodeChange[],
+): Promise<void> {
+  if (changes.length === 0) {
+    return;
+  }
+  await session.prepared(
+    `update nodes node set plugins = coalesce(change.plugins, node.plugins),
+       plugins_to_install = coalesce(change."pluginsToInstall", node.plugins_to_install),
+       operations = coalesce(change.operations, node.operations),
+       relationships = coalesce(change.relationships, node.relationships),
+       properties = coalesce(change.properties, node.properties),
+       deploy_number_of_instances = coalesce(change."deployNumberOfInstances", node.deploy_number_of_instances),
+       number_of_instances = coalesce(change."numberOfInstances", node.number_of_instances),
+       planned_number_of_instances = coalesce(change."plannedNumberOfInstances", node.planned_number_of_instances),
+       min_number_of_instances = coalesce(change."minNumberOfInstances", node.min_number_of_instances),
+       max_number_of_instances = coalesce(change."maxNumberOfInstances", node.max_number_of_instances)
+     from json_to_recordset($2::json) as change ("nodeId" text, plugins jsonb, "pluginsToInstall" jsonb,
+       operations jsonb, relationships jsonb, properties jsonb, "deployNumberOfInstances" integer,
+       "numberOfInstances" integer, "plannedNumberOfInstances" integer, "minNumberOfInstances" integer,
+       "maxNumberOfInstances" integer)
+     where node.deployment_id = $1 and node.id = change."nodeId"`,
+    [deploymentStorageId, toJson(changes)],
+  );
+}
+
 /** The numbers of instances of many nodes of a deployment, in one statement. */
 export async function updateNodeNumbers(
   session: Session,

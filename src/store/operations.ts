@@ -176,6 +176,36 @@ export async function replaceOperationParameters(
   );
 }
 
+/** A stored operation that a resume would run. */
+export interface ResumableOperation {
+  id: string;
+  parameters: JsonObject;
+}
+
+/**
+ * Operations of a deployment that a resume of their execution would run, of the given nodes and names.
+ * @param nodeNames one for each of `operationNames`
+ */
+export async function findResumableOperations(
+  session: Session,
+  deploymentStorageId: number,
+  nodeNames: readonly string[],
+  operationNames: readonly string[],
+): Promise<ResumableOperation[]> {
+  return session.prepared<ResumableOperation>(
+    `select operation.id, operation.parameters from operations operation
+     join tasks_graphs graph on graph.storage_id = operation.tasks_graph_id
+     join executions execution on execution.storage_id = graph.execution_id
+     where execution.deployment_id = $1 and execution.status in ('pending', 'started', 'cancelled', 'failed')
+       and operation.state in ('pending', 'failed', 'rescheduled') and operation.type = 'RemoteWorkflowTask'
+       and (operation.parameters #>> '{task_kwargs,kwargs,__cloudify_context,node_name}',
+            operation.parameters #>> '{task_kwargs,kwargs,__cloudify_context,operation,name}')
+         in (select * from unnest($2::text[], $3::text[]))
+     order by operation.storage_id for update of operation`,
+    [deploymentStorageId, [...nodeNames], [...operationNames]],
+  );
+}
+
 const resetStatement = `
   with graphs as (
     select graph.storage_id, graph.execution_id from tasks_graphs graph

@@ -82,8 +82,7 @@ function relationshipsOnlyIn(
     if (other === undefined) {
       continue;
     }
-    const known = new Set(other.relationships.map((relationship) => relationship.targetId));
-    const relationships = instance.relationships.filter((relationship) => !known.has(relationship.targetId));
+    const relationships = relationshipsBeyond(instance.relationships, other.relationships);
     if (relationships.length > 0) {
       changed.push({ ...instance, relationships, modification });
       changedIds.add(instance.id);
@@ -98,6 +97,31 @@ function relationshipsOnlyIn(
     related.delete(id);
   }
   return [...changed, ...neighbours(related, instances)];
+}
+
+/**
+ * Relationships that are not among the others. An instance may have several of one type to the same target: the first
+ * ones stand for each other.
+ */
+export function relationshipsBeyond(
+  relationships: readonly NodeInstanceRelationship[],
+  others: readonly NodeInstanceRelationship[],
+): NodeInstanceRelationship[] {
+  // relationships to a whole node have one list for all instances
+  if (relationships === others || relationships.length === 0) {
+    return [];
+  }
+  const left = new Map<string, number>();
+  for (const other of others) {
+    const key = `${other.type}\n${other.targetId}`;
+    left.set(key, (left.get(key) ?? 0) + 1);
+  }
+  return relationships.filter(({ type, targetId }) => {
+    const key = `${type}\n${targetId}`;
+    const count = left.get(key) ?? 0;
+    left.set(key, count - 1);
+    return count <= 0;
+  });
 }
 
 function relate(related: Map<string, NodeInstanceRelationship[]>, id: string): NodeInstanceRelationship[] {

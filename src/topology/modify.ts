@@ -6,7 +6,7 @@ import { differenceOf } from './difference.ts';
 import type { Link, TopologyGroup, TopologyNode, Vertex } from './graph.ts';
 import { buildTopologyGraph } from './graph.ts';
 import { InstanceIds } from './instance-ids.ts';
-import type { Instance } from './instance-tree.ts';
+import type { Instance, TopologyInstance } from './instance-tree.ts';
 import { describeInstance, growForest } from './instance-tree.ts';
 import type { PreviousInstance, PreviousPlace } from './previous.ts';
 import { PreviousForest } from './previous.ts';
@@ -41,6 +41,15 @@ export interface ModifyRequest {
  * @throws DslError when the new topology cannot be deployed
  */
 export function modifyTopology(request: ModifyRequest): Modification {
+  return differenceOf(request.previousInstances, instancesAfter(request));
+}
+
+/**
+ * All instances a deployment has after a change.
+ *
+ * @throws DslError when the new topology cannot be deployed
+ */
+export function instancesAfter(request: ModifyRequest): TopologyInstance[] {
   const { nodes, groups, previousNodes, previousInstances, changes, random } = request;
   const graph = buildTopologyGraph(nodes, groups);
   const previous = new PreviousForest(buildTopologyGraph(previousNodes, groups), previousInstances);
@@ -53,8 +62,7 @@ export function modifyTopology(request: ModifyRequest): Modification {
   }
   const forest = growForest(graph, (vertex, parent) => census(vertex, parent, changes.get(vertex.name), previous), ids);
   connectForest(graph, forest, (source, link) => sharedTarget(source, link, previous));
-  const current = nodes.flatMap((node) => (forest.get(node.id) ?? []).map(describeInstance));
-  return differenceOf(previousInstances, current);
+  return nodes.flatMap((node) => (forest.get(node.id) ?? []).map(describeInstance));
 }
 
 function census(

@@ -43,16 +43,25 @@ export function planHealing(
 }
 
 /**
- * Finds the instances on which this execution has left a marker, and removes it.
+ * The instances on which this execution has left a marker.
  *
  * @param marker - a system property that holds the id of an execution
  */
+export function findMarked(
+  context: WorkflowContext,
+  instances: readonly NodeInstance[],
+  marker: string,
+): NodeInstance[] {
+  return instances.filter((instance) => instance.systemProperties[marker] === context.execution.id);
+}
+
+/** Finds the instances on which this execution has left a marker, and removes it; see `findMarked`. */
 export async function takeMarked(
   context: WorkflowContext,
   instances: readonly NodeInstance[],
   marker: string,
 ): Promise<NodeInstance[]> {
-  const marked = instances.filter((instance) => instance.systemProperties[marker] === context.execution.id);
+  const marked = findMarked(context, instances, marker);
   if (marked.length > 0) {
     await context.updateSystemProperties(
       marked.map(({ id }) => ({ instanceId: id, update: (properties) => without(properties, marker) })),

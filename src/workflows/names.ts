@@ -50,6 +50,7 @@ export const operationNames = {
   agentStopAmqp: `${agent}.stop_amqp`,
   agentDelete: `${agent}.delete`,
   agentCreateAmqp: `${agent}.create_amqp`,
+  agentUninstallPlugins: `${agent}.uninstall_plugins`,
   agentValidateAmqp: `${agent}.validate_amqp`,
   workerInstall: `${workerInstaller}.install`,
   workerStart: `${workerInstaller}.start`,

@@ -4,7 +4,7 @@ import { runDriftChecks } from './check-drift.ts';
 import { runStatusChecks } from './check-status.ts';
 import type { WorkflowContext } from './context.ts';
 import { hasFailedDriftCheck, hasOwnDrift, hasRelationshipDrift, withoutDrift } from './drift.ts';
-import { findHealthy, planHealing, takeMarked } from './health.ts';
+import { findHealthy, findMarked, planHealing, takeMarked } from './health.ts';
 import {
   healInstances,
   installInstances,
@@ -15,6 +15,7 @@ import {
   updateInstances,
 } from './lifecycle/graphs.ts';
 import type { Selection } from './lifecycle/graphs.ts';
+import type { RelationshipChoice } from './lifecycle/ordering.ts';
 import { operationNames } from './names.ts';
 import { viewOf } from './topology-view.ts';
 
@@ -24,9 +25,25 @@ export interface UpdatePart {
   readonly relatedIds: readonly string[];
 }
 
-/** Changed relationships besides: node id -> ids of the target nodes. */
+/** A relationship between two instances that comes or goes. */
+export interface ChangedRelationship {
+  readonly sourceId: string;
+  readonly targetId: string;
+  readonly type: string;
+}
+
+/** Changed relationships besides. */
 export interface RelationshipPart extends UpdatePart {
-  readonly targets: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly relationships: readonly ChangedRelationship[];
+}
+
+/**
+ * The choices of an update. They are kept: after a restart the deployment is half changed, and the same questions would
+ * have other answers.
+ */
+export interface Decisions {
+  /** The choice of that name as it was made first; `choose` makes it if there is none. All are ids of instances. */
+  once(name: string, choose: () => Iterable<string>): Promise<readonly string[]>;
 }
 
 export interface UpdateInput {
@@ -45,37 +62,46 @@ export interface UpdateInput {
   readonly skipsDriftCheck: boolean;
   readonly skipsHeal: boolean;
   readonly forcesReinstall: boolean;
+  readonly decisions: Decisions;
 }
 
 /**
- * The operations of a deployment update, while its model holds both what comes and what goes: unlink dropped
- * relationships, uninstall removed instances, update or reinstall changed ones, install added ones, establish new
- * relationships.
+ * The operations of a deployment update, while its model holds both what comes and what goes: first what goes
+ * (`runRemovals`), then what stays and what comes (`runChanges`).
  */
 export async function runUpdate(context: WorkflowContext, input: UpdateInput): Promise<void> {
-  const { added, removed, extended, reduced } = input;
-  if (reduced.instanceIds.length > 0 && !input.skipsUninstall) {
-    await runRelationships(
-      context,
-      find(context, [...reduced.instanceIds, ...reduced.relatedIds]),
-      'down',
-      reduced.targets,
-    );
+  await runRemovals(context, input);
+  await runChanges(context, input);
+}
+
+/** Unlinks dropped relationships and uninstalls removed instances. */
+export async function runRemovals(context: WorkflowContext, input: UpdateInput): Promise<void> {
+  const { removed, reduced } = input;
+  if (input.skipsUninstall) {
+    return;
   }
-  if (removed.instanceIds.length > 0 && !input.skipsUninstall) {
+  if (reduced.instanceIds.length > 0) {
+    const instances = find(context, [...reduced.instanceIds, ...reduced.relatedIds]);
+    await runRelationships(context, instances, 'down', choiceOf(reduced));
+  }
+  if (removed.instanceIds.length > 0) {
     await uninstallInstances(context, select(context, removed), { isFailureIgnored: input.isFailureIgnored });
   }
+}
+
+/** Updates or reinstalls changed instances, installs added ones and establishes new relationships. */
+export async function runChanges(context: WorkflowContext, input: UpdateInput): Promise<void> {
+  const { added, extended } = input;
   await new KeptInstances(context, input).bringUpToDate();
-  if (added.instanceIds.length > 0 && !input.skipsInstall) {
+  if (input.skipsInstall) {
+    return;
+  }
+  if (added.instanceIds.length > 0) {
     await installInstances(context, select(context, added));
   }
-  if (extended.instanceIds.length > 0 && !input.skipsInstall) {
-    await runRelationships(
-      context,
-      find(context, [...extended.instanceIds, ...extended.relatedIds]),
-      'up',
-      extended.targets,
-    );
+  if (extended.instanceIds.length > 0) {
+    const instances = find(context, [...extended.instanceIds, ...extended.relatedIds]);
+    await runRelationships(context, instances, 'up', choiceOf(extended));
   }
 }
 
@@ -84,7 +110,7 @@ class KeptInstances {
   readonly #context: WorkflowContext;
   readonly #input: UpdateInput;
   /** Ids of the instances this is about. */
-  readonly #kept: ReadonlySet<string>;
+  #kept: ReadonlySet<string> = new Set();
   readonly #mustReinstall = new Set<string>();
   /** Instances marked as drifted because nothing could check them. */
   #marked: readonly string[] = [];
@@ -92,14 +118,16 @@ class KeptInstances {
   constructor(context: WorkflowContext, input: UpdateInput) {
     this.#context = context;
     this.#input = input;
-    const others = new Set([...input.added.instanceIds, ...input.removed.instanceIds]);
-    const kept = viewOf(context.topology).instances.filter(({ id, state }) => state === 'started' && !others.has(id));
-    this.#kept = new Set(kept.map((instance) => instance.id));
   }
 
   async bringUpToDate(): Promise<void> {
-    this.#input.reinstallIds.filter((id) => this.#kept.has(id)).forEach((id) => this.#mustReinstall.add(id));
-    const chosen = [...this.#mustReinstall];
+    const others = new Set([...this.#input.added.instanceIds, ...this.#input.removed.instanceIds]);
+    const kept = await this.#decide('kept', () =>
+      viewOf(this.#context.topology).instances.filter(({ id, state }) => state === 'started' && !others.has(id)),
+    );
+    this.#kept = new Set(kept);
+    const chosen = this.#input.reinstallIds.filter((id) => this.#kept.has(id));
+    this.#mustBeReinstalled(chosen);
     const toUpdate = await this.#findDrifted();
     await this.#update(toUpdate);
     const reinstalled = this.#input.skipsReinstall
@@ -107,7 +135,7 @@ class KeptInstances {
       : [...this.#mustReinstall].filter((id) => this.#kept.has(id));
     await this.#reinstall(reinstalled);
     const cleared = this.#input.skipsDriftCheck ? [] : reinstalled;
-    await this.#clearDrift([...new Set([...cleared, ...this.#marked])]);
+    await this.#write([...new Set([...cleared, ...this.#marked])], withoutDrift);
   }
 
   /** Checks for drift; answers with the ids of the drifted instances that operations can update. */
@@ -121,24 +149,29 @@ class KeptInstances {
         isFailureIgnored: true,
       });
       await this.#context.refresh();
-      for (const instance of this.#find(candidates)) {
-        if (hasFailedDriftCheck(instance)) {
-          this.#reinstallSubtree(instance);
-        } else if (hasOwnDrift(instance) || hasRelationshipDrift(instance)) {
-          drifted.add(instance.id);
-        }
-      }
+      const checked = this.#find(candidates);
+      const failed = await this.#decide('drift_check_failed', () =>
+        checked.filter(hasFailedDriftCheck).flatMap((instance) => this.#subtreeOf(instance)),
+      );
+      this.#mustBeReinstalled(failed);
+      const found = await this.#decide('drifted', () =>
+        checked.filter(
+          (instance) => !hasFailedDriftCheck(instance) && (hasOwnDrift(instance) || hasRelationshipDrift(instance)),
+        ),
+      );
+      found.forEach((id) => drifted.add(id));
     }
     await this.#markUnchecked();
     this.#marked.forEach((id) => drifted.add(id));
-    for (const instance of this.#find([...drifted])) {
-      if (!this.#mustReinstall.has(instance.id) && !this.#canBeUpdated(instance)) {
-        this.#reinstallSubtree(instance);
-      }
-    }
+    const broken = await this.#decide('not_updatable', () =>
+      this.#find([...drifted])
+        .filter((instance) => !this.#mustReinstall.has(instance.id) && !this.#canBeUpdated(instance))
+        .flatMap((instance) => this.#subtreeOf(instance)),
+    );
+    this.#mustBeReinstalled(broken);
     const toUpdate = [...drifted].filter((id) => !this.#mustReinstall.has(id));
     if (this.#input.forcesReinstall) {
-      toUpdate.forEach((id) => this.#mustReinstall.add(id));
+      this.#mustBeReinstalled(toUpdate);
       return [];
     }
     return toUpdate;
@@ -146,12 +179,13 @@ class KeptInstances {
 
   /** Changed instances nobody can check for drift count as drifted. */
   async #markUnchecked(): Promise<void> {
-    const view = viewOf(this.#context.topology);
     const isChecked = (instance: NodeInstance): boolean =>
-      !this.#input.skipsDriftCheck && view.hasOperation(instance, operationNames.checkDrift);
-    this.#marked = this.#find([...this.#kept])
-      .filter((instance) => this.#input.changedNodeIds.has(instance.nodeId) && !isChecked(instance))
-      .map((instance) => instance.id);
+      !this.#input.skipsDriftCheck && viewOf(this.#context.topology).hasOperation(instance, operationNames.checkDrift);
+    this.#marked = await this.#decide('unchecked', () =>
+      this.#find([...this.#kept]).filter(
+        (instance) => this.#input.changedNodeIds.has(instance.nodeId) && !isChecked(instance),
+      ),
+    );
     const drift = { ok: true, result: true, task: null };
     await this.#write(this.#marked, (properties) => ({ ...properties, configuration_drift: drift }));
   }
@@ -175,9 +209,7 @@ class KeptInstances {
     const chosen = new Set(ids);
     const intact = [...this.#kept].filter((id) => !chosen.has(id));
     await updateInstances(this.#context, { processed: this.#find(ids), intact: this.#find(intact) });
-    await this.#context.refresh();
-    const failed = await takeMarked(this.#context, this.#find(ids), 'update_failed');
-    failed.forEach((instance) => this.#mustReinstall.add(instance.id));
+    await this.#reinstallFailed(ids, 'update_failed');
   }
 
   /** Instances are healed before they are updated; where that fails they are reinstalled instead. */
@@ -185,15 +217,23 @@ class KeptInstances {
     await runStatusChecks(this.#context, { instances: this.#find(ids), isOrdered: false, isFailureIgnored: true });
     await this.#context.refresh();
     const instances = this.#find(ids);
-    const { toHeal, toReinstall } = planHealing(this.#context, instances, findHealthy(instances, false));
-    toReinstall.forEach((instance) => this.#mustReinstall.add(instance.id));
+    const plan = planHealing(this.#context, instances, findHealthy(instances, false));
+    const toReinstall = await this.#decide('not_healable', () => plan.toReinstall);
+    const toHeal = await this.#decide('to_heal', () => plan.toHeal);
+    this.#mustBeReinstalled(toReinstall);
     if (toHeal.length === 0) {
       return;
     }
-    await healInstances(this.#context, selectionOf(this.#context, toHeal));
+    await healInstances(this.#context, selectionOf(this.#context, this.#find(toHeal)));
+    await this.#reinstallFailed(toHeal, 'heal_failed');
+  }
+
+  /** Instances on which an operation left its marker are reinstalled; the marker goes once that is recorded. */
+  async #reinstallFailed(ids: readonly string[], marker: string): Promise<void> {
     await this.#context.refresh();
-    const failed = await takeMarked(this.#context, this.#find(toHeal.map(({ id }) => id)), 'heal_failed');
-    failed.forEach((instance) => this.#mustReinstall.add(instance.id));
+    const failed = await this.#decide(marker, () => findMarked(this.#context, this.#find(ids), marker));
+    this.#mustBeReinstalled(failed);
+    await takeMarked(this.#context, this.#find(failed), marker);
   }
 
   async #reinstall(ids: readonly string[]): Promise<void> {
@@ -209,10 +249,6 @@ class KeptInstances {
     );
   }
 
-  async #clearDrift(ids: readonly string[]): Promise<void> {
-    await this.#write(ids, withoutDrift);
-  }
-
   async #write(ids: readonly string[], update: (properties: JsonObject) => JsonObject): Promise<void> {
     if (ids.length > 0) {
       await this.#context.updateSystemProperties(ids.map((instanceId) => ({ instanceId, update })));
@@ -220,15 +256,26 @@ class KeptInstances {
     }
   }
 
-  #reinstallSubtree(instance: NodeInstance): void {
-    viewOf(this.#context.topology)
-      .containedSubtree(instance)
-      .forEach((member) => this.#mustReinstall.add(member.id));
+  #decide(name: string, choose: () => readonly NodeInstance[]): Promise<readonly string[]> {
+    return this.#input.decisions.once(name, () => new Set(choose().map((instance) => instance.id)));
+  }
+
+  #mustBeReinstalled(ids: readonly string[]): void {
+    ids.forEach((id) => this.#mustReinstall.add(id));
+  }
+
+  #subtreeOf(instance: NodeInstance): readonly NodeInstance[] {
+    return viewOf(this.#context.topology).containedSubtree(instance);
   }
 
   #find(ids: readonly string[]): NodeInstance[] {
     return find(this.#context, ids);
   }
+}
+
+function choiceOf({ relationships }: RelationshipPart): RelationshipChoice {
+  const keys = new Set(relationships.map(({ sourceId, targetId, type }) => `${sourceId}\n${targetId}\n${type}`));
+  return ({ source, target, type }) => keys.has(`${source.id}\n${target.id}\n${type}`);
 }
 
 function select(context: WorkflowContext, part: UpdatePart): Selection {

@@ -30,7 +30,7 @@ import {
 import {
   addDeploymentUpdateSteps,
   changeDeploymentUpdate,
-  failUpdatesOfExecution,
+  failUpdatesOfExecutions,
   getDeploymentUpdate,
   listDeploymentUpdates,
   putDeploymentUpdate,
@@ -290,7 +290,7 @@ describe('what ties deployments together in the store', () => {
       deploymentStorageId: deployment?.storageId ?? 0,
       creatorId: 0,
       visibility: 'tenant' as const,
-      state: 'updating',
+      state: 'updating' as const,
       executionStorageId: execution.storageId,
       newInputs: { a: 1 },
     };
@@ -302,7 +302,7 @@ describe('what ties deployments together in the store', () => {
     const again = await putDeploymentUpdate(database, { ...update, state: 'finalizing' });
     expect(again).to.deep.include({ state: 'finalizing', storageId: stored.storageId });
     expect(again.steps[0]).to.deep.include({ entityId: ['nodes', 'a'], topologyOrder: 2 });
-    await failUpdatesOfExecution(database, execution.storageId);
+    await failUpdatesOfExecutions(database, [execution.storageId]);
     expect((await getDeploymentUpdate(database, everything, update.id)).state).to.equal('failed');
     const changed = await changeDeploymentUpdate(database, stored.storageId, { state: 'successful', nodes: [] });
     expect(changed).to.deep.include({ state: 'successful', nodes: [] });

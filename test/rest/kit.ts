@@ -35,6 +35,7 @@ import { Database } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { writeFile } from 'node:fs/promises';
 import { fakeRuntime, succeed } from '../kit/engine.ts';
+import type { OperationFunction } from '../kit/engine.ts';
 import type { PostgresServer } from '../kit/postgres-server.ts';
 import { zip } from '../unit/files/archives.ts';
 import type { ZipEntry } from '../unit/files/archives.ts';
@@ -99,7 +100,12 @@ export class RestService {
 
   static async start(
     postgres: PostgresServer,
-    options: { hasEngine?: boolean; hasScheduler?: boolean; environment?: Record<string, string> } = {},
+    options: {
+      hasEngine?: boolean;
+      hasScheduler?: boolean;
+      environment?: Record<string, string>;
+      run?: OperationFunction;
+    } = {},
   ): Promise<RestService> {
     const folder = await mkdtemp(join(tmpdir(), 'gantry-rest-'));
     const url = await postgres.createDatabase();
@@ -145,7 +151,7 @@ export class RestService {
       const plugins = makeManagerPlugins({ config, log, database, files });
       parts.taskBroker = await startTaskBroker({
         ...common,
-        runtime: fakeRuntime(succeed),
+        runtime: fakeRuntime(options.run ?? succeed),
         host: {} as OperationHost,
         serve: servePluginTasks({ log, database, files, plugins }),
       });

@@ -1,18 +1,12 @@
 import { GantryError } from '../../domain/errors.ts';
 import type { Deployment, Execution } from '../../domain/entities.ts';
-import type { DeploymentPlan, Json, JsonObject, Plan, PlanNode } from '../../domain/plan.ts';
-import type { EntityLookup } from '../../dsl/constraints/index.ts';
-import { evaluateFunctions } from '../../dsl/functions/index.ts';
-import type { EvaluationStorage } from '../../dsl/functions/index.ts';
-import { prepareDeploymentPlan } from '../../dsl/prepare/index.ts';
+import type { DeploymentPlan, Json, JsonObject, Plan } from '../../domain/plan.ts';
 import { refreshSubDeployments } from '../../store/deployment-status.ts';
 import { changeDeployment, getDeployment } from '../../store/deployments.ts';
-import { createEvaluationStorage } from '../../store/evaluation-storage.ts';
 import { loadViewer } from '../../store/execution-viewer.ts';
 import { addLabels } from '../../store/labels.ts';
 import { createNodeInstances } from '../../store/node-instances.ts';
 import { createNodes } from '../../store/nodes.ts';
-import type { NewNode } from '../../store/nodes.ts';
 import { PlanCache } from '../../store/plan-cache.ts';
 import type { Viewer } from '../../store/scope.ts';
 import type { Session, Transaction } from '../../store/session.ts';
@@ -21,7 +15,7 @@ import type { SystemWorkflow, SystemWorkflowContext } from '../system-workflow.t
 import { addDefaultSchedules, joinDefaultGroups } from './default-settings.ts';
 import type { SystemDependencies } from './dependencies.ts';
 import { addDependencies, addParents } from './deployment-links.ts';
-import { createEntityLookup } from './entity-lookup.ts';
+import { evaluateSettings, newNodeOf, preparePlan } from './deployment-plan.ts';
 import { checkParentCapabilities } from './parent-capabilities.ts';
 import { planLabels } from './upload-blueprint.ts';
 
@@ -65,14 +59,15 @@ async function fill(
     throw new GantryError('deployment_creation_error', `Blueprint ${blueprintId} has no plan; upload it again`);
   }
   const viewer = await loadViewer(database, execution.creatorId);
-  const storage = createEvaluationStorage(database, deployment, { viewer, reveal: dependencies.reveal });
-  const lookup = createEntityLookup({
+  const { inputs } = execution.parameters;
+  const plan = await preparePlan(dependencies, source, {
     session: database,
-    scope: { tenantId: deployment.tenantId, viewer },
-    access: { viewer, reveal: dependencies.reveal },
-    plan: source,
+    deployment,
+    viewer,
+    inputs: isObject(inputs) ? inputs : {},
+    isRuntimeOnly: deployment.runtimeOnlyEvaluation,
+    expand: (parts) => expandPlan(parts, dependencies.random),
   });
-  const plan = await prepare(dependencies, source, { deployment, execution, storage, lookup });
   signal.throwIfAborted();
   await database.transaction(async (transaction) => {
     await storeAttributes(transaction, deployment, source, plan);
@@ -80,7 +75,7 @@ async function fill(
     await addLabels(transaction, 'deployments', [deployment.storageId], labels);
     const parents = await addParents(transaction, deployment, labels);
     checkParentCapabilities(parents, plan.requirements.parent_capabilities);
-    await createNodes(transaction, deployment.storageId, plan.nodes.map(toNewNode));
+    await createNodes(transaction, deployment.storageId, plan.nodes.map(newNodeOf));
     const renamed = await createNodeInstances(
       transaction,
       deployment.storageId,
@@ -100,28 +95,6 @@ async function fill(
     );
   });
   context.log('info', `Deployment ${deployment.id}: ${plan.node_instances.length} node instances created`);
-}
-
-async function prepare(
-  dependencies: SystemDependencies,
-  plan: Plan,
-  target: { deployment: Deployment; execution: Execution; storage: EvaluationStorage; lookup: EntityLookup },
-): Promise<DeploymentPlan> {
-  const { deployment, execution, storage, lookup } = target;
-  const { inputs } = execution.parameters;
-  return prepareDeploymentPlan(plan, {
-    inputs: isObject(inputs) ? inputs : {},
-    isRuntimeOnly: deployment.runtimeOnlyEvaluation,
-    storage,
-    lookup,
-    secrets: {
-      missing: async (names) => {
-        const known = await storage.secrets(names);
-        return names.filter((name) => !known.has(name));
-      },
-    },
-    expand: (parts) => expandPlan(parts, dependencies.random),
-  });
 }
 
 async function storeAttributes(
@@ -164,33 +137,6 @@ function labelsOf(
   return [...unique.values()];
 }
 
-function toNewNode(node: PlanNode): NewNode {
-  const scalable = node.capabilities.scalable.properties;
-  return {
-    id: node.id,
-    type: node.type,
-    typeHierarchy: node.type_hierarchy.length > 0 ? node.type_hierarchy : [node.type],
-    hostId: node.host_id,
-    properties: node.properties,
-    operations: node.operations as unknown as JsonObject,
-    relationships: node.relationships.map((relationship) => ({
-      target_id: relationship.target_id,
-      type: relationship.type,
-      type_hierarchy: relationship.type_hierarchy,
-      properties: relationship.properties,
-      source_operations: relationship.source_operations as unknown as JsonObject,
-      target_operations: relationship.target_operations as unknown as JsonObject,
-    })),
-    plugins: node.plugins as unknown as JsonObject[],
-    pluginsToInstall: node.plugins_to_install as unknown as JsonObject[] | undefined,
-    deployNumberOfInstances: scalable.default_instances,
-    numberOfInstances: scalable.current_instances,
-    plannedNumberOfInstances: scalable.current_instances,
-    minNumberOfInstances: scalable.min_instances,
-    maxNumberOfInstances: scalable.max_instances,
-  };
-}
-
 /** What the blueprint's settings say about the deployment: its name, groups and schedules; all may hold functions. */
 async function applySettings(
   transaction: Session,
@@ -199,8 +145,7 @@ async function applySettings(
 ): Promise<void> {
   const { deployment, execution, plan, viewer } = target;
   const { creatorId } = execution;
-  const storage = createEvaluationStorage(transaction, deployment, { viewer, reveal: dependencies.reveal });
-  const settings = await evaluateFunctions(plan.deployment_settings, {}, storage);
+  const settings = await evaluateSettings(dependencies, { session: transaction, deployment, viewer }, plan);
   const owner = { deployment, creatorId, now: dependencies.clock.now() };
   await joinDefaultGroups(transaction, owner, settings['default_groups'] ?? null);
   await addDefaultSchedules(transaction, owner, settings['default_schedules'] ?? null);

@@ -3,7 +3,12 @@ import type { Deployment } from '../../domain/entities.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import { nextOccurrence } from '../../domain/recurrence.ts';
 import { addGroupMembers, createDeploymentGroup, getDeploymentGroup } from '../../store/deployment-groups.ts';
-import { createExecutionSchedule } from '../../store/execution-schedules.ts';
+import {
+  createExecutionSchedule,
+  listExecutionSchedules,
+  updateExecutionSchedule,
+} from '../../store/execution-schedules.ts';
+import type { NewExecutionSchedule } from '../../store/execution-schedules.ts';
 import type { Session } from '../../store/session.ts';
 
 /** For whom groups and schedules are made. */
@@ -44,20 +49,50 @@ export async function addDefaultSchedules(session: Session, owner: SettingsOwner
   }
 }
 
+/** Like `addDefaultSchedules`; schedules the deployment has already under these ids are changed. */
+export async function putDefaultSchedules(session: Session, owner: SettingsOwner, schedules: Json): Promise<void> {
+  const wanted = Object.entries(asObject(schedules));
+  if (wanted.length === 0) {
+    return;
+  }
+  const { deployment } = owner;
+  const { items } = await listExecutionSchedules(
+    session,
+    { tenantId: deployment.tenantId },
+    { all: true, filters: { deploymentId: [deployment.id] } },
+  );
+  const known = new Map(
+    items.filter((item) => item.deploymentStorageId === deployment.storageId).map((item) => [item.id, item]),
+  );
+  for (const [id, schedule] of wanted) {
+    const stored = known.get(id);
+    if (stored) {
+      await updateExecutionSchedule(session, stored.storageId, scheduleOf(owner, id, asObject(schedule)));
+    } else {
+      await addSchedule(session, owner, id, asObject(schedule));
+    }
+  }
+}
+
 async function addSchedule(session: Session, owner: SettingsOwner, id: string, written: JsonObject): Promise<void> {
-  const { deployment, creatorId, now } = owner;
+  const { deployment, creatorId } = owner;
   const { tenantId, visibility, storageId: deploymentStorageId } = deployment;
+  const schedule = scheduleOf(owner, id, written);
+  await createExecutionSchedule(session, { id, tenantId, creatorId, visibility, deploymentStorageId, ...schedule });
+}
+
+/** What a blueprint says of a schedule, with its times counted from now. */
+function scheduleOf(
+  { now }: SettingsOwner,
+  id: string,
+  written: JsonObject,
+): Omit<NewExecutionSchedule, 'id' | 'tenantId' | 'creatorId' | 'visibility' | 'deploymentStorageId'> {
   const since = timeOf(id, written['since'], now) ?? new Date(now);
   const until = timeOf(id, written['until'], now);
   const { recurrence = null, count = null, weekdays = null } = written;
   const rule = { recurrence, count, weekdays };
   const next = nextOccurrence(rule as Parameters<typeof nextOccurrence>[0], { since, until }, new Date(now));
-  await createExecutionSchedule(session, {
-    id,
-    tenantId,
-    creatorId,
-    visibility,
-    deploymentStorageId,
+  return {
     workflowId: textOf(written['workflow']),
     rule,
     since,
@@ -68,7 +103,7 @@ async function addSchedule(session: Session, owner: SettingsOwner, id: string, w
     executionArguments: asObject(written['execution_arguments']),
     stopOnFail: written['stop_after_fail'] === true,
     isEnabled: written['default_enabled'] !== false,
-  });
+  };
 }
 
 const relativePart = /(\d+)\s*(minutes?|min|hours?|h|days?|d|weeks?|w|months?|mo|years?|y)\s*/gy;

@@ -2,6 +2,7 @@ import type { SystemWorkflows } from '../system-workflow.ts';
 import { createDeploymentEnvironment } from './create-deployment.ts';
 import { deleteDeploymentEnvironment } from './delete-deployment.ts';
 import type { SystemDependencies } from './dependencies.ts';
+import { updateDeployment } from './update/update-deployment.ts';
 import { uploadBlueprint } from './upload-blueprint.ts';
 
 /** The workflows the product brings for itself, by workflow id. */
@@ -10,5 +11,7 @@ export function makeSystemWorkflows(dependencies: SystemDependencies): SystemWor
     ['upload_blueprint', uploadBlueprint(dependencies)],
     ['create_deployment_environment', createDeploymentEnvironment(dependencies)],
     ['delete_deployment_environment', deleteDeploymentEnvironment(dependencies)],
+    ['update', updateDeployment(dependencies)],
+    ['csys_new_deployment_update', updateDeployment(dependencies)],
   ]);
 }

@@ -11,6 +11,7 @@ import { deploymentGroupRoutes } from './deployment-groups.ts';
 import { clusterRoutes } from './cluster.ts';
 import { deploymentModificationRoutes } from './deployment-modifications.ts';
 import { deploymentRoutes } from './deployments.ts';
+import { deploymentUpdateRoutes } from './deployment-updates.ts';
 import { evaluateRoutes } from './evaluate.ts';
 import { eventRoutes } from './events.ts';
 import { executionGroupRoutes } from './execution-groups.ts';
@@ -44,6 +45,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
   const routes: Route[] = [
     ...blueprintRoutes({ config, ...services }),
     ...deploymentRoutes(services.deployments, services.filters),
+    ...deploymentUpdateRoutes(services.deploymentUpdates),
     ...evaluateRoutes(services.deployments),
     ...executionRoutes(services.executions, services.schedules),
     ...nodeRoutes(services.nodes),

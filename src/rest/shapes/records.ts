@@ -131,9 +131,11 @@ export const deploymentUpdateShape: Shape<DeploymentUpdate> = {
         private_resource: visibility === 'private',
       })),
     ),
-    ...['recursive_dependencies', 'schedules_to_create', 'schedules_to_delete', 'labels_to_create'].map((name) =>
-      update.computed(name, [], () => null),
-    ),
+    update.computed('recursive_dependencies', ['outlook'], ({ outlook }) => outlook?.recursiveDependencies ?? null),
+    update.computed('schedules_to_create', ['outlook'], ({ outlook }) => outlook?.schedulesToCreate ?? null),
+    // schedules of the blueprint before stay: nobody can tell whether a person has made them
+    update.computed('schedules_to_delete', [], () => null),
+    update.computed('labels_to_create', ['outlook'], ({ outlook }) => outlook?.labelsToCreate ?? null),
   ],
 };
 

@@ -1,10 +1,12 @@
 import type { RandomSource } from '../../domain/clock.ts';
 import type { DeploymentPlan, Plan, PlanNode, PlanPlugin } from '../../domain/plan.ts';
 import type { Node, ScalingGroup } from '../../domain/topology.ts';
+import { differenceOf } from '../difference.ts';
 import type { Modification } from '../difference.ts';
 import { groupsOfPlan, nodesOfDeployment, nodesOfPlan } from '../from-plan.ts';
+import type { TopologyInstance } from '../instance-tree.ts';
 import type { CountChange } from '../modify.ts';
-import { modifyTopology } from '../modify.ts';
+import { instancesAfter } from '../modify.ts';
 import type { PreviousInstance } from '../previous.ts';
 import { isSameDocument } from './compare.ts';
 import type { UpdateStep } from './step.ts';
@@ -21,8 +23,8 @@ export interface NodeChanges {
 
 /** What an update does to node instances. */
 export interface InstanceChanges extends Modification {
-  /** Nodes with a relationship step: the relationships of their instances are put into the plan's order. */
-  relationshipsChanged: string[];
+  /** All instances there are afterwards. */
+  instances: TopologyInstance[];
 }
 
 /** Plugins an update leaves without use. */
@@ -87,20 +89,33 @@ function hasOtherCapabilities(node: PlanNode, stored: Node): boolean {
   );
 }
 
+/** Nodes with a relationship step: the relationships of their instances are put into the plan's order. */
+export function nodesWithChangedRelationships(steps: readonly UpdateStep[]): string[] {
+  const related = steps.filter((step) => step.entityType === 'relationship').map((step) => step.entityId[1] as string);
+  return [...new Set(related)];
+}
+
+/** Nodes with a property or operation step: their running instances are to be brought up to date. */
+export function changedNodes(steps: readonly UpdateStep[]): Set<string> {
+  const changed = steps.filter(
+    ({ entityType, entityId }) => ['property', 'operation'].includes(entityType) && entityId[0] === 'nodes',
+  );
+  return new Set(changed.map((step) => step.entityId[1] as string));
+}
+
 /**
  * Works out the instances an update adds, removes, extends and reduces.
  *
  * @throws DslError when the new topology cannot be deployed
  */
 export function instanceChangesOf(request: {
-  steps: readonly UpdateStep[];
-  plan: DeploymentPlan;
+  plan: Pick<DeploymentPlan, 'nodes'>;
   nodes: readonly Node[];
   instances: readonly PreviousInstance[];
   scalingGroups: Iterable<readonly [string, ScalingGroup]>;
   random: RandomSource;
 }): InstanceChanges {
-  const { steps, plan, nodes, instances, scalingGroups, random } = request;
+  const { plan, nodes, instances: previous, scalingGroups, random } = request;
   const stored = new Map(nodes.map((node) => [node.id, node]));
   const changes = new Map<string, CountChange>();
   for (const node of plan.nodes) {
@@ -110,16 +125,15 @@ export function instanceChangesOf(request: {
       changes.set(node.id, { instances: planned });
     }
   }
-  const modification = modifyTopology({
+  const instances = instancesAfter({
     nodes: nodesOfPlan(plan.nodes),
     previousNodes: nodesOfDeployment(nodes),
     groups: groupsOfPlan(scalingGroups),
-    previousInstances: instances,
+    previousInstances: previous,
     changes,
     random,
   });
-  const related = steps.filter((step) => step.entityType === 'relationship').map((step) => step.entityId[1] as string);
-  return { ...modification, relationshipsChanged: [...new Set(related)] };
+  return { ...differenceOf(previous, instances), instances };
 }
 
 type PluginLists = Pick<Plan, 'deployment_plugins_to_install' | 'workflow_plugins_to_install'>;

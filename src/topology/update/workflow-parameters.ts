@@ -1,13 +1,18 @@
 import type { Json, JsonObject } from '../../domain/plan.ts';
-import type { ModificationKind, ModifiedInstance } from '../difference.ts';
-import type { InstanceChanges } from './changes.ts';
+import type { ModificationKind } from '../difference.ts';
 import type { UpdateStep } from './step.ts';
 
 /** Choices of an update that its workflow must know. */
 export interface UpdateFlags {
-  skipInstall: boolean;
-  skipUninstall: boolean;
-  ignoreFailure: boolean;
+  skipsInstall: boolean;
+  skipsUninstall: boolean;
+  isFailureIgnored: boolean;
+}
+
+/** Ids of the instances that are changed themselves, and of those that are only related to them. */
+export interface ModifiedIds {
+  instanceIds: readonly string[];
+  relatedIds: readonly string[];
 }
 
 /**
@@ -17,40 +22,30 @@ export interface UpdateFlags {
 export function updateWorkflowParameters(
   updateId: string,
   steps: readonly UpdateStep[],
-  instances: InstanceChanges,
+  instances: Readonly<Record<ModificationKind, ModifiedIds>>,
   flags: UpdateFlags,
 ): JsonObject {
-  const [added, addedTargets] = split(instances.addedAndRelated, 'added');
-  const [removed, removedTargets] = split(instances.removedAndRelated, 'removed');
-  const [extended, extendedTargets] = split(instances.extendedAndRelated, 'extended');
-  const [reduced, reducedTargets] = split(instances.reducedAndRelated, 'reduced');
+  const { added, removed, extended, reduced } = instances;
   return {
     update_id: updateId,
     modified_entity_ids: modifiedEntities(steps),
-    added_instance_ids: added,
-    added_target_instances_ids: addedTargets,
-    removed_instance_ids: removed,
-    remove_target_instance_ids: removedTargets,
-    extended_instance_ids: extended,
-    extend_target_instance_ids: extendedTargets,
-    reduced_instance_ids: reduced,
-    reduce_target_instance_ids: reducedTargets,
-    skip_install: flags.skipInstall,
-    skip_uninstall: flags.skipUninstall,
-    ignore_failure: flags.ignoreFailure,
+    added_instance_ids: [...added.instanceIds],
+    added_target_instances_ids: [...added.relatedIds],
+    removed_instance_ids: [...removed.instanceIds],
+    remove_target_instance_ids: [...removed.relatedIds],
+    extended_instance_ids: [...extended.instanceIds],
+    extend_target_instance_ids: [...extended.relatedIds],
+    reduced_instance_ids: [...reduced.instanceIds],
+    reduce_target_instance_ids: [...reduced.relatedIds],
+    skip_install: flags.skipsInstall,
+    skip_uninstall: flags.skipsUninstall,
+    ignore_failure: flags.isFailureIgnored,
     install_first: false,
     node_instances_to_reinstall: null,
     central_plugins_to_install: null,
     central_plugins_to_uninstall: null,
     update_plugins: true,
   };
-}
-
-/** Ids of the instances that are changed themselves, and of those that are only related. */
-function split(instances: readonly ModifiedInstance[], modification: ModificationKind): [string[], string[]] {
-  const changed = instances.filter((instance) => instance.modification === modification);
-  const related = instances.filter((instance) => instance.modification !== modification);
-  return [changed.map(({ id }) => id), related.map(({ id }) => id)];
 }
 
 const ENTITY_LISTS = [
@@ -66,7 +61,8 @@ const ENTITY_LISTS = [
   'plugin',
 ] as const;
 
-function modifiedEntities(steps: readonly UpdateStep[]): JsonObject {
+/** What the steps are about, by kind. */
+export function modifiedEntities(steps: readonly UpdateStep[]): JsonObject {
   const lists = new Map<string, Json[]>(ENTITY_LISTS.map((name) => [name, []]));
   const relationships = new Map<string, string[]>();
   for (const { entityType, entityId } of steps) {

@@ -6,7 +6,7 @@ import { LifecycleBuilder } from './builder.ts';
 import { healSubgraph } from './heal.ts';
 import { installSubgraph } from './install.ts';
 import { addOrderedSubgraphs } from './ordering.ts';
-import type { ModifiedRelationships } from './ordering.ts';
+import type { RelationshipChoice } from './ordering.ts';
 import { addResumeCleanup } from './resume-cleanup.ts';
 import { rollbackSubgraph } from './rollback.ts';
 import { uninstallSubgraph } from './uninstall.ts';
@@ -131,13 +131,13 @@ export async function updateInstances(context: WorkflowContext, selection: Selec
 /**
  * Establishes (`up`) or unlinks (`down`) chosen relationships of instances that are otherwise left alone.
  *
- * @param modified - node id -> ids of the target nodes whose relationships are meant
+ * @param isModified - tells which relationships are meant
  */
 export async function runRelationships(
   context: WorkflowContext,
   instances: readonly NodeInstance[],
   direction: 'up' | 'down',
-  modified: ModifiedRelationships,
+  isModified: RelationshipChoice,
 ): Promise<void> {
   await context.runGraph(direction === 'up' ? 'establish-install' : 'unlink-uninstall', (graph) => {
     addOrderedSubgraphs(builderFor(context, graph), {
@@ -146,7 +146,7 @@ export async function runRelationships(
       direction,
       makeSubgraph: () => undefined,
       hasIntactOperations: true,
-      modifiedRelationships: modified,
+      isModified,
     });
   });
 }

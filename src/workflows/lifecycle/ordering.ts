@@ -6,8 +6,8 @@ import type { RelationshipInstance } from '../topology-view.ts';
 import { ignoringHandler } from './builder.ts';
 import type { LifecycleBuilder } from './builder.ts';
 
-/** Node id -> ids of target nodes. */
-export type ModifiedRelationships = ReadonlyMap<string, ReadonlySet<string>>;
+/** Chooses relationships. */
+export type RelationshipChoice = (relationship: RelationshipInstance) => boolean;
 
 export interface OrderingInput {
   /** Instances that get a lifecycle subgraph. */
@@ -20,7 +20,7 @@ export interface OrderingInput {
   /** Whether intact instances run their relationship operations towards processed ones. */
   readonly hasIntactOperations?: boolean;
   /** Further relationships of intact instances to run the operations of. */
-  readonly modifiedRelationships?: ModifiedRelationships;
+  readonly isModified?: RelationshipChoice;
 }
 
 /**
@@ -109,7 +109,7 @@ class Ordering {
 
   #addIntactOperations(relationship: RelationshipInstance): void {
     const { source, target } = relationship;
-    const isModified = this.#input.modifiedRelationships?.get(source.nodeId)?.has(target.nodeId) ?? false;
+    const isModified = this.#input.isModified?.(relationship) ?? false;
     const stub = this.#subgraphs.get(source.id);
     if (!stub || !this.#subgraphs.has(target.id) || (!this.#processed.has(target.id) && !isModified)) {
       return;

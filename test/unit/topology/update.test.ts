@@ -7,6 +7,7 @@ import {
   inputsForUpdate,
   instanceChangesOf,
   nodeChangesOf,
+  nodesWithChangedRelationships,
   planForUpdate,
   pluginChangesOf,
   updateWorkflowParameters,
@@ -272,7 +273,6 @@ describe('changes of an update', () => {
   });
   const instances = [instance('a_1', 'a', ['b_1']), instance('a_2', 'a', ['b_1']), instance('b_1', 'b')];
   const changes = instanceChangesOf({
-    steps,
     plan: after,
     nodes,
     instances,
@@ -299,7 +299,8 @@ describe('changes of an update', () => {
     expect(marked('removedAndRelated')).to.deep.equal(['b']);
     expect(marked('extendedAndRelated')).to.deep.equal(['a', 'a']);
     expect(marked('reducedAndRelated')).to.deep.equal(['a', 'a']);
-    expect(changes.relationshipsChanged).to.deep.equal(['a']);
+    expect(nodesWithChangedRelationships(steps)).to.deep.equal(['a']);
+    expect(changes.instances.map(({ nodeId }) => nodeId)).to.deep.equal(['a', 'a', 'a', 'c']);
   });
 
   it('say which plugins are of no use any more', () => {
@@ -311,8 +312,11 @@ describe('changes of an update', () => {
   });
 
   it('are told to custom workflows', () => {
-    const flags = { skipInstall: true, skipUninstall: false, ignoreFailure: false };
-    const parameters = updateWorkflowParameters('u1', steps, changes, flags);
+    const flags = { skipsInstall: true, skipsUninstall: false, isFailureIgnored: false };
+    const none = { instanceIds: [], relatedIds: [] };
+    const removed = { instanceIds: ['b_1'], relatedIds: ['a_1', 'a_2'] };
+    const parts = { added: none, removed, extended: none, reduced: none };
+    const parameters = updateWorkflowParameters('u1', steps, parts, flags);
     expect(parameters).to.include({ update_id: 'u1', skip_install: true, update_plugins: true });
     expect(parameters['removed_instance_ids']).to.deep.equal(['b_1']);
     expect(parameters['remove_target_instance_ids']).to.deep.equal(['a_1', 'a_2']);

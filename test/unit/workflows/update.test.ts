@@ -7,7 +7,7 @@ import { topologyOf } from './topology-kit.ts';
 import type { NodeSpec } from './topology-kit.ts';
 
 const none = { instanceIds: [], relatedIds: [] };
-const noRelationships = { ...none, targets: new Map<string, ReadonlySet<string>>() };
+const noRelationships = { ...none, relationships: [] };
 const nothing: UpdateInput = {
   added: none,
   removed: none,
@@ -22,7 +22,14 @@ const nothing: UpdateInput = {
   skipsDriftCheck: false,
   skipsHeal: false,
   forcesReinstall: false,
+  decisions: { once: async (_name, choose) => [...choose()] },
 };
+
+const between = (sourceId: string, targetId: string) => ({
+  sourceId,
+  targetId,
+  type: 'cloudify.relationships.connected_to',
+});
 
 async function run(specs: Readonly<Record<string, NodeSpec>>, input: Partial<UpdateInput>, behaviour?: Behaviour) {
   const world = new World(topologyOf(specs));
@@ -64,8 +71,8 @@ describe('update of a deployment', () => {
     const { world, error, simulation } = await run(specs, {
       added: { instanceIds: ['fresh'], relatedIds: [] },
       removed: { instanceIds: ['old'], relatedIds: [] },
-      extended: { instanceIds: ['source'], relatedIds: ['fresh'], targets: new Map([['source', new Set(['fresh'])]]) },
-      reduced: { instanceIds: ['source'], relatedIds: ['old'], targets: new Map([['source', new Set(['old'])]]) },
+      extended: { instanceIds: ['source'], relatedIds: ['fresh'], relationships: [between('source', 'fresh')] },
+      reduced: { instanceIds: ['source'], relatedIds: ['old'], relationships: [between('source', 'old')] },
       changedNodeIds: new Set(['changed']),
     });
     expect(error).to.equal(undefined);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Json, JsonObject, PropertySchema } from '../../../src/domain/plan.ts';
-import { isWorkflowAvailable } from '../../../src/services/workflow-availability.ts';
-import { mergeWorkflowParameters } from '../../../src/services/workflow-parameters.ts';
+import { isWorkflowAvailable } from '../../../src/workflows/availability.ts';
+import { mergeWorkflowParameters } from '../../../src/workflows/declared-parameters.ts';
 
 function merge(declared: Record<string, PropertySchema>, given: JsonObject, allowCustom = false): JsonObject {
   return mergeWorkflowParameters('w', { parameters: declared }, given, { allowCustom });

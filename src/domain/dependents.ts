@@ -1,5 +1,18 @@
-import { GantryError } from '../domain/errors.ts';
-import type { Dependent } from '../store/dependents.ts';
+import { GantryError } from './errors.ts';
+
+/** A deployment that another one needs. */
+export interface Dependent {
+  deploymentId: string;
+  /** `parent`: it is a service of the other (label); otherwise the first part of the dependency's creator. */
+  kind: 'parent' | 'component' | 'sharedresource' | 'other';
+  /** Node of the dependent that uses the other deployment. */
+  nodeId: string | undefined;
+  isActive: boolean;
+  /** A service that a component of the other deployment made: whoever takes the other down takes it down, too. */
+  isComponent: boolean;
+  /** It is being stopped, taken down, healed or updated itself. */
+  isLeaving: boolean;
+}
 
 const verbs: Readonly<Record<Exclude<Dependent['kind'], 'parent'>, string>> = {
   component: 'contains',
