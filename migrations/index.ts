@@ -12,6 +12,7 @@ import { updateProgress } from './011-update-progress.ts';
 import { auditAddress } from './015-audit-address.ts';
 import { outboxVhost } from './015-outbox-vhost.ts';
 import { tenants } from './016-tenants.ts';
+import { secretSettings } from './015-secret-settings.ts';
 import { live } from './017-live.ts';
 import type { Migration } from './migration.ts';
 
@@ -33,5 +34,6 @@ export const migrations: readonly Migration[] = [
   auditAddress,
   outboxVhost,
   tenants,
+  secretSettings,
   live,
 ];

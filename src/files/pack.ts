@@ -1,4 +1,5 @@
-import { readdir, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { create } from 'tar';
@@ -19,6 +20,26 @@ export function packDirectory(directory: string, topDirectory?: string): Readabl
   }
   const stream = Readable.from(chunks(), { objectMode: false });
   return stream;
+}
+
+/** Index of a directory in its archive, by which clients find out what changed. */
+export const indexFile = '.cloudify-index.json';
+
+/**
+ * The index of a directory: path -> time of the last change.
+ *
+ * Compatibility: Cloudify 7; whole seconds, as files of an archive have them.
+ */
+export async function indexOf(directory: string): Promise<Record<string, string>> {
+  const files = [...(await listFiles(directory))].filter(([name]) => name !== indexFile);
+  return Object.fromEntries(files.map(([name, time]) => [name, `${time.toISOString().slice(0, 19)}+00:00`]));
+}
+
+/** Puts the index of a directory into it. */
+export async function writeIndex(directory: string): Promise<void> {
+  const unfinished = join(directory, `${indexFile}.${randomUUID()}`);
+  await writeFile(unfinished, JSON.stringify(await indexOf(directory)));
+  await rename(unfinished, join(directory, indexFile));
 }
 
 /** Every file below a directory, as path relative to it -> time of its last change. */

@@ -1,6 +1,7 @@
 import express from 'express';
 import type { Express } from 'express';
 import type { Config } from '../config/config.ts';
+import { ClientFiles } from '../files/client-files.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Services } from '../services/services.ts';
 import { errorHandler, unknownPath } from './errors.ts';
@@ -36,7 +37,9 @@ export function createApp(dependencies: AppDependencies): Express {
   app.use(apiPrefixes, mountRoutes(routes, services));
   const unversioned = routes.filter((route: Route) => route.path === '/version');
   app.use('/api', mountRoutes(unversioned, services), unknownPath);
-  mountResources(app, services);
+  const { files } = services;
+  const maxUploadBytes = dependencies.config.http.maxUploadBytes;
+  mountResources(app, { ...services, clientFiles: new ClientFiles(files), maxUploadBytes });
   dependencies.extend?.(app);
   app.use(unknownPath);
   app.use(errorHandler(log));

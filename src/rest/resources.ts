@@ -1,17 +1,23 @@
-import { createReadStream } from 'node:fs';
-import { extname } from 'node:path';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { Express, Request, Response } from 'express';
+import type { Express, Request, RequestHandler, Response } from 'express';
 import mime from 'mime';
 import { GantryError } from '../domain/errors.ts';
+import type { ClientFiles } from '../files/client-files.ts';
 import type { FileStore } from '../files/file-store.ts';
-import { listFiles, packDirectory } from '../files/pack.ts';
+import { limitBytes } from '../files/limit-bytes.ts';
+import { indexOf, packDirectory, writeIndex } from '../files/pack.ts';
 import { parseResourcePath } from '../files/resource-path.ts';
 import type { ResourcePath } from '../files/resource-path.ts';
 import type { AuthorizationService } from '../services/authorization.ts';
+import type { Caller } from '../services/caller.ts';
 import type { ResourceService } from '../services/resources.ts';
 import { credentialsOf } from './credentials.ts';
 import { QueryValues } from './query.ts';
+import { readTime } from './times.ts';
+import { bodyStream, isMultipart, readFiles } from './upload.ts';
 
 export const resourcesPrefix = '/resources/';
 
@@ -26,6 +32,19 @@ function isOpen(path: ResourcePath): boolean {
   return path.parts[0] === 'cloudify_agent';
 }
 
+async function admit(
+  { authorization }: ResourceServices,
+  request: Request,
+  isAllowedInMaintenance: boolean,
+): Promise<Caller> {
+  return authorization.admit({
+    credentials: credentialsOf(request),
+    tenantName: request.get('tenant'),
+    access: { tenant: 'optional', isAllTenants: false },
+    maintenance: { isAllowed: isAllowedInMaintenance, isBypassed: request.get('x-bypass-maintenance') !== undefined },
+  });
+}
+
 /** Checks that the sender of `request` may read `path`. @throws GantryError unauthorized_error, forbidden_error */
 export async function authoriseResource(
   services: ResourceServices,
@@ -35,17 +54,19 @@ export async function authoriseResource(
   if (isOpen(path)) {
     return;
   }
-  const caller = await services.authorization.admit({
-    credentials: credentialsOf(request),
-    tenantName: request.get('tenant'),
-    access: { tenant: 'optional', isAllTenants: false },
-    maintenance: { isAllowed: true, isBypassed: false },
-  });
+  const caller = await admit(services, request, true);
   await services.resources.requireReadable(caller, path);
 }
 
-async function sendDirectory(response: Response, path: string, query: QueryValues): Promise<void> {
+async function sendDirectory(
+  response: Response,
+  { path, isIndexed }: { path: string; isIndexed: boolean },
+  query: QueryValues,
+): Promise<void> {
   if (query.has('archive')) {
+    if (isIndexed) {
+      await writeIndex(path);
+    }
     response.status(200).set({
       'Content-Type': 'application/gzip',
       'Content-Disposition': 'attachment; filename="archive.tar.gz"',
@@ -53,8 +74,7 @@ async function sendDirectory(response: Response, path: string, query: QueryValue
     await pipeline(packDirectory(path), response);
     return;
   }
-  const files = await listFiles(path);
-  response.status(200).json(Object.fromEntries([...files].map(([name, time]) => [name, time.toISOString()])));
+  response.status(200).json(await indexOf(path));
 }
 
 /** Sends a file or directory that `path` names. @throws GantryError not_found_error */
@@ -69,7 +89,7 @@ export async function sendResource(
     throw new GantryError('not_found_error', `The file /${path.parts.join('/')} was not found`);
   }
   if (found.isDirectory) {
-    await sendDirectory(response, found.path, query);
+    await sendDirectory(response, { path: found.path, isIndexed: path.parts[0] === 'deployments' }, query);
     return;
   }
   const type = mime.getType(extname(found.path)) ?? 'application/octet-stream';
@@ -82,18 +102,107 @@ export async function sendResource(
   await pipeline(createReadStream(found.path), response);
 }
 
-function pathOf(request: Request): ResourcePath {
-  const uri = request.originalUrl;
-  return parseResourcePath(uri.slice(uri.indexOf(resourcesPrefix) + resourcesPrefix.length));
+/** The form field that clients send the time of a file in. */
+const timeField = 'mtime';
+
+/** Writes what a request brings to the file it names, or unpacks it there. @throws GantryError */
+async function putResource(services: WritableResources, path: ResourcePath, call: WriteCall): Promise<void> {
+  const { clientFiles, files, maxUploadBytes } = services;
+  const { request, query } = call;
+  if (query.has('extract')) {
+    const archive = await files.receiveArchive(bodyStream(request), maxUploadBytes, 'File');
+    await clientFiles.extract(path, archive).finally(() => archive.discard());
+    return;
+  }
+  if (!isMultipart(request)) {
+    await clientFiles.write(path, bodyStream(request), maxUploadBytes, undefined);
+    return;
+  }
+  const form = await readFiles(request, [timeField], async (_name, content) => {
+    const holder = await files.temporaryDirectory();
+    const place = join(holder, 'file');
+    await pipeline(content, limitBytes(maxUploadBytes, 'The file'), createWriteStream(place));
+    return { holder, place };
+  });
+  try {
+    const [first] = form.received;
+    if (!first || form.received.length > 1) {
+      throw new GantryError('bad_parameters_error', 'The form must have exactly one file');
+    }
+    const time = form.fields.get(timeField);
+    const modifiedAt = time === undefined ? undefined : readTime(time, timeField);
+    await clientFiles.write(path, createReadStream(first.place), maxUploadBytes, modifiedAt);
+  } finally {
+    await Promise.all(form.received.map(({ holder }) => rm(holder, { recursive: true, force: true })));
+  }
 }
 
-/** Serves the file server's tree below `/resources/` for installations without nginx in front. */
-export function mountResources(app: Express, services: ResourceServices): void {
-  app.get(`${resourcesPrefix}*path`, async (request, response) => {
-    const path = pathOf(request);
-    await authoriseResource(services, request, path);
-    const mark = request.originalUrl.indexOf('?');
-    const query = new QueryValues(mark < 0 ? '' : request.originalUrl.slice(mark + 1));
-    await sendResource(services.files, path, query, response);
+/** Writes the files of a form below the directory a request names. @throws GantryError upload_missing_file */
+async function postResources(services: WritableResources, path: ResourcePath, { request }: WriteCall): Promise<void> {
+  const missing = new GantryError('upload_missing_file', 'The request is no form with files');
+  if (!isMultipart(request)) {
+    throw missing;
+  }
+  const { received } = await readFiles(request, [], async (name, content) => {
+    const file = parseResourcePath(`${path.parts.join('/')}/${encodeURIComponent(basename(name))}`);
+    await services.clientFiles.write(file, content, services.maxUploadBytes, undefined);
+    return name;
   });
+  if (received.length === 0) {
+    throw missing;
+  }
+}
+
+interface WriteCall {
+  readonly request: Request;
+  readonly query: QueryValues;
+}
+
+/** What writing files needs. */
+export interface WritableResources extends ResourceServices {
+  readonly clientFiles: ClientFiles;
+  readonly maxUploadBytes: number;
+}
+
+/** Does what a request asks for with the file that `path` names. @returns the body of the answer */
+export async function changeResource(
+  services: WritableResources,
+  path: ResourcePath,
+  { request, query }: WriteCall,
+): Promise<'' | null> {
+  const caller = await admit(services, request, false);
+  await services.resources.requireWritable(caller, path);
+  if (request.method === 'DELETE') {
+    await services.clientFiles.remove(path);
+    return null;
+  }
+  await (request.method === 'PUT' ? putResource : postResources)(services, path, { request, query });
+  return '';
+}
+
+/** The path that a URL names behind `prefix`. */
+export function resourcePathOf(request: Request, prefix: string): ResourcePath {
+  const uri = request.originalUrl;
+  return parseResourcePath(uri.slice(uri.indexOf(prefix) + prefix.length));
+}
+
+function queryOf(request: Request): QueryValues {
+  const mark = request.originalUrl.indexOf('?');
+  return new QueryValues(mark < 0 ? '' : request.originalUrl.slice(mark + 1));
+}
+
+/** Serves the file server's tree below `/resources/`: all of it without nginx in front, what nginx leaves over with it. */
+export function mountResources(app: Express, services: WritableResources): void {
+  app.get(`${resourcesPrefix}*path`, async (request, response) => {
+    const path = resourcePathOf(request, resourcesPrefix);
+    await authoriseResource(services, request, path);
+    await sendResource(services.files, path, queryOf(request), response);
+  });
+  const change: RequestHandler = async (request, response) => {
+    const path = resourcePathOf(request, resourcesPrefix);
+    response.json(await changeResource(services, path, { request, query: queryOf(request) }));
+  };
+  app.put(`${resourcesPrefix}*path`, change);
+  app.post(`${resourcesPrefix}*path`, change);
+  app.delete(`${resourcesPrefix}*path`, change);
 }

@@ -2,6 +2,7 @@ import busboy from 'busboy';
 import type { Request } from 'express';
 import { PassThrough } from 'node:stream';
 import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { coerceError, GantryError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import { isObject } from './body.ts';
@@ -126,4 +127,58 @@ export function bodyStream(request: Request): Readable {
     request.resume();
   });
   return body;
+}
+
+/** A form whose files were received. */
+export interface FileForm<Received> {
+  readonly fields: ReadonlyMap<string, string>;
+  /** What `receive` made of each file, in their order. */
+  readonly received: readonly Received[];
+}
+
+/** Files of one form at most. */
+const mostFiles = 100;
+
+/**
+ * Reads a form of any number of files.
+ * @param names of the fields that are wanted
+ * @param receive consumes a file; what it throws ends the request
+ * @throws GantryError bad_parameters_error for a form that cannot be read
+ */
+export async function readFiles<Received>(
+  request: Request,
+  names: readonly string[],
+  receive: (fileName: string, file: Readable) => Promise<Received>,
+): Promise<FileForm<Received>> {
+  let parser: busboy.Busboy;
+  try {
+    parser = busboy({ headers: request.headers, limits: { files: mostFiles, fields: 10, fieldSize: 10_000 } });
+  } catch (error) {
+    throw new GantryError('bad_parameters_error', 'The form cannot be read', { cause: error });
+  }
+  const fields = new Map<string, string>();
+  const receiving: Promise<Received>[] = [];
+  parser.on('field', (name, value) => {
+    if (names.includes(name)) {
+      fields.set(name, value);
+    }
+  });
+  parser.on('file', (_field, file, { filename }: { filename?: string | undefined }) => {
+    const received = receive(filename ?? '', file);
+    // awaited below; until then nobody may take a failure for unhandled, and the rest of the file has to be read
+    received.catch(() => file.resume());
+    receiving.push(received);
+  });
+  try {
+    await pipeline(request, parser);
+  } catch (error) {
+    await Promise.allSettled(receiving);
+    throw new GantryError('bad_parameters_error', 'The form is damaged', { cause: error });
+  }
+  const outcomes = await Promise.allSettled(receiving);
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failure) {
+    throw coerceError(failure.reason);
+  }
+  return { fields, received: await Promise.all(receiving) };
 }

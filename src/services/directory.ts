@@ -9,7 +9,7 @@ import type { FormatName } from '../security/ldap-formats.ts';
 import type { SecretBox } from '../security/secret-box.ts';
 import { findCertificate, putCertificate } from '../store/cluster.ts';
 import type { Database } from '../store/database.ts';
-import { readSettings, setSetting } from '../store/settings.ts';
+import { readSecretSetting, readSettings, setSecretSetting, setSetting } from '../store/settings.ts';
 import { findAccount, putDirectoryUser, setDirectoryGroups } from '../store/users.ts';
 import type { Caller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
@@ -45,6 +45,7 @@ export interface DirectoryServiceDependencies {
 
 const scope = 'rest';
 const certificateName = 'ldap-ca';
+const passwordName = 'ldap_password';
 const defaultTimeoutSeconds = 5;
 /** Milliseconds for which the settings are taken to be as they were: every login asks for them. */
 const settingsLifetime = 1000;
@@ -136,21 +137,10 @@ async function tryOut(settings: LdapSettings): Promise<void> {
 export function createDirectoryService({ database, clock, box }: DirectoryServiceDependencies): DirectoryService {
   let remembered: { settings: Promise<LdapSettings | undefined>; until: number } | undefined;
 
-  /** The password as it is, also when it was set among the other settings and so is not encrypted. */
-  const opened = (password: Json | undefined): Json => {
-    if (typeof password !== 'string') {
-      return null;
-    }
-    try {
-      return box.decrypt(password);
-    } catch {
-      return password;
-    }
-  };
-
   const load = async (): Promise<LdapSettings | undefined> => {
-    const stored = Object.fromEntries(await readSettings(database, scope));
-    const settings = { ...stored, ldap_password: opened(stored['ldap_password']) };
+    const plain = Object.fromEntries(await readSettings(database, scope));
+    const secret = await readSecretSetting(database, scope, passwordName);
+    const settings = secret === undefined ? plain : { ...plain, [passwordName]: box.decrypt(secret) };
     const ca = text(settings, 'ldap_server')?.startsWith('ldaps:')
       ? await findCertificate(database, certificateName)
       : undefined;
@@ -194,12 +184,18 @@ export function createDirectoryService({ database, clock, box }: DirectoryServic
       if (wanted?.account) {
         await tryOut(wanted);
       }
-      const password = text(settings, 'ldap_password');
-      const stored = { ...settings, ldap_password: password === undefined ? null : box.encrypt(password) };
+      const password = text(settings, passwordName);
+      const { [passwordName]: _password, ...plain } = settings;
       await database.transactionAs(actorOf(caller), async (transaction) => {
-        for (const [name, value] of Object.entries(stored)) {
+        for (const [name, value] of Object.entries(plain)) {
           await setSetting(transaction, { scope, name, value, updaterId: caller.user.id });
         }
+        await setSecretSetting(transaction, {
+          scope,
+          name: passwordName,
+          secret: password === undefined ? undefined : box.encrypt(password),
+          updaterId: caller.user.id,
+        });
         if (certificate !== undefined) {
           await putCertificate(transaction, certificateName, certificate, caller.user.id);
         }

@@ -1,4 +1,5 @@
 import { GantryError } from '../domain/errors.ts';
+import type { Permission } from '../domain/permissions.ts';
 import type { ResourcePath } from '../files/resource-path.ts';
 import { getBlueprint } from '../store/blueprints.ts';
 import type { Database } from '../store/database.ts';
@@ -10,6 +11,8 @@ import type { TenantDirectory } from './tenant-directory.ts';
 export interface ResourceService {
   /** @throws GantryError forbidden_error, not_found_error for an unknown tenant */
   requireReadable(caller: Caller, path: ResourcePath): Promise<void>;
+  /** @throws GantryError forbidden_error: clients write what belongs to a tenant only */
+  requireWritable(caller: Caller, path: ResourcePath): Promise<void>;
 }
 
 /** Top directories that every user who is logged in may read. */
@@ -25,6 +28,14 @@ const sharedDirectories = new Set([
 ]);
 
 const blueprintDirectories = new Set(['blueprints', 'uploaded-blueprints']);
+
+/** Who may write below which directory of a tenant. */
+const writePermissions: ReadonlyMap<string, Permission> = new Map([
+  ['blueprints', 'blueprint_upload'],
+  ['uploaded-blueprints', 'blueprint_upload'],
+  ['deployments', 'deployment_update'],
+  ['tenant-resources', 'deployment_update'],
+]);
 
 /** Makes the rules of the file server. */
 export function createResourceService(database: Database, tenants: TenantDirectory): ResourceService {
@@ -62,6 +73,18 @@ export function createResourceService(database: Database, tenants: TenantDirecto
       }
       if (!blueprintDirectories.has(top) || !(await isGlobalBlueprint(tenant.id, path.owner))) {
         throw refusal;
+      }
+    },
+
+    async requireWritable(caller, path) {
+      const permission = writePermissions.get(path.parts[0] ?? '');
+      const tenant = path.tenant === undefined ? undefined : (await tenants.all(path.tenant)).get(path.tenant);
+      const isOwnExecution = tenant !== undefined && caller.execution?.tenantId === tenant.id;
+      if (!permission || !tenant || !(isOwnExecution || holdsIn(caller, permission, tenant.name))) {
+        throw new GantryError(
+          'forbidden_error',
+          `User \`${caller.user.username}\` is not permitted to write /${path.parts.slice(0, 2).join('/')}`,
+        );
       }
     },
   };

@@ -16,6 +16,7 @@ export const encryptedColumns: readonly EncryptedColumn[] = [
   { table: 'tenants', column: 'rabbitmq_password', key: ['id', 'integer'] },
   { table: 'agents', column: 'rabbitmq_password', key: ['storage_id', 'bigint'] },
   { table: 'brokers', column: 'password', key: ['name', 'text'] },
+  { table: 'config', column: 'secret', key: ['name', 'text'] },
 ];
 
 interface EncryptedRow {

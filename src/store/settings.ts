@@ -62,3 +62,23 @@ export async function setSetting(
   );
   return onlyRow(await findSettings(session, setting.name, setting.scope));
 }
+
+/** The encrypted value of a setting that is kept secret. */
+export async function readSecretSetting(session: Session, scope: string, name: string): Promise<string | undefined> {
+  const [row] = await session.prepared<{ secret: string | null }>(
+    'select secret from config where scope = $1 and name = $2',
+    [scope, name],
+  );
+  return row?.secret ?? undefined;
+}
+
+/** Sets or clears the encrypted value of a setting; its plain value is emptied. */
+export async function setSecretSetting(
+  session: Session,
+  setting: { scope: string; name: string; secret: string | undefined; updaterId: number },
+): Promise<void> {
+  await session.prepared(
+    `update config set value = 'null', secret = $3, updated_at = now(), updater_id = $4 where scope = $1 and name = $2`,
+    [setting.scope, setting.name, setting.secret ?? null, setting.updaterId],
+  );
+}

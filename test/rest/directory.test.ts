@@ -103,10 +103,11 @@ describe('users of an LDAP directory', function () {
       last_name: 'Lovelace',
       password_hash: null,
     });
-    const [stored] = await rest.database.query<{ value: string }>(
-      `select value from config where name = 'ldap_password'`,
+    const [stored] = await rest.database.query<{ value: string | null; secret: string }>(
+      `select value, secret from config where name = 'ldap_password'`,
     );
-    expect(stored?.value).not.to.contain('search');
+    expect(stored?.value).to.equal(null);
+    expect(stored?.secret).not.to.contain('search');
   });
 
   it('are asked for once a minute only', async () => {

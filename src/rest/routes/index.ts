@@ -77,7 +77,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...userGroupRoutes(services.userGroups),
     ...auditRoutes(services.audit),
     ...agentRoutes(services.agents),
-    ...fileServerRoutes(services),
+    ...fileServerRoutes({ config, ...services }),
     ...streamRoutes(services.live),
   ];
   const document: Route = {
