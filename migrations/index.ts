@@ -11,8 +11,8 @@ import { queueChannel } from './010-queue-channel.ts';
 import { updateProgress } from './011-update-progress.ts';
 import { auditAddress } from './015-audit-address.ts';
 import { outboxVhost } from './015-outbox-vhost.ts';
-import { tenants } from './016-tenants.ts';
 import { secretSettings } from './015-secret-settings.ts';
+import { tenants } from './016-tenants.ts';
 import { live } from './017-live.ts';
 import type { Migration } from './migration.ts';
 
@@ -33,7 +33,7 @@ export const migrations: readonly Migration[] = [
   updateProgress,
   auditAddress,
   outboxVhost,
-  tenants,
   secretSettings,
+  tenants,
   live,
 ];
