@@ -9,6 +9,7 @@ import { audit } from './008-audit.ts';
 import { leanReferences } from './009-lean-references.ts';
 import { queueChannel } from './010-queue-channel.ts';
 import { updateProgress } from './011-update-progress.ts';
+import { control } from './013-control.ts';
 import { auditAddress } from './015-audit-address.ts';
 import { outboxVhost } from './015-outbox-vhost.ts';
 import { secretSettings } from './015-secret-settings.ts';
@@ -31,6 +32,7 @@ export const migrations: readonly Migration[] = [
   leanReferences,
   queueChannel,
   updateProgress,
+  control,
   auditAddress,
   outboxVhost,
   secretSettings,

@@ -4,6 +4,7 @@ import { addAdministrationCommands } from './commands/administration.ts';
 import { addBlueprintCommands } from './commands/blueprints.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addDeploymentCommands } from './commands/deployments.ts';
+import { addOperationCommands } from './commands/execution-control.ts';
 import { addExecutionCommands } from './commands/executions.ts';
 import { addInstallCommands } from './commands/install.ts';
 import { addKeyCommands } from './commands/keys.ts';
@@ -75,6 +76,7 @@ export function buildProgram(setting: CommandSetting, control: ManagerControl): 
   addBlueprintCommands(program, setting);
   addDeploymentCommands(program, setting);
   addExecutionCommands(program, setting);
+  addOperationCommands(program, setting);
   addNodeCommands(program, setting);
   addPluginCommands(program, setting);
   addSecretCommands(program, setting);

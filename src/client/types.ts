@@ -89,6 +89,41 @@ export interface ExecutionShape extends ResourceShape {
   is_system_workflow: boolean;
 }
 
+/** Where an execution stops before an operation; every member that is given must fit. */
+export interface BreakpointShape {
+  operation?: string | null;
+  node_id?: string | null;
+  node_instance_id?: string | null;
+  type?: string | null;
+}
+
+/** One attempt of an operation. */
+export interface OperationShape {
+  id: string;
+  created_at: string;
+  operation: string;
+  node_id: string | null;
+  node_instance_id: string | null;
+  host_id: string | null;
+  state: string;
+  is_held: boolean;
+  inputs: Record<string, unknown>;
+  retry_number: number;
+  max_retries: number;
+  retried_operation: string | null;
+  sent_at: string | null;
+  started_at: string | null;
+  ended_at: string | null;
+  seconds: number | null;
+  worker: string | null;
+  manager_name: string | null;
+  agent_name: string | null;
+  error: string | null;
+  result: unknown;
+  decision: { action: string; by: string; at: string; reason?: string } | null;
+  execution_id: string;
+}
+
 export interface EventShape {
   _storage_id: number;
   timestamp: string;

@@ -2,6 +2,7 @@
  * The things the product stores, as the use cases see them. Dates are `Date`, absent values are `undefined`. Ids are
  * the ones clients know; `storageId` is the internal key where a relation needs it.
  */
+import type { Breakpoint, OperationDecision } from './control.ts';
 import type { PluginState } from './cluster.ts';
 import type { Json, JsonObject, Plan, PlanScalingGroup, PlanWorkflow } from './plan.ts';
 import type {
@@ -148,6 +149,10 @@ export interface Execution extends Resource {
   deploymentDisplayName: string | undefined;
   /** Name of the process that drives it; undefined while none does. */
   executor: string | undefined;
+  /** Where it stops before an operation. */
+  breakpoints: readonly Breakpoint[];
+  /** Grows with every decision its driver has to look at. */
+  controlVersion: number;
 }
 
 export interface NodeRow extends Resource {
@@ -216,6 +221,9 @@ export interface OperationRow extends Resource {
   sentAt: Date | undefined;
   startedAt: Date | undefined;
   endedAt: Date | undefined;
+  /** Since when it could run and is held back. */
+  heldAt: Date | undefined;
+  decision: OperationDecision | undefined;
 }
 
 export type EventLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical';

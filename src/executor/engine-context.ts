@@ -4,11 +4,15 @@ import type { JsonObject } from '../domain/plan.ts';
 import type { Topology } from '../domain/topology.ts';
 import { buildGraph } from '../graph/build.ts';
 import { GraphRun } from '../graph/graph-run.ts';
-import type { HandlerRegistry, TaskOutcome } from '../graph/handlers.ts';
+import type { RunSettings } from '../graph/graph-run.ts';
+import type { GraphEnd } from '../graph/batch.ts';
+import type { HandlerRegistry } from '../graph/handlers.ts';
+import type { Task } from '../graph/task.ts';
 import { restoreGraph } from '../graph/restore.ts';
 import { graphRows } from '../graph/rows.ts';
 import type { GraphSettings, TasksGraph } from '../graph/tasks-graph.ts';
 import type { Session } from '../store/session.ts';
+import { markHeld } from '../store/operation-control.ts';
 import { loadOperations } from '../store/operations.ts';
 import { findTasksGraphs, insertTasksGraph } from '../store/tasks-graphs.ts';
 import type {
@@ -24,7 +28,8 @@ import { ExecutionCancelled, WorkflowFailed } from '../workflows/errors.ts';
 import { createHandlers } from '../workflows/handlers.ts';
 import { emptyPart, executionEvent, executionLog } from './changes.ts';
 import { GraphDriver } from './graph-driver.ts';
-import type { LocalTaskRunner, OperationDispatcher } from './graph-driver.ts';
+import type { GraphReload, LocalTaskRunner, OperationDispatcher } from './graph-driver.ts';
+import type { ControlChange, ExecutionGate } from './execution-gate.ts';
 import type { ExecutionEnvironments } from './message-environment.ts';
 import type { ProgressPart } from './progress-writer.ts';
 import type { ReplyInbox } from './reply-inbox.ts';
@@ -48,6 +53,7 @@ export interface EngineContextOptions {
   readonly inbox: ReplyInbox;
   readonly dispatcher: OperationDispatcher;
   readonly runLocal: LocalTaskRunner;
+  readonly gate: ExecutionGate;
   readonly modifications: Modifications;
   readonly runOnServices: (workflowId: string, parameters: JsonObject) => Promise<void>;
 }
@@ -106,6 +112,15 @@ export class EngineContext implements WorkflowContext {
     this.#driver?.abandon(reason);
   }
 
+  /** Takes in what was decided about the execution or its operations. */
+  controlChanged(change: ControlChange): void {
+    if (change === 'reload') {
+      this.#driver?.reload();
+    } else if (change === 'reconsider') {
+      this.#driver?.reconsider();
+    }
+  }
+
   async hasStoredGraph(name: string): Promise<boolean> {
     const graphs = await findTasksGraphs(this.#options.session, this.#options.execution.id, name);
     return graphs.length > 0;
@@ -113,26 +128,80 @@ export class EngineContext implements WorkflowContext {
 
   async runGraph(name: string, build: (graph: TasksGraph) => void, options: GraphOptions = {}): Promise<void> {
     this.#throwIfOver();
-    const { run, tasksGraphId } = await this.#options.patiently(() => this.#prepare(name, build, options));
-    this.#throwIfOver();
+    const { gate, patiently } = this.#options;
+    let { reloads } = gate;
+    let prepared = await patiently(() => this.#prepare(name, build, options));
+    for (;;) {
+      this.#throwIfOver();
+      const end = await this.#drive(prepared, gate.reloads !== reloads);
+      switch (end.status) {
+        case 'succeeded':
+          return;
+        case 'failed':
+          throw new WorkflowFailed(end.message);
+        case 'cancelled':
+          throw new ExecutionCancelled();
+        case 'changed':
+          reloads = gate.reloads;
+          prepared = await patiently(() => this.#readAgain(prepared, options, end.delays));
+      }
+    }
+  }
+
+  async #drive({ run, tasksGraphId }: PreparedGraph, isOutdated: boolean): Promise<GraphEnd | GraphReload> {
     const { execution, managerName, environments, clock, write, dispatcher, runLocal, inbox } = this.#options;
     const target = { execution, managerName, tasksGraphId, storedEnvironment: environments.stored };
-    const driver = new GraphDriver({ run, target, clock, write, dispatcher, runLocal });
+    const onHeld = (tasks: readonly Task[]): void => this.#noteHeld(tasks);
+    const driver = new GraphDriver({ run, target, clock, write, dispatcher, runLocal, onHeld });
     this.#driver = driver;
     try {
       const ending = driver.drive();
       inbox.attach(driver);
-      const end = await ending;
-      if (end.status === 'failed') {
-        throw new WorkflowFailed(end.message);
+      if (isOutdated) {
+        driver.reload();
       }
-      if (end.status === 'cancelled') {
-        throw new ExecutionCancelled();
-      }
+      return await ending;
     } finally {
       this.#driver = undefined;
       inbox.detach();
     }
+  }
+
+  /** The graph as it is stored now; nothing of it was lost, so nothing has to be cleaned up before it goes on. */
+  async #readAgain(
+    { tasksGraphId }: PreparedGraph,
+    options: GraphOptions,
+    delays: ReadonlyMap<string, number>,
+  ): Promise<PreparedGraph> {
+    const { session, gate } = this.#options;
+    const rows = tasksGraphId === undefined ? [] : await loadOperations(session, tasksGraphId);
+    const { graph, outcomes } = restoreGraph(this.#settings(options), rows);
+    const waiting = [...delays].filter(([id]) => !gate.isDueNow(id));
+    return { run: this.#run(graph, { outcomes, delays: new Map(waiting) }), tasksGraphId };
+  }
+
+  /** Stores since when operations are held back, and tells of breakpoints. */
+  #noteHeld(tasks: readonly Task[]): void {
+    const { session, execution, managerName, gate } = this.#options;
+    markHeld(
+      session,
+      tasks.map(({ id }) => id),
+    )
+      .then((ids) => {
+        const part = emptyPart(execution);
+        for (const task of tasks.filter(({ id }) => ids.includes(id))) {
+          if (task.action.kind === 'remote' && gate.isAtBreakpoint(task, this.#topology)) {
+            const { operation, instanceId: nodeInstanceId } = task.action.call;
+            const message = `Breakpoint reached before ${operation} of ${nodeInstanceId}`;
+            const event = { eventType: 'execution_state_change', message, operation, nodeInstanceId };
+            part.events.push(executionEvent(execution, managerName, this.now(), event));
+          }
+        }
+        if (part.events.length > 0) {
+          this.#writeAside(part);
+        }
+      })
+      .catch(() => undefined);
   }
 
   log(level: LogLevel, message: string): void {
@@ -183,25 +252,15 @@ export class EngineContext implements WorkflowContext {
     this.#lastAside = this.#options.write(part).catch(() => undefined);
   }
 
-  async #prepare(
-    name: string,
-    build: (graph: TasksGraph) => void,
-    options: GraphOptions,
-  ): Promise<{ run: GraphRun; tasksGraphId: string | undefined }> {
+  async #prepare(name: string, build: (graph: TasksGraph) => void, options: GraphOptions): Promise<PreparedGraph> {
     const { session, execution, newId, environments, dispatcher } = this.#options;
-    const settings: GraphSettings = {
-      newId,
-      taskRetries: options.taskRetries ?? this.config.taskRetries,
-      taskRetryInterval: this.config.taskRetryInterval,
-      subgraphRetries: this.config.subgraphRetries,
-      isDryRun: execution.isDryRun,
-    };
+    const settings = this.#settings(options);
     const isStored = options.isStored !== false && !execution.isDryRun;
     const [known] = isStored && this.#mayBeStored(name) ? await findTasksGraphs(session, execution.id, name) : [];
     if (known) {
       const { graph, outcomes } = restoreGraph(settings, await loadOperations(session, known.id));
       options.onRestored?.(graph);
-      return { run: this.#run(graph, outcomes), tasksGraphId: known.id };
+      return { run: this.#run(graph, { outcomes }), tasksGraphId: known.id };
     }
     const graph = buildGraph(settings, build);
     if (!execution.isDryRun) {
@@ -224,11 +283,30 @@ export class EngineContext implements WorkflowContext {
     return this.#options.isResume || this.#graphNames.has(name);
   }
 
-  #run(graph: TasksGraph, outcomes?: ReadonlyMap<string, TaskOutcome>): GraphRun {
+  #settings(options: GraphOptions): GraphSettings {
+    return {
+      newId: this.#options.newId,
+      taskRetries: options.taskRetries ?? this.config.taskRetries,
+      taskRetryInterval: this.config.taskRetryInterval,
+      subgraphRetries: this.config.subgraphRetries,
+      isDryRun: this.#options.execution.isDryRun,
+    };
+  }
+
+  #run(graph: TasksGraph, known: Pick<RunSettings, 'outcomes' | 'delays'> = {}): GraphRun {
+    const { gate, execution } = this.#options;
     return new GraphRun(graph, {
       handlers: this.#handlers,
-      waitAfterFail: this.#options.execution.waitAfterFail,
-      ...(outcomes ? { outcomes } : {}),
+      waitAfterFail: execution.waitAfterFail,
+      isHeld: (task) => gate.isHeld(task, this.#topology),
+      ...known,
     });
   }
+}
+
+/** A graph that is ready to be driven. */
+interface PreparedGraph {
+  readonly run: GraphRun;
+  /** Undefined for a graph that is not stored. */
+  readonly tasksGraphId: string | undefined;
 }

@@ -10,14 +10,18 @@ import { DslError } from '../dsl/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { lockDrivenExecutions } from '../store/driving.ts';
 import { setExecutionToken } from '../store/executions.ts';
+import { findDecisions } from '../store/operation-control.ts';
+import type { ExecutionControl } from '../store/operation-control.ts';
 import type { Transaction } from '../store/session.ts';
 import { ExecutionCancelled, WorkflowFailed, WorkflowRefused } from '../workflows/errors.ts';
 import { emptyPart, executionLog } from './changes.ts';
+import { ExecutionGate } from './execution-gate.ts';
 import type { RunDependencies } from './executor.ts';
 import { whileDatabaseAway } from './patience.ts';
 import { ExecutionTakenOverError, WriterStoppedError } from './progress-writer.ts';
 import { ReplyInbox } from './reply-inbox.ts';
 import { runExecutions } from './services-run.ts';
+import { DecidedMeanwhile } from './status-writer.ts';
 import type { ExecutionOutcome } from './status-writer.ts';
 import type { SystemWorkflowContext, SystemWorkflowResult } from './system-workflow.ts';
 import { WorkflowRun } from './workflow-run.ts';
@@ -43,6 +47,8 @@ export class ExecutionRun {
   #workflow: WorkflowRun | undefined;
   #issuedToken: string | undefined;
   #execution: Execution;
+  #gate = new ExecutionGate();
+  #looking: Promise<void> = Promise.resolve();
   #isReleased = false;
   #isStored = false;
 
@@ -66,9 +72,12 @@ export class ExecutionRun {
   /** Runs the execution; never throws. */
   async run(): Promise<RunEnd> {
     try {
-      const outcome = await this.#outcome();
-      this.#workflow?.abandon(new WriterStoppedError('The execution has ended'));
-      await this.#end(outcome);
+      let outcome = await this.#outcome();
+      this.#letWorkflowGo();
+      while (!(await this.#end(outcome))) {
+        outcome = await this.#outcome();
+        this.#letWorkflowGo();
+      }
       this.#isStored = true;
       await this.#inbox.close(outcome.status !== 'cancelled');
       return 'ended';
@@ -98,8 +107,33 @@ export class ExecutionRun {
     return 'failed';
   }
 
-  /** Reacts to a status that somebody else gave the execution. */
-  statusChanged(status: ExecutionStatus): void {
+  #letWorkflowGo(): void {
+    this.#workflow?.abandon(new WriterStoppedError('The execution has ended'));
+    this.#workflow = undefined;
+  }
+
+  /** Reacts to a status somebody else gave the execution, and to what was decided about it or its operations. */
+  controlChanged(control: ExecutionControl): void {
+    this.#statusChanged(control.status);
+    // one after the other: an earlier look at the decisions must not hide a later one
+    this.#looking = this.#looking.then(() => this.#takeControl(control));
+  }
+
+  async #takeControl(control: ExecutionControl): Promise<void> {
+    const { database } = this.#dependencies;
+    const gate = this.#gate;
+    if (this.#isReleased || this.#cancelling.signal.aborted) {
+      return;
+    }
+    try {
+      const decided = control.version > gate.version ? await findDecisions(database, this.id) : undefined;
+      this.#workflow?.controlChanged(gate.update(control, decided));
+    } catch (error) {
+      this.#log.warn('Decisions about the execution could not be read', { error });
+    }
+  }
+
+  #statusChanged(status: ExecutionStatus): void {
     if (isExecutionEnded(status)) {
       this.release(new ExecutionTakenOverError('The execution was ended from outside'));
       return;
@@ -136,7 +170,8 @@ export class ExecutionRun {
       }
       return { status: 'cancelled' };
     }
-    const isResume = this.#execution.resume || status === 'started';
+    this.#gate = new ExecutionGate();
+    const isResume = this.#execution.resume || status === 'started' || status === 'paused';
     const preparing = this.#prepare(isResume);
     // whoever runs the workflow hears of it
     preparing?.catch(() => undefined);
@@ -150,9 +185,14 @@ export class ExecutionRun {
 
   /** @returns whether the execution is started; it may have been cancelled a moment ago */
   async #begin(isResume: boolean): Promise<boolean> {
-    const started = await this.#dependencies.statuses.begin(this.#execution, isResume);
-    this.#execution = started ?? this.#execution;
-    return started !== undefined;
+    const { database, statuses } = this.#dependencies;
+    const started = await statuses.begin(this.#execution, isResume);
+    if (!started) {
+      return false;
+    }
+    this.#execution = started;
+    this.#gate.begin(started, started.controlVersion > 0 ? await findDecisions(database, this.id) : []);
+    return true;
   }
 
   async #work(isResume: boolean, preparing: Promise<WorkflowRun> | undefined): Promise<ExecutionOutcome> {
@@ -243,6 +283,7 @@ export class ExecutionRun {
       token: await this.#token(),
       signal: this.#cancelling.signal,
       inbox: this.#inbox,
+      gate: this.#gate,
       log: this.#log,
     };
   }
@@ -267,14 +308,24 @@ export class ExecutionRun {
     writer.write(part).catch(() => undefined);
   }
 
-  async #end(outcome: ExecutionOutcome): Promise<void> {
-    this.#execution = await this.#dependencies.statuses.end(this.#execution, outcome);
+  /** @returns false when somebody decided about the execution at the last moment: it goes on as a failed one would */
+  async #end(outcome: ExecutionOutcome): Promise<boolean> {
+    try {
+      const execution = { ...this.#execution, controlVersion: this.#gate.version };
+      this.#execution = await this.#dependencies.statuses.end(execution, outcome);
+    } catch (thrown) {
+      if (!(thrown instanceof DecidedMeanwhile)) {
+        throw thrown;
+      }
+      this.#execution = { ...this.#execution, status: thrown.status };
+      return false;
+    }
     if (outcome.status === 'succeeded' && this.#execution.status === 'terminated') {
       await outcome.result?.afterEnd?.().catch((error: unknown) => {
         this.#log.warn('Cleaning up after the execution failed', { error });
       });
     }
-    this.#log.info('Execution ended', { status: this.#execution.status });
+    return true;
   }
 
   /** Runs a transaction that only the driver of the execution may commit. */

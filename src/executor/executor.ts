@@ -13,7 +13,7 @@ import type { RevealSecret } from '../domain/resources.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
-import { findStatuses } from '../store/driving.ts';
+import { findControls } from '../store/operation-control.ts';
 import { claimExecution, findExecution, releaseExecutions } from '../store/executions.ts';
 import { ExecutionRun } from './execution-run.ts';
 import { whileDatabaseAway } from './patience.ts';
@@ -284,8 +284,8 @@ class ExecutionDriver implements Executor {
   async #look(ids: readonly string[]): Promise<void> {
     const { database, log } = this.#dependencies;
     try {
-      for (const [id, status] of await findStatuses(database, ids)) {
-        this.#driven.get(id)?.run.statusChanged(status);
+      for (const [id, control] of await findControls(database, ids)) {
+        this.#driven.get(id)?.run.controlChanged(control);
       }
     } catch (error) {
       log.warn('The status of executions could not be read', { error });

@@ -31,6 +31,15 @@ export interface GraphDriverOptions {
   readonly write: (part: ProgressPart) => Promise<void>;
   readonly dispatcher: OperationDispatcher;
   readonly runLocal: LocalTaskRunner;
+  /** Told of operations that are held back, once everything before them is stored. */
+  readonly onHeld?: (tasks: readonly Task[]) => void;
+}
+
+/** The stored graph was changed by a decision: what is stored counts, with what only the driver knew. */
+export interface GraphReload {
+  readonly status: 'changed';
+  /** When tasks may start that wait for their next attempt, by id. */
+  readonly delays: ReadonlyMap<string, number>;
 }
 
 const mostPerPart = 500;
@@ -45,14 +54,16 @@ const longestTimer = 2 ** 31 - 1;
  */
 export class GraphDriver {
   readonly #options: GraphDriverOptions;
-  readonly #ended: Promise<GraphEnd>;
-  #resolve: (end: GraphEnd) => void = () => undefined;
+  readonly #ended: Promise<GraphEnd | GraphReload>;
+  #resolve: (end: GraphEnd | GraphReload) => void = () => undefined;
   #reject: (error: Error) => void = () => undefined;
   #completions: { completion: Completion; delivery: Delivery<OperationReply> | undefined }[] = [];
   #isCollecting = false;
   #isOver = false;
   #hasDeadline = false;
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #delays = new Map<string, number>();
+  readonly #carrying = new Set<Promise<void>>();
 
   constructor(options: GraphDriverOptions) {
     this.#options = options;
@@ -64,8 +75,8 @@ export class GraphDriver {
     this.#ended.catch(() => undefined);
   }
 
-  /** Runs the graph to its end. @throws what storing its progress fails with */
-  async drive(): Promise<GraphEnd> {
+  /** Runs the graph to its end, or until it is to be read again. @throws what storing its progress fails with */
+  async drive(): Promise<GraphEnd | GraphReload> {
     const { run, clock } = this.#options;
     this.#step(() => run.start(clock.now()));
     return this.#ended;
@@ -74,6 +85,20 @@ export class GraphDriver {
   /** Ends the run; work in flight is left alone. */
   cancel(): void {
     this.#step(() => this.#options.run.cancel(this.#options.clock.now()));
+  }
+
+  /** Lets operations start that were held back and are not to be any more. */
+  reconsider(): void {
+    this.#step(() => this.#options.run.reconsider(this.#options.clock.now()));
+  }
+
+  /** Stops driving, so that the graph can be read again as it is stored; what is in flight is stored first. */
+  reload(): void {
+    if (this.#isOver) {
+      return;
+    }
+    this.#finish();
+    void Promise.allSettled(this.#carrying).then(() => this.#resolve({ status: 'changed', delays: this.#delays }));
   }
 
   /** Lets go of the run without an end: somebody else goes on with it. */
@@ -145,7 +170,10 @@ export class GraphDriver {
       if (batch.ended) {
         this.#finish();
       }
-      this.#carryOut(batch, afterStored).catch((thrown: unknown) => this.abandon(coerceError(thrown)));
+      const carrying = this.#carryOut(batch, afterStored)
+        .catch((thrown: unknown) => this.abandon(coerceError(thrown)))
+        .finally(() => this.#carrying.delete(carrying));
+      this.#carrying.add(carrying);
     } catch (thrown) {
       this.abandon(coerceError(thrown));
     }
@@ -177,6 +205,9 @@ export class GraphDriver {
       sending.push(this.#options.dispatcher.resend(batch.awaiting).then((failed) => this.#complete(failed)));
     }
     await Promise.all(sending);
+    if (batch.held.length > 0) {
+      this.#options.onHeld?.(batch.held);
+    }
     if (batch.ended) {
       this.#resolve(batch.ended);
     }
@@ -208,6 +239,7 @@ export class GraphDriver {
     const { run, clock } = this.#options;
     const byTime = new Map<number, string[]>();
     for (const { task, dueAt } of batch.delayed) {
+      this.#delays.set(task.id, dueAt);
       const ids = byTime.get(dueAt) ?? [];
       ids.push(task.id);
       byTime.set(dueAt, ids);

@@ -2,6 +2,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { EventInput, Execution } from '../domain/entities.ts';
 import { coerceError, GantryError } from '../domain/errors.ts';
 import type { RevealSecret } from '../domain/resources.ts';
+import type { ExecutionStatus } from '../domain/states.ts';
 import { DslError } from '../dsl/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { GroupCommit } from '../recorder/group-commit.ts';
@@ -12,6 +13,7 @@ import { applyExecutionStatuses } from '../store/execution-effects.ts';
 import { changeExecutionStatuses } from '../store/executions.ts';
 import { findDynamicSources } from '../store/inter-deployment-dependencies.ts';
 import type { Transaction } from '../store/session.ts';
+import { findControls } from '../store/operation-control.ts';
 import { groupRows } from '../store/values.ts';
 import { executionEvent } from './changes.ts';
 import { refreshDependencyTargets } from './dependency-targets.ts';
@@ -25,6 +27,17 @@ export type ExecutionOutcome =
   | { status: 'succeeded'; result: SystemWorkflowResult | undefined }
   | { status: 'failed'; message: string }
   | { status: 'cancelled' };
+
+/** Somebody decided about the execution while it was ending as failed: it goes on. */
+export class DecidedMeanwhile extends Error {
+  override readonly name = 'DecidedMeanwhile';
+  readonly status: ExecutionStatus;
+
+  constructor(id: string, status: ExecutionStatus) {
+    super(`Somebody decided about execution ${id} meanwhile`);
+    this.status = status;
+  }
+}
 
 export interface StatusWriterOptions {
   readonly database: Database;
@@ -49,6 +62,9 @@ interface Ending {
   readonly execution: Execution;
   readonly outcome: ExecutionOutcome;
 }
+
+/** Statuses in which an execution does its work. */
+const drivenStatuses: readonly ExecutionStatus[] = ['started', 'paused'];
 
 const mostItems = 50;
 const parallel = 2;
@@ -84,8 +100,9 @@ export class StatusWriter {
   }
 
   /**
+   * @param execution with the last decision that was taken into account as its control version
    * @returns the ended execution
-   * @throws ExecutionTakenOverError, WriterStoppedError, or what the store refuses it with
+   * @throws DecidedMeanwhile, ExecutionTakenOverError, WriterStoppedError, or what the store refuses it with
    */
   async end(execution: Execution, outcome: ExecutionOutcome): Promise<Execution> {
     const ended = valueOf(await this.#endings.add({ execution, outcome }));
@@ -98,14 +115,15 @@ export class StatusWriter {
   /** One transaction for all items; if it fails, one for each, so that none fails with another. */
   async #together<Item extends { execution: Execution }>(
     items: readonly Item[],
-    work: (transaction: Transaction, items: readonly Item[]) => Promise<ReadonlyMap<string, Execution>>,
+    work: (transaction: Transaction, items: readonly Item[]) => Promise<ReadonlyMap<string, Execution | Error>>,
   ): Promise<(Execution | Error | undefined)[]> {
     const { database, executorName, log, stopping } = this.#options;
     const store = async (transaction: Transaction): Promise<(Execution | Error | undefined)[]> => {
       const ids = items.map(({ execution }) => execution.id);
       const driven = new Set(await lockDrivenExecutions(transaction, executorName, ids));
       const mine = items.filter(({ execution }) => driven.has(execution.id));
-      const changed: ReadonlyMap<string, Execution> = mine.length > 0 ? await work(transaction, mine) : new Map();
+      const changed: ReadonlyMap<string, Execution | Error> =
+        mine.length > 0 ? await work(transaction, mine) : new Map();
       return ids.map((id) =>
         driven.has(id) ? changed.get(id) : new ExecutionTakenOverError(`Execution ${id} is driven by another process`),
       );
@@ -127,11 +145,12 @@ export class StatusWriter {
   async #begin(transaction: Transaction, items: readonly Beginning[]): Promise<ReadonlyMap<string, Execution>> {
     const { managerName, clock } = this.#options;
     const resumed = new Set(items.flatMap(({ execution, isResume }) => (isResume ? [execution.id] : [])));
-    const started = await changeExecutionStatuses(
-      transaction,
-      items.map(({ execution }) => execution.id),
-      { event: 'start' },
-    );
+    const ids = items.map(({ execution }) => execution.id);
+    const started = await changeExecutionStatuses(transaction, ids, { event: 'start' });
+    if (started.length < ids.length) {
+      // those that are paused stay so
+      started.push(...(await changeExecutionStatuses(transaction, ids, { event: 'take over' })));
+    }
     await applyAll(transaction, started, false);
     const events = started.map((execution) => {
       const verb = resumed.has(execution.id) ? 'Resuming' : 'Starting';
@@ -142,8 +161,12 @@ export class StatusWriter {
     return byId(started);
   }
 
-  async #end(transaction: Transaction, items: readonly Ending[]): Promise<ReadonlyMap<string, Execution>> {
-    const reached = await this.#withDependencies(transaction, items);
+  async #end(transaction: Transaction, items: readonly Ending[]): Promise<ReadonlyMap<string, Execution | Error>> {
+    const decided = await findDecided(transaction, items);
+    const reached = await this.#withDependencies(
+      transaction,
+      items.filter(({ execution }) => !decided.has(execution.id)),
+    );
     const ended = byId(await changeToEnd(transaction, reached));
     await insertEvents(
       transaction,
@@ -158,7 +181,7 @@ export class StatusWriter {
         await outcome.result?.atEnd?.(transaction);
       }
     }
-    return ended;
+    return new Map<string, Execution | Error>([...ended, ...decided]);
   }
 
   /** An execution whose deployment depends on others in a way that cannot be worked out any more has failed. */
@@ -205,6 +228,26 @@ export class StatusWriter {
           : { eventType: 'workflow_cancelled', message: `${name} cancelled` };
     return executionEvent(ended, managerName, clock.now(), event);
   }
+}
+
+/** Failures that somebody has done something about are none yet. */
+async function findDecided(transaction: Transaction, items: readonly Ending[]): Promise<Map<string, DecidedMeanwhile>> {
+  const decided = new Map<string, DecidedMeanwhile>();
+  const failed = items.filter(({ outcome }) => outcome.status === 'failed').map(({ execution }) => execution);
+  if (failed.length === 0) {
+    return decided;
+  }
+  const controls = await findControls(
+    transaction,
+    failed.map(({ id }) => id),
+  );
+  for (const { id, controlVersion } of failed) {
+    const control = controls.get(id);
+    if (control && control.version > controlVersion && drivenStatuses.includes(control.status)) {
+      decided.set(id, new DecidedMeanwhile(id, control.status));
+    }
+  }
+  return decided;
 }
 
 /** Executions that succeeded while they were being cancelled are cancelled. */

@@ -16,6 +16,7 @@ import { findWorkflow } from '../workflows/registry.ts';
 import type { WorkflowFunction } from '../workflows/context.ts';
 import { MessageDispatcher } from './dispatcher.ts';
 import { EngineContext } from './engine-context.ts';
+import type { ControlChange, ExecutionGate } from './execution-gate.ts';
 import type { RunDependencies } from './executor.ts';
 import { executionEnvironments } from './message-environment.ts';
 import type { ManagedPlugin } from './message-environment.ts';
@@ -35,6 +36,7 @@ export interface WorkflowRunInput {
   token: string;
   signal: AbortSignal;
   inbox: ReplyInbox;
+  gate: ExecutionGate;
   log: Logger;
   /** Default: the function of the workflow the execution names. */
   run?: WorkflowFunction;
@@ -119,6 +121,7 @@ export class WorkflowRun {
       runLocal: async (task) => {
         throw new WorkflowRefused(`There is no task '${task.name}' in this manager`);
       },
+      gate: input.gate,
       modifications: makeModifications(dependencies, execution, deployment),
       runOnServices: (workflowId, parameters) =>
         runOnServices(dependencies, execution, deployment, { workflowId, parameters, signal: input.signal }),
@@ -133,6 +136,11 @@ export class WorkflowRun {
     } finally {
       await this.#context.written();
     }
+  }
+
+  /** Takes in what was decided about the execution or its operations. */
+  controlChanged(change: ControlChange): void {
+    this.#context.controlChanged(change);
   }
 
   /** Stops working on the execution; `run` rejects with `reason`. */

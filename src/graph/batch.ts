@@ -47,6 +47,8 @@ export interface GraphBatch {
   /** Restored tasks that were sent before and have no stored result: wait for the answer, or send again. */
   readonly awaiting: readonly Task[];
   readonly delayed: readonly DelayedTask[];
+  /** Remote tasks that could start and are held back from now on; `GraphRun.reconsider` looks at them again. */
+  readonly held: readonly Task[];
   /** Set with the first failure: call `deadlineReached` at this time (milliseconds since the epoch). */
   readonly deadline: number | undefined;
   readonly ended: GraphEnd | undefined;

@@ -15,6 +15,10 @@ export interface RunSettings {
   readonly waitAfterFail: number;
   /** Outcomes known from the store, by task id; see `restoreGraph`. */
   readonly outcomes?: ReadonlyMap<string, TaskOutcome>;
+  /** Whether an operation is to be held back although it could start. */
+  readonly isHeld?: (task: Task) => boolean;
+  /** When tasks may start that wait for their next attempt, by id; milliseconds since the epoch. */
+  readonly delays?: ReadonlyMap<string, number>;
 }
 
 export interface Completion {
@@ -38,6 +42,7 @@ export class GraphRun {
   readonly #settings: RunSettings;
   readonly #inFlight = new Map<string, Task>();
   readonly #delayed = new Map<string, Task>();
+  readonly #held = new Map<string, Task>();
   readonly #failures: TaskFailure[] = [];
   #queue: Task[] = [];
   #deadline: number | undefined;
@@ -47,6 +52,7 @@ export class GraphRun {
   #ready: Task[] = [];
   #awaiting: Task[] = [];
   #newlyDelayed: DelayedTask[] = [];
+  #newlyHeld: Task[] = [];
 
   constructor(graph: TasksGraph, settings: RunSettings) {
     this.#graph = graph;
@@ -61,13 +67,34 @@ export class GraphRun {
   start(now: number): GraphBatch {
     for (const task of this.#graph.tasks.values()) {
       if (task.waitingFor === 0) {
-        this.#queue.push(task);
+        this.#startOrDelay(task, now);
       }
     }
     for (const task of this.#graph.unstored.splice(0)) {
       this.#changes.push({ kind: 'task-added', task });
     }
     this.#graph.onAdded = (task) => this.#changes.push({ kind: 'task-added', task });
+    return this.#step(now);
+  }
+
+  #startOrDelay(task: Task, now: number): void {
+    const dueAt = this.#settings.delays?.get(task.id);
+    if (dueAt !== undefined && dueAt > now) {
+      this.#delayed.set(task.id, task);
+      this.#newlyDelayed.push({ task, dueAt });
+    } else {
+      this.#queue.push(task);
+    }
+  }
+
+  /** Starts operations that were held back and are not to be any more. */
+  reconsider(now: number): GraphBatch {
+    for (const task of this.#held.values()) {
+      if (!this.#settings.isHeld?.(task)) {
+        this.#held.delete(task.id);
+        this.#queue.push(task);
+      }
+    }
     return this.#step(now);
   }
 
@@ -127,6 +154,7 @@ export class GraphRun {
       ready: this.#ended ? [] : this.#ready,
       awaiting: this.#ended ? [] : this.#awaiting,
       delayed: this.#ended ? [] : this.#newlyDelayed,
+      held: this.#ended ? [] : this.#newlyHeld,
       deadline: this.#ended ? undefined : this.#deadline,
       ended: this.#ended,
     };
@@ -134,6 +162,7 @@ export class GraphRun {
     this.#ready = [];
     this.#awaiting = [];
     this.#newlyDelayed = [];
+    this.#newlyHeld = [];
     return batch;
   }
 
@@ -146,7 +175,7 @@ export class GraphRun {
   }
 
   #endAfterWork(): GraphEnd | undefined {
-    if (this.#inFlight.size > 0 || this.#delayed.size > 0) {
+    if (this.#inFlight.size > 0 || this.#delayed.size > 0 || this.#held.size > 0) {
       return undefined;
     }
     if (this.#failures.length > 0) {
@@ -207,6 +236,9 @@ export class GraphRun {
       this.#conclude(task, known, now);
     } else if (this.#graph.settings.isDryRun) {
       this.#conclude(task, success, now);
+    } else if (!isHandedOver(task) && this.#settings.isHeld?.(task)) {
+      this.#held.set(task.id, task);
+      this.#newlyHeld.push(task);
     } else {
       this.#inFlight.set(task.id, task);
       (isHandedOver(task) ? this.#awaiting : this.#ready).push(task);
@@ -318,6 +350,7 @@ export class GraphRun {
       task.isRemoved = true;
       this.#graph.tasks.delete(task.id);
       this.#delayed.delete(task.id);
+      this.#held.delete(task.id);
       removed.push(task);
       this.#remove(task, removed);
     }

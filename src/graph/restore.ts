@@ -1,5 +1,6 @@
 import { operationError } from '../domain/operation-error.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
+import { isOperationTerminal } from '../domain/states.ts';
 import { GraphError } from './errors.ts';
 import type { TaskOutcome } from './handlers.ts';
 import { parseOperationKwargs } from './operation-message.ts';
@@ -187,8 +188,12 @@ function isWithin(task: Task, subgraph: Task): boolean {
   return false;
 }
 
-/** What is known about the end of a task: a stored answer, or a final state that is not a success. */
+/** What is known about the end of a task: a decision, a stored answer, or a final state that is not a success. */
 function storedOutcome(row: StoredTask): TaskOutcome | undefined {
+  const { decision } = row;
+  if ((decision?.action === 'skip' || decision?.action === 'done') && !isOperationTerminal(row.state)) {
+    return { isSuccess: true, result: decision.result ?? null };
+  }
   if (row.state === 'failed' || row.state === 'rescheduled') {
     const error = parseStoredError(row.error) ?? unknownError(row);
     const kind = row.state === 'rescheduled' ? 'OperationRetry' : error.known_exception_type;

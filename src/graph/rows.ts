@@ -1,3 +1,4 @@
+import type { OperationDecision } from '../domain/control.ts';
 import type { OperationErrorObject } from '../domain/operation-error.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
 import type { OperationState } from '../domain/states.ts';
@@ -22,6 +23,8 @@ export interface StoredTask extends Omit<TaskRow, 'name' | 'dependencies'> {
   readonly dependencies: readonly string[];
   readonly result?: Json | undefined;
   readonly error?: Json | undefined;
+  /** What somebody has decided about it. */
+  readonly decision?: OperationDecision | undefined;
 }
 
 /** Task kind -> class name under which Python workflows know it. */

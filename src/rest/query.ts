@@ -218,7 +218,8 @@ function parseFilters<Entity>(
   for (const name of names) {
     const field = columns.get(name);
     if (field) {
-      filters[field.column] = values.all(name).map((value) => checkFilterValue(name, field, value));
+      const given = values.all(name).map((value) => checkFilterValue(name, field, value));
+      filters[field.column] = given.flatMap((value) => [value, ...(field.alike?.[value] ?? [])]);
     }
   }
   return filters;

@@ -85,6 +85,7 @@ async function cancelAll(
 /**
  * Lets one execution go on where it stopped.
  * @param isForced also repeats operations that were under way
+ * @param keepsOperations leaves failed operations as they are: somebody has decided about those that matter
  * @throws GantryError conflict_error when its status does not allow it
  */
 export async function resumeExecution(
@@ -92,6 +93,7 @@ export async function resumeExecution(
   transaction: Transaction,
   execution: Execution,
   isForced: boolean,
+  keepsOperations = false,
 ): Promise<void> {
   const { status, id } = execution;
   const isResumable = status === 'failed' || status === 'cancelled' || (status === 'started' && !isForced);
@@ -99,7 +101,7 @@ export async function resumeExecution(
     const verb = isForced ? 'force-resume' : 'resume';
     throw new GantryError('conflict_error', `Cannot ${verb} execution: \`${id}\` in state: \`${status}\``);
   }
-  if (status !== 'started') {
+  if (status !== 'started' && !keepsOperations) {
     await resetOperations(transaction, [id], isForced);
   }
   const changed = await changeExecutionStatus(transaction, id, { event: 'resume', error: '' });

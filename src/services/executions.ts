@@ -13,13 +13,23 @@ import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { cancelExecutions, resumeExecution } from './execution-actions.ts';
 import type { CancelAction } from './execution-actions.ts';
+import { changePause } from './execution-control.ts';
 import { purgeExecutions } from './execution-history.ts';
 import type { PurgeRequest } from './execution-history.ts';
 import { requireOwnTenant } from './identifiers.ts';
 import { startExecution } from './start-execution.ts';
 import type { StartRequest } from './start-execution.ts';
 
-export const executionActions = ['cancel', 'force-cancel', 'kill', 'resume', 'force-resume', 'requeue'] as const;
+export const executionActions = [
+  'cancel',
+  'force-cancel',
+  'kill',
+  'resume',
+  'force-resume',
+  'requeue',
+  'pause',
+  'unpause',
+] as const;
 export type ExecutionAction = (typeof executionActions)[number];
 
 export interface ExecutionService {
@@ -27,7 +37,7 @@ export interface ExecutionService {
   get(caller: TenantCaller, id: string): Promise<Execution>;
   /** @throws GantryError, see `startExecution` */
   start(caller: TenantCaller, request: StartRequest): Promise<Execution>;
-  /** Cancels, kills or resumes. @throws GantryError illegal_action_error, conflict_error, not_found_error */
+  /** Cancels, kills, resumes, pauses or unpauses. @throws GantryError illegal_action_error, conflict_error, not_found_error */
   act(caller: TenantCaller, id: string, action: ExecutionAction): Promise<Execution>;
   /** Removes ended executions, see `purgeExecutions`. */
   purge(caller: Caller, request: PurgeRequest): Promise<number>;
@@ -82,6 +92,7 @@ async function act(
   transaction: Transaction,
   execution: Execution,
   action: ExecutionAction,
+  caller: TenantCaller,
 ): Promise<void> {
   switch (action) {
     case 'cancel':
@@ -94,6 +105,9 @@ async function act(
       return resumeExecution(dependencies, transaction, execution, true);
     case 'requeue':
       return requeue(transaction, execution);
+    case 'pause':
+    case 'unpause':
+      return changePause(dependencies, transaction, execution, action, caller);
   }
 }
 
@@ -112,7 +126,7 @@ export function createExecutionService(dependencies: ServiceDependencies): Execu
       database.transactionAs(actorOf(caller), async (transaction) => {
         const execution = await getExecution(transaction, scopeOf(caller), id);
         requireOwnTenant(caller, execution);
-        await act(dependencies, transaction, execution, action);
+        await act(dependencies, transaction, execution, action, caller);
         return (await findExecution(transaction, id)) ?? execution;
       }),
 

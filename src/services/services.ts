@@ -43,6 +43,8 @@ import { createExecutionGroupService } from './execution-groups.ts';
 import type { ExecutionGroupService } from './execution-groups.ts';
 import { createLiveService } from './live/live.ts';
 import type { LiveService } from './live/live.ts';
+import { createExecutionControlService } from './execution-control.ts';
+import type { ExecutionControlService } from './execution-control.ts';
 import { createExecutionService } from './executions.ts';
 import type { ExecutionService } from './executions.ts';
 import { createInterDeploymentDependencyService } from './inter-deployment-dependencies.ts';
@@ -106,6 +108,7 @@ export interface Services {
   readonly interDeploymentDependencies: InterDeploymentDependencyService;
   readonly deploymentUpdates: DeploymentUpdateService;
   readonly executions: ExecutionService;
+  readonly executionControl: ExecutionControlService;
   readonly nodes: NodeService;
   readonly nodeInstances: NodeInstanceService;
   readonly events: EventService;
@@ -196,6 +199,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     interDeploymentDependencies: createInterDeploymentDependencyService(common),
     deploymentUpdates: createDeploymentUpdateService(common),
     executions: createExecutionService(common),
+    executionControl: createExecutionControlService(common),
     nodes: createNodeService(common, secretReader),
     nodeInstances: createNodeInstanceService(common, secretReader),
     events: createEventService(common),

@@ -1,4 +1,5 @@
 import { systemWorkflowIds, workflowMessage } from '../amqp/workflow-message.ts';
+import type { Breakpoint } from '../domain/control.ts';
 import type { Deployment, Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { JsonObject, PlanWorkflow } from '../domain/plan.ts';
@@ -32,6 +33,8 @@ export interface StartRequest {
   readonly queue: boolean;
   /** Seconds to go on with independent work after the first error. */
   readonly waitAfterFail: number;
+  /** Where it stops before an operation. */
+  readonly breakpoints?: readonly Breakpoint[] | undefined;
 }
 
 function lastLine(text: string | undefined): string {
@@ -53,6 +56,7 @@ export function requireCreatedDeployment(
         'Deployment environment creation is still pending, try again in a minute',
       );
     case 'started':
+    case 'paused':
       throw new GantryError(
         'deployment_environment_creation_in_progress_error',
         'Deployment environment creation is still in progress, try again in a minute',
@@ -196,6 +200,7 @@ async function startInTransaction(
       isDryRun: request.isDryRun,
       allowCustomParameters: request.allowCustomParameters,
       waitAfterFail: request.waitAfterFail,
+      breakpoints: request.breakpoints,
       tokenHash,
     },
   ]);

@@ -27,7 +27,7 @@ export async function refreshDeploymentStatuses(session: Session, storageIds: re
       installation_status = case when is_inactive then 'inactive' else 'active' end,
       deployment_status = ${named(`greatest(
         case
-          when status in ('pending', 'started', 'cancelling', 'force_cancelling', 'kill_cancelling', 'queued') then 1
+          when status in ('pending', 'started', 'paused', 'cancelling', 'force_cancelling', 'kill_cancelling', 'queued') then 1
           when status = 'failed' or is_inactive then 2
           else 0
         end,
@@ -106,7 +106,7 @@ const parentsStatement = `
     deployment_status = ${named(`greatest(
       case
         when changed.latest in
-          ('pending', 'started', 'cancelling', 'force_cancelling', 'kill_cancelling', 'queued') then 1
+          ('pending', 'started', 'paused', 'cancelling', 'force_cancelling', 'kill_cancelling', 'queued') then 1
         when changed.latest = 'failed' or deployments.installation_status = 'inactive' then 2
         else 0
       end,

@@ -1,3 +1,4 @@
+import type { Breakpoint } from '../domain/control.ts';
 import type { Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/plan.ts';
@@ -52,6 +53,7 @@ export interface NewExecution {
   error?: string | undefined;
   /** sha256 hex of the execution token. */
   tokenHash?: string | undefined;
+  breakpoints?: readonly Breakpoint[] | undefined;
 }
 
 /** What a status change may write besides the status. */
@@ -90,6 +92,8 @@ export const executionResource: Resource<Execution> = {
     deploymentStorageId: integer('execution.deployment_id'),
     deploymentDisplayName: text('deployment.display_name'),
     executor: text('execution.executor'),
+    breakpoints: json('execution.breakpoints'),
+    controlVersion: integer('execution.control_version'),
     executionGroupId: hidden(
       text(
         '(select execution_group.id from execution_groups_executions member join execution_groups execution_group on execution_group.storage_id = member.execution_group_id where member.execution_id = execution.storage_id limit 1)',
@@ -119,16 +123,16 @@ export async function createExecutions(session: Session, executions: readonly Ne
       executionResource,
       `insert into executions (id, tenant_id, creator_id, visibility, created_at, started_at, ended_at, scheduled_for,
          status, error, workflow_id, parameters, is_system_workflow, is_dry_run, allow_custom_parameters,
-         wait_after_fail, blueprint_id, deployment_id, token_hash)
+         wait_after_fail, blueprint_id, deployment_id, token_hash, breakpoints)
        select id, "tenantId", "creatorId", visibility, coalesce("createdAt", now()), "startedAt", "endedAt",
          "scheduledFor", status, error, "workflowId", parameters, coalesce("isSystemWorkflow", false),
          coalesce("isDryRun", false), coalesce("allowCustomParameters", false), coalesce("waitAfterFail", 600),
-         "blueprintId", "deploymentStorageId", "tokenHash"
+         "blueprintId", "deploymentStorageId", "tokenHash", coalesce(breakpoints, '[]')
        from json_to_recordset(${rows}::json) as execution (id text, "tenantId" integer, "creatorId" integer,
          visibility text, "createdAt" timestamptz, "startedAt" timestamptz, "endedAt" timestamptz,
          "scheduledFor" timestamptz, status text, error text, "workflowId" text, parameters jsonb,
          "isSystemWorkflow" boolean, "isDryRun" boolean, "allowCustomParameters" boolean, "waitAfterFail" integer,
-         "blueprintId" text, "deploymentStorageId" bigint, "tokenHash" text)`,
+         "blueprintId" text, "deploymentStorageId" bigint, "tokenHash" text, breakpoints jsonb)`,
       parameters,
     );
   } catch (error) {

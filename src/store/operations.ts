@@ -58,6 +58,8 @@ const operationResource: Resource<OperationRow> = {
     sentAt: timestamp('operation.sent_at'),
     startedAt: timestamp('operation.started_at'),
     endedAt: timestamp('operation.ended_at'),
+    heldAt: timestamp('operation.held_at'),
+    decision: json('operation.decision'),
   },
   defaultOrder: 'operation.storage_id',
   defaults: { parameters: {} },

@@ -7,6 +7,7 @@ import type { TaskBroker } from '../../src/broker/broker.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import type { Config } from '../../src/config/config.ts';
 import { resourcePath } from '../../src/config/package-root.ts';
+import type { Breakpoint } from '../../src/domain/control.ts';
 import type { Deployment, Execution } from '../../src/domain/entities.ts';
 import type { JsonObject, Plan, PlanOperations } from '../../src/domain/plan.ts';
 import { isExecutionEnded } from '../../src/domain/states.ts';
@@ -246,7 +247,12 @@ export async function startWorkflow(
   process: EngineProcess,
   deployment: Deployment,
   workflowId: string,
-  overrides: { isDryRun?: boolean; parameters?: JsonObject; waitAfterFail?: number } = {},
+  overrides: {
+    isDryRun?: boolean;
+    parameters?: JsonObject;
+    waitAfterFail?: number;
+    breakpoints?: readonly Breakpoint[];
+  } = {},
 ): Promise<Execution> {
   const { userId } = await seedTenant(process.database);
   const [execution] = await createExecutions(process.database, [

@@ -104,6 +104,7 @@ export class RestService {
       hasEngine?: boolean;
       hasScheduler?: boolean;
       environment?: Record<string, string>;
+      /** What operations do; they succeed otherwise. */
       run?: OperationFunction;
     } = {},
   ): Promise<RestService> {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { GantryApiError } from '../../client/errors.ts';
 import type { GantryClient } from '../../client/client.ts';
 import type { StartOptions } from '../../client/resources/executions.ts';
-import type { EventShape, ExecutionShape } from '../../client/types.ts';
+import type { BreakpointShape, EventShape, ExecutionShape } from '../../client/types.ts';
 import { UsageError } from '../errors.ts';
 import { followLive } from '../../client/live.ts';
 import { parseInputs } from '../inputs.ts';
@@ -15,6 +15,7 @@ import type { Column } from '../output.ts';
 import { formatEvent } from '../progress.ts';
 import { watchExecution } from '../watch.ts';
 import { addExecutionGroupCommands } from './execution-groups.ts';
+import { addSteering, collectBreakpoints } from './execution-control.ts';
 import { listOptions, wholeNumber, withListOptions } from './listing.ts';
 import type { ListCommandOptions } from './listing.ts';
 
@@ -63,6 +64,7 @@ interface StartCommand {
   queue?: boolean;
   follow?: boolean;
   waitAfterFail?: number;
+  breakpoint?: readonly BreakpointShape[];
 }
 
 function addStart(executions: Command, setting: CommandSetting): void {
@@ -76,6 +78,7 @@ function addStart(executions: Command, setting: CommandSetting): void {
     .option('--queue', 'wait behind a running execution of the deployment')
     .option('--dry-run', 'run no operation, only show what would run')
     .option('--wait-after-fail <seconds>', 'how long running operations may go on after a failure', wholeNumber)
+    .option('-b, --breakpoint <breakpoint>', 'stop before operation=start,node=db; repeatable', collectBreakpoints)
     .option('-f, --follow', 'show its events until it ends')
     .description('run a workflow')
     .addHelpText(
@@ -93,6 +96,7 @@ function addStart(executions: Command, setting: CommandSetting): void {
           queue: options.queue === true,
           dryRun: options.dryRun === true,
           ...(options.waitAfterFail === undefined ? {} : { waitAfterFail: options.waitAfterFail }),
+          ...(options.breakpoint === undefined ? {} : { breakpoints: options.breakpoint }),
         };
         const execution = await startExecution(client, options.deploymentId, workflow, start, setting.signal);
         if (options.follow !== true) {
@@ -306,5 +310,6 @@ export function addExecutionCommands(program: Command, setting: CommandSetting):
   addReading(executions, setting);
   addActions(executions, setting);
   addExecutionGroupCommands(executions, setting);
+  addSteering(executions, setting);
   addEvents(program, setting);
 }

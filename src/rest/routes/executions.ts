@@ -11,6 +11,7 @@ import { pythonList, pythonType } from '../python-text.ts';
 import { created, ok } from '../route.ts';
 import { textMember } from '../body.ts';
 import type { Route } from '../route.ts';
+import { breakpointsSchema, readBreakpoints } from './execution-control.ts';
 import { executionShape } from '../shapes/execution.ts';
 import { shapeOne } from '../shapes/field.ts';
 import { readTime } from '../times.ts';
@@ -30,6 +31,7 @@ const startSchema = {
     queue: booleanOrText,
     wait_after_fail: { type: ['integer', 'string', 'null'] },
     scheduled_time: { type: ['string', 'null'] },
+    breakpoints: breakpointsSchema,
   },
 };
 
@@ -193,6 +195,7 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
           queue: flag(request, 'queue'),
           parameters: parametersOf(request),
           waitAfterFail: waitOf(request),
+          breakpoints: readBreakpoints(request['breakpoints']),
         });
         return created(shapeOne(executionShape, execution, query.include()));
       },
@@ -237,7 +240,7 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
     {
       method: 'post',
       path: '/executions/:execution_id',
-      summary: 'Cancel, kill or resume an execution',
+      summary: 'Cancel, kill, resume, pause or unpause an execution',
       access: { permission: 'execution_cancel' },
       body: actionSchema,
       handle: async ({ tenantCaller, parameters, query, body }) => {

@@ -15,6 +15,7 @@ import { deploymentUpdateRoutes } from './deployment-updates.ts';
 import { evaluateRoutes } from './evaluate.ts';
 import { eventRoutes } from './events.ts';
 import { executionGroupRoutes } from './execution-groups.ts';
+import { executionControlRoutes } from './execution-control.ts';
 import { executionRoutes } from './executions.ts';
 import { fileServerRoutes } from './file-server.ts';
 import { interDeploymentDependencyRoutes } from './inter-deployment-dependencies.ts';
@@ -47,6 +48,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...deploymentRoutes(services.deployments, services.filters),
     ...deploymentUpdateRoutes(services.deploymentUpdates),
     ...evaluateRoutes(services.deployments),
+    ...executionControlRoutes(services.executionControl),
     ...executionRoutes(services.executions, services.schedules),
     ...nodeRoutes(services.nodes),
     ...nodeInstanceRoutes(services.nodeInstances),

@@ -6,6 +6,7 @@ import { isObject } from '../body.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
+import { knownStatus } from '../shapes/execution.ts';
 import { commonFields, fieldsOf, shapeOne, visibilities } from '../shapes/field.ts';
 import type { Shape } from '../shapes/field.ts';
 import { readTime } from '../times.ts';
@@ -38,7 +39,11 @@ const scheduleShape: Shape<ScheduleView> = {
     boolean('stop_on_fail', 'stopOnFail'),
     boolean('enabled', 'isEnabled'),
     text('deployment_id', 'deploymentId'),
-    text('latest_execution_status', 'latestExecutionStatus'),
+    {
+      ...text('latest_execution_status', 'latestExecutionStatus'),
+      read: ({ latestExecutionStatus: status }) => status && knownStatus(status),
+      alike: { started: ['paused'] },
+    },
     ...commonFields<ScheduleView>(),
     computed('all_next_occurrences', ['rule'], ({ occurrences }) => occurrences.map(plainTime)),
   ],

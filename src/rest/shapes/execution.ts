@@ -11,6 +11,14 @@ export function displayStatus(status: ExecutionStatus): string {
   return status === 'terminated' ? 'completed' : status;
 }
 
+/**
+ * Status as every client knows it: one that is paused is started, which `status_display` tells apart.
+ * Compatibility: clients of Cloudify 7 know no other statuses.
+ */
+export function knownStatus<Status extends string>(status: Status): string {
+  return status === 'paused' ? 'started' : status;
+}
+
 export const executionShape: Shape<Execution> = {
   kind: 'Execution',
   fields: [
@@ -21,7 +29,11 @@ export const executionShape: Shape<Execution> = {
     text('error', 'error'),
     boolean('is_system_workflow', 'isSystemWorkflow'),
     json('parameters', 'parameters'),
-    text('status', 'status', { values: executionStatuses }),
+    {
+      ...text('status', 'status', { values: executionStatuses }),
+      read: ({ status }) => knownStatus(status),
+      alike: { started: ['paused'] },
+    },
     text('workflow_id', 'workflowId'),
     timestamp('started_at', 'startedAt'),
     timestamp('scheduled_for', 'scheduledFor'),

@@ -15,6 +15,8 @@ export interface Field<Entity> {
   readonly needs: readonly string[];
   /** The only values a filter may have. */
   readonly values?: readonly string[];
+  /** What a filter by a value also finds: values that clients see as this one. */
+  readonly alike?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** How one kind of resource looks on the wire: its members in order, and what lists of it accept. */
