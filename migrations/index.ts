@@ -15,6 +15,7 @@ import { outboxVhost } from './015-outbox-vhost.ts';
 import { secretSettings } from './015-secret-settings.ts';
 import { tenants } from './016-tenants.ts';
 import { live } from './017-live.ts';
+import { restores } from './017-restores.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration } from './migration.ts';
@@ -38,4 +39,5 @@ export const migrations: readonly Migration[] = [
   secretSettings,
   tenants,
   live,
+  restores,
 ];

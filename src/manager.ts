@@ -17,6 +17,7 @@ import { makeDataDirectory } from './config/data-directory.ts';
 import { resourcePath } from './config/package-root.ts';
 import { startExecutor } from './executor/executor.ts';
 import { BlueprintParser } from './executor/system/blueprint-parser.ts';
+import { recoverRestore } from './executor/system/restore-snapshot.ts';
 import { makeSystemWorkflows } from './executor/system/workflows.ts';
 import type { RevealSecret } from './domain/resources.ts';
 import { FileStore } from './files/file-store.ts';
@@ -27,6 +28,7 @@ import { startRecorder } from './recorder/recorder.ts';
 import { createApp } from './rest/app.ts';
 import { choosePort, serveHttp } from './rest/server.ts';
 import { startHeartbeat } from './scheduler/heartbeat.ts';
+import { startLogCourier } from './scheduler/log-courier.ts';
 import { startScheduler } from './scheduler/scheduler.ts';
 import { openSecretBox } from './security/secret-box.ts';
 import type { SecretBox } from './security/secret-box.ts';
@@ -95,6 +97,8 @@ async function layFoundation(
   const reveal = makeRevealSecret((stored) => secretBox.decrypt(stored), config.secrets);
   const heartbeat = await startHeartbeat({ config, log, database });
   shutdown.add('heartbeat', () => heartbeat.stop());
+  const courier = await startLogCourier({ config, log, database, files });
+  shutdown.add('log courier', () => courier.stop());
   const clock = { now: () => Date.now() };
   const { processName } = heartbeat;
   const parts = {
@@ -121,11 +125,12 @@ async function startServices(parts: Omit<Foundation, 'services'>, shutdown: Shut
 }
 
 async function startExecutorRole(foundation: Foundation, shutdown: Shutdown): Promise<void> {
-  const { config, files, clock, reveal } = foundation;
+  const { config, files, clock, reveal, secretBox } = foundation;
+  await recoverRestore(foundation.database, files, foundation.log);
   const parser = new BlueprintParser();
   shutdown.add('blueprint parser', () => parser.stop());
   const common = { random: (bound: number) => randomInt(bound), reveal };
-  const systemWorkflows = makeSystemWorkflows({ config, files, clock, parser, ...common });
+  const systemWorkflows = makeSystemWorkflows({ config, files, clock, parser, encryption: secretBox, ...common });
   const executor = await startExecutor({ ...foundation, ...common, systemWorkflows });
   shutdown.add('executor', () => executor.stop());
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, join, resolve, sep } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { GantryError } from '../domain/errors.ts';
@@ -302,6 +302,38 @@ export class FileStore {
       archive: found && fileName !== undefined ? { path, fileName, bytes: found.size } : undefined,
       yamlPaths: yamlNames.map((name) => `plugins/${pluginId}/${name}`),
     };
+  }
+
+  /** Where the archive of a snapshot or log bundle lies. */
+  archivePath(kind: 'snapshots' | 'log_bundles', id: string): string {
+    return kind === 'snapshots'
+      ? join(this.root, kind, segment(id), `${id}.zip`)
+      : join(this.root, kind, `${segment(id)}.zip`);
+  }
+
+  /** Where processes put their logs for a log bundle. */
+  logDirectory(bundleId: string): string {
+    return join(this.incomingDirectory, `logs-${segment(bundleId)}`);
+  }
+
+  /** Makes a finished file the archive of a snapshot or log bundle, replacing what was there. */
+  async keepArchive(kind: 'snapshots' | 'log_bundles', id: string, from: string): Promise<void> {
+    const path = this.archivePath(kind, id);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await rename(from, path);
+  }
+
+  /** The archive of a snapshot or log bundle, if there is one. */
+  async findArchive(kind: 'snapshots' | 'log_bundles', id: string): Promise<StoredFile | undefined> {
+    const path = this.archivePath(kind, id);
+    const found = await stat(path).catch(() => undefined);
+    return found?.isFile() ? { path, bytes: found.size, fileName: `${id}.zip` } : undefined;
+  }
+
+  /** Removes the archive of a snapshot or log bundle; nothing there is not an error. */
+  async removeArchive(kind: 'snapshots' | 'log_bundles', id: string): Promise<void> {
+    const path = this.archivePath(kind, id);
+    await rm(kind === 'snapshots' ? dirname(path) : path, { recursive: true, force: true });
   }
 
   /** Copies a directory of the store, e.g. a blueprint's for a plugins update. */

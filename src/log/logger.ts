@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream';
 import winston from 'winston';
 
 /** Structured logging: a constant message and fields. `child` adds fields to everything a part of the program logs. */
@@ -53,17 +54,44 @@ const textLine = winston.format.printf(({ level, message, timestamp, ...fields }
   return `${String(timestamp)} ${level.padEnd(5)} ${String(message)}${rest}`;
 });
 
+/** Lines that are kept in memory for log bundles, where they may be written to places nobody else can read. */
+const mostRecentLines = 2000;
+const recent = new WeakMap<Logger, string[]>();
+
+/** The last lines a logger wrote, oldest first. */
+export function recentLines(log: Logger): readonly string[] {
+  return recent.get(log) ?? [];
+}
+
+function keepLines(lines: string[]): winston.transport {
+  return new winston.transports.Stream({
+    stream: new Writable({
+      decodeStrings: false,
+      write: (line: string, _encoding, done) => {
+        lines.push(line);
+        if (lines.length > mostRecentLines * 2) {
+          lines.splice(0, mostRecentLines);
+        }
+        done();
+      },
+    }),
+  });
+}
+
 /** Makes the program's logger. */
 export function makeLogger(options: LoggerOptions): Logger {
   const { combine, timestamp, json } = winston.format;
   const transport = options.file
     ? new winston.transports.File({ filename: options.file, maxsize: 50 * 1024 * 1024, maxFiles: 5, tailable: true })
     : new winston.transports.Stream({ stream: process.stderr });
-  return winston.createLogger({
+  const lines: string[] = [];
+  const log = winston.createLogger({
     level: options.level,
     format: combine(timestamp(), redact(), options.format === 'json' ? json() : textLine),
-    transports: [transport],
+    transports: [transport, keepLines(lines)],
   });
+  recent.set(log, lines);
+  return log;
 }
 
 /** A logger that drops everything, for tests and tools. */

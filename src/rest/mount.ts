@@ -109,6 +109,7 @@ async function answer(route: Route, call: Call, authorization: AuthorizationServ
           maintenance: {
             isAllowed: route.isMaintenance === true,
             isBypassed: request.get('x-bypass-maintenance') !== undefined,
+            isChange: route.method !== 'get' && !route.path.startsWith('/searches/'),
           },
         },
         (identity) => {

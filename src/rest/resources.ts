@@ -41,7 +41,11 @@ async function admit(
     credentials: credentialsOf(request),
     tenantName: request.get('tenant'),
     access: { tenant: 'optional', isAllTenants: false },
-    maintenance: { isAllowed: isAllowedInMaintenance, isBypassed: request.get('x-bypass-maintenance') !== undefined },
+    maintenance: {
+      isAllowed: isAllowedInMaintenance,
+      isBypassed: request.get('x-bypass-maintenance') !== undefined,
+      isChange: request.method !== 'GET' && request.method !== 'HEAD',
+    },
   });
 }
 

@@ -25,6 +25,8 @@ export interface AdmissionRequest {
     readonly isAllowed: boolean;
     /** Whether the caller asks to be let through. */
     readonly isBypassed: boolean;
+    /** Whether the call may change anything; refused while a snapshot is being restored. */
+    readonly isChange: boolean;
   };
 }
 
@@ -42,6 +44,7 @@ export interface AuthorizationDependencies {
   readonly tenants: TenantDirectory;
   readonly permissions: PermissionDirectory;
   readonly maintenanceStatus: () => Promise<'deactivated' | 'activating' | 'activated'>;
+  readonly isRestoring: () => boolean;
 }
 
 function tenantOf(tenants: ReadonlyMap<string, Tenant>, name: string | undefined): Tenant | undefined {
@@ -77,9 +80,18 @@ function refuseInMaintenance(caller: Caller, { maintenance }: AdmissionRequest):
   }
 }
 
+function refuseWhileRestoring(caller: Caller, { maintenance }: AdmissionRequest): void {
+  if (maintenance.isChange && !(maintenance.isBypassed && holds(caller, 'snapshot_restore'))) {
+    throw new GantryError(
+      'in_snapshot_restore_error',
+      'A snapshot is being restored; nothing can be changed until that is done (GET /snapshot-status tells)',
+    );
+  }
+}
+
 /** Makes the service that decides who may do what. */
 export function createAuthorization(dependencies: AuthorizationDependencies): AuthorizationService {
-  const { authentication, tenants, permissions, maintenanceStatus } = dependencies;
+  const { authentication, tenants, permissions, maintenanceStatus, isRestoring } = dependencies;
 
   return {
     async admit(request, identified) {
@@ -110,6 +122,9 @@ export function createAuthorization(dependencies: AuthorizationDependencies): Au
       };
       if (isInMaintenance) {
         refuseInMaintenance(caller, request);
+      }
+      if (isRestoring()) {
+        refuseWhileRestoring(caller, request);
       }
       if (!tenant && (access.tenant ?? 'required') === 'required' && !access.isAllTenants) {
         throw new GantryError('forbidden_error', 'Authorization failed: tenant not provided');

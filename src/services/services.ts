@@ -41,6 +41,10 @@ import { startExecutionWaiter } from './execution-waiter.ts';
 import type { ExecutionWaiter } from './execution-waiter.ts';
 import { createExecutionGroupService } from './execution-groups.ts';
 import type { ExecutionGroupService } from './execution-groups.ts';
+import { createArchiveService } from './archives.ts';
+import type { ArchiveService } from './archives.ts';
+import { startRestoreWatch } from './restore-watch.ts';
+import type { RestoreWatch } from './restore-watch.ts';
 import { createLiveService } from './live/live.ts';
 import type { LiveService } from './live/live.ts';
 import { createExecutionControlService } from './execution-control.ts';
@@ -136,6 +140,9 @@ export interface Services {
   readonly live: LiveService;
   /** What operations of the built-in types ask of the manager. */
   readonly extensions: ExtensionsHost;
+  readonly snapshots: ArchiveService;
+  readonly logBundles: ArchiveService;
+  readonly restoring: RestoreWatch;
   readonly files: FileStore;
   readonly waiter: ExecutionWaiter;
   /** Waits for what is being published and stops listening. */
@@ -168,6 +175,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
   const common: ServiceDependencies = { config, log, database, files, clock, newId, outbox, waiter };
   const audit = createAuditService({ database, log });
   const live = createLiveService({ database, log });
+  const restoring = await startRestoreWatch(database);
   const tenants = createTenantDirectory(database, clock);
   const permissions = await openPermissionDirectory(database, log);
   const directory = createDirectoryService({ database, clock, box: secretBox });
@@ -188,6 +196,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
       tenants,
       permissions,
       maintenanceStatus: async () => (await readMaintenance(database))?.status ?? 'deactivated',
+      isRestoring: () => restoring.isRestoring,
     }),
     agents: createAgentService(common, { box: secretBox, accounts: dependencies.agentBroker }),
     audit,
@@ -237,12 +246,16 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     labels: createLabelService(database),
     resources: createResourceService(database, tenants),
     live,
+    snapshots: createArchiveService(common, 'snapshots'),
+    logBundles: createArchiveService(common, 'log_bundles'),
+    restoring,
     files,
     waiter,
     async stop() {
       await live.stop();
       await outbox.flush();
       await audit.flush();
+      await restoring.stop();
       await waiter.stop();
       await permissions.stop();
     },

@@ -1,6 +1,6 @@
 /** Snapshots and log bundles: what is known about archives that lie in the file store. */
 import type { ArchiveStatus, StoredArchive } from '../domain/cluster.ts';
-import { getResource, listResources } from './list-query.ts';
+import { findResources, getResource, listResources } from './list-query.ts';
 import type { Resource } from './resource.ts';
 import { resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
 import type { NewResource } from './resource-writes.ts';
@@ -54,6 +54,21 @@ export async function getArchive(
   id: string,
 ): Promise<StoredArchive> {
   return getResource(session, archiveResources[kind], scope, { id });
+}
+
+/** The archive with an id, whatever tenant it is of: ids name files, so they are given once. */
+export async function findArchiveOf(
+  session: Session,
+  kind: ArchiveKind,
+  id: string,
+): Promise<StoredArchive | undefined> {
+  const [archive] = await findResources(
+    session,
+    archiveResources[kind],
+    (parameters) => `archive.id = ${parameters.add(id)}`,
+    { limit: 1 },
+  );
+  return archive;
 }
 
 export async function listArchives(

@@ -1,7 +1,8 @@
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { followExecution } from '../../src/client/follow.ts';
 import { packageRoot } from '../../src/config/package-root.ts';
 import { Cfy } from '../kit/cfy.ts';
 import { startEmbeddedManager } from '../kit/manager.ts';
@@ -121,6 +122,27 @@ describe('the unmodified cfy', function () {
     await cfy.must('tenants', 'remove-user', 'alice', '-t', 'second');
     await cfy.must('users', 'delete', 'alice');
     await cfy.must('tenants', 'delete', 'second');
+  });
+
+  it('makes, downloads, uploads, restores and deletes snapshots', async () => {
+    const output = await cfy.must('snapshots', 'create', 'backup');
+    const [, id = ''] = /execution's id is (\S+)/.exec(output) ?? [];
+    await followExecution(manager.client, id);
+    expect((await cfy.json<Item[]>('snapshots', 'list')).map((item) => [item.id, item.status])).to.deep.equal([
+      ['backup', 'created'],
+    ]);
+    const file = join(tmpdir(), `backup-${process.pid}.zip`);
+    await cfy.must('snapshots', 'download', 'backup', '-o', file);
+    await cfy.must('snapshots', 'upload', file, '-s', 'copy');
+    await rm(file);
+    expect(await cfy.must('snapshots', 'status')).to.contain('not-running');
+    await cfy.must('secrets', 'create', 'too-late', '-s', 'x');
+    const restored = await cfy.must('snapshots', 'restore', 'copy', '--force');
+    const [, restoreId = ''] = /execution's id is (\S+)/.exec(restored) ?? [];
+    expect((await followExecution(manager.client, restoreId, { patience: 60_000 })).status).to.equal('terminated');
+    expect((await cfy.json<{ key: string }[]>('secrets', 'list')).map(({ key }) => key)).to.not.include('too-late');
+    await cfy.must('snapshots', 'delete', 'backup');
+    expect((await cfy.json<Item[]>('snapshots', 'list')).map((item) => item.id)).to.deep.equal(['copy']);
   });
 
   it('is told why a call is refused', async () => {

@@ -13,6 +13,7 @@ import { resourcePath } from '../../src/config/package-root.ts';
 import { startExecutor } from '../../src/executor/executor.ts';
 import type { Executor } from '../../src/executor/executor.ts';
 import { BlueprintParser } from '../../src/executor/system/blueprint-parser.ts';
+import { recoverRestore } from '../../src/executor/system/restore-snapshot.ts';
 import { makeSystemWorkflows } from '../../src/executor/system/workflows.ts';
 import { startTaskBroker } from '../../src/broker/broker.ts';
 import type { TaskBroker } from '../../src/broker/broker.ts';
@@ -25,6 +26,8 @@ import { silentLogger } from '../../src/log/logger.ts';
 import { createApp } from '../../src/rest/app.ts';
 import { startScheduler } from '../../src/scheduler/scheduler.ts';
 import type { Scheduler } from '../../src/scheduler/scheduler.ts';
+import { startLogCourier } from '../../src/scheduler/log-courier.ts';
+import type { LogCourier } from '../../src/scheduler/log-courier.ts';
 import { startHeartbeat } from '../../src/scheduler/heartbeat.ts';
 import type { Heartbeat } from '../../src/scheduler/heartbeat.ts';
 import { openSecretBox } from '../../src/security/secret-box.ts';
@@ -63,11 +66,20 @@ export interface CallOptions {
   executionToken?: string;
 }
 
+interface StartOptions {
+  hasEngine?: boolean;
+  hasScheduler?: boolean;
+  environment?: Record<string, string>;
+  /** What operations do; they succeed otherwise. */
+  run?: OperationFunction;
+}
+
 interface Parts {
   executor?: Executor;
   taskBroker?: TaskBroker;
   scheduler?: Scheduler;
   parser: BlueprintParser;
+  courier: LogCourier;
 }
 
 /** A REST service on a database of its own, with an executor behind it unless it is left out. */
@@ -79,6 +91,7 @@ export class RestService {
   readonly #broker: BrokerConnection;
   readonly #heartbeat: Heartbeat;
   readonly #parts: Parts;
+  readonly #startAgain: () => Promise<RestService>;
 
   private constructor(
     services: Services,
@@ -88,7 +101,9 @@ export class RestService {
     broker: BrokerConnection,
     heartbeat: Heartbeat,
     parts: Parts,
+    startAgain: () => Promise<RestService>,
   ) {
+    this.#startAgain = startAgain;
     this.services = services;
     this.database = database;
     this.folder = folder;
@@ -98,18 +113,15 @@ export class RestService {
     this.#parts = parts;
   }
 
-  static async start(
-    postgres: PostgresServer,
-    options: {
-      hasEngine?: boolean;
-      hasScheduler?: boolean;
-      environment?: Record<string, string>;
-      /** What operations do; they succeed otherwise. */
-      run?: OperationFunction;
-    } = {},
-  ): Promise<RestService> {
-    const folder = await mkdtemp(join(tmpdir(), 'gantry-rest-'));
-    const url = await postgres.createDatabase();
+  static async start(postgres: PostgresServer, options: StartOptions = {}): Promise<RestService> {
+    return RestService.#startOn(
+      await mkdtemp(join(tmpdir(), 'gantry-rest-')),
+      await postgres.createDatabase(),
+      options,
+    );
+  }
+
+  static async #startOn(folder: string, url: string, options: StartOptions): Promise<RestService> {
     const log = silentLogger;
     const config = loadConfig({
       GANTRY_INSTANCE: `rest-${randomUUID()}`,
@@ -128,13 +140,15 @@ export class RestService {
     await files.prepare();
     const secretBox = await openSecretBox(config.security.keyFile);
     const reveal = makeRevealSecret((stored) => secretBox.decrypt(stored), config.secrets);
+    const courier = await startLogCourier({ config, log, database, files });
     const clock = { now: () => Date.now() };
     const heartbeat = await startHeartbeat({ config, log, database });
     const { processName } = heartbeat;
     const common = { config, log, database, broker, files, clock, newId: randomUUID, processName };
     const parser = new BlueprintParser();
-    const parts: Parts = { parser };
+    const parts: Parts = { parser, courier };
     if (options.hasEngine !== false) {
+      await recoverRestore(database, files, log);
       const systemWorkflows = makeSystemWorkflows({
         config,
         files,
@@ -142,6 +156,7 @@ export class RestService {
         parser,
         random: (bound) => randomInt(bound),
         reveal,
+        encryption: secretBox,
       });
       parts.executor = await startExecutor({
         ...common,
@@ -173,7 +188,14 @@ export class RestService {
     const server = createServer(createApp({ config, log, services }));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new RestService(services, database, folder, server, broker, heartbeat, parts);
+    const restart = (): Promise<RestService> => RestService.#startOn(folder, url, options);
+    return new RestService(services, database, folder, server, broker, heartbeat, parts, restart);
+  }
+
+  /** Stops it and starts another one on its database and folder. */
+  async restart(): Promise<RestService> {
+    await this.#stopServing();
+    return this.#startAgain();
   }
 
   get origin(): string {
@@ -227,17 +249,22 @@ export class RestService {
   }
 
   async stop(): Promise<void> {
+    await this.#stopServing();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  async #stopServing(): Promise<void> {
     this.#server.closeAllConnections();
     this.#server.close();
     await this.#parts.scheduler?.stop();
     await this.#parts.executor?.stop();
     await this.#parts.taskBroker?.stop(1);
     await this.services.stop();
+    await this.#parts.courier.stop();
     await this.#heartbeat.stop();
     await this.#broker.close();
     await this.database.close();
     await this.#parts.parser.stop();
-    await rm(this.folder, { recursive: true, force: true });
   }
 }
 

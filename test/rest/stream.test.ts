@@ -168,7 +168,7 @@ describe('the stream of what happens', function () {
         },
         tenantName: 'other',
         access: { permission, isAllTenants: false },
-        maintenance: { isAllowed: true, isBypassed: false },
+        maintenance: { isAllowed: true, isBypassed: false, isChange: false },
       });
     const caller = await admit('event_list');
     const stream = await rest.services.live.follow(caller, {

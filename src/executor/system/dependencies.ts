@@ -1,6 +1,7 @@
 import type { Config } from '../../config/config.ts';
 import type { Clock, RandomSource } from '../../domain/clock.ts';
 import type { RevealSecret } from '../../domain/resources.ts';
+import type { Encryption } from '../../store/snapshot/adopt.ts';
 import type { FileStore } from '../../files/file-store.ts';
 import type { BlueprintParser } from './blueprint-parser.ts';
 
@@ -12,4 +13,6 @@ export interface SystemDependencies {
   readonly random: RandomSource;
   readonly parser: BlueprintParser;
   readonly reveal: RevealSecret;
+  /** Writes stored secrets anew. */
+  readonly encryption: Encryption;
 }

@@ -1,5 +1,8 @@
 import type { SystemWorkflows } from '../system-workflow.ts';
 import { createDeploymentEnvironment } from './create-deployment.ts';
+import { createLogBundle } from './create-log-bundle.ts';
+import { createSnapshot } from './create-snapshot.ts';
+import { restoreSnapshot } from './restore-snapshot.ts';
 import { deleteDeploymentEnvironment } from './delete-deployment.ts';
 import type { SystemDependencies } from './dependencies.ts';
 import { updateDeployment } from './update/update-deployment.ts';
@@ -13,5 +16,8 @@ export function makeSystemWorkflows(dependencies: SystemDependencies): SystemWor
     ['delete_deployment_environment', deleteDeploymentEnvironment(dependencies)],
     ['update', updateDeployment(dependencies)],
     ['csys_new_deployment_update', updateDeployment(dependencies)],
+    ['create_snapshot', createSnapshot(dependencies)],
+    ['restore_snapshot', restoreSnapshot(dependencies)],
+    ['create_log_bundle', createLogBundle(dependencies)],
   ]);
 }

@@ -99,7 +99,7 @@ export function directoryRoutes({ directory, authorization }: DirectoryRouteServ
           credentials: { executionToken: undefined, token, basic: undefined, address: request.ip ?? '' },
           tenantName: undefined,
           access: { permission: 'monitoring', tenant: 'ignored', isAllTenants: false },
-          maintenance: { isAllowed: true, isBypassed: false },
+          maintenance: { isAllowed: true, isBypassed: false, isChange: false },
         });
         return ok('');
       },

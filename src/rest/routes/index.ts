@@ -28,6 +28,7 @@ import { managerRoutes } from './manager.ts';
 import { permissionRoutes } from './permissions.ts';
 import { pluginRoutes } from './plugins.ts';
 import { scheduleRoutes } from './schedules.ts';
+import { archiveRoutes } from './archives.ts';
 import { streamRoutes } from './stream.ts';
 import { summaryRoutes } from './summaries.ts';
 import { recordRoutes } from './records.ts';
@@ -61,7 +62,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...tokenRoutes(services.tokens),
     ...filterRoutes(services.filters, services.labels),
     ...searchRoutes(services),
-    ...managerRoutes(services.manager, services.permissions),
+    ...managerRoutes(services.manager, services.permissions, services.restoring),
     ...permissionRoutes(services.permissions),
     ...clusterRoutes(services.cluster),
     ...licenseRoutes(),
@@ -81,6 +82,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...agentRoutes(services.agents),
     ...fileServerRoutes({ config, ...services }),
     ...streamRoutes(services.live),
+    ...archiveRoutes(services),
   ];
   const document: Route = {
     method: 'get',

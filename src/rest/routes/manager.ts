@@ -27,7 +27,7 @@ function shapeConfig(caller: Caller, item: Setting): JsonObject {
   };
 }
 
-function statusRoutes(manager: ManagerService): Route[] {
+function statusRoutes(manager: ManagerService, restoring: { readonly isRestoring: boolean }): Route[] {
   return [
     {
       method: 'get',
@@ -73,7 +73,7 @@ function statusRoutes(manager: ManagerService): Route[] {
       summary: 'Whether a snapshot is being restored',
       access: 'open',
       isMaintenance: true,
-      handle: () => ok({ status: 'not-running' }),
+      handle: () => ok({ status: restoring.isRestoring ? 'running' : 'not-running' }),
     },
   ];
 }
@@ -173,6 +173,10 @@ function providerRoutes(manager: ManagerService): Route[] {
 }
 
 /** Routes about the manager itself. */
-export function managerRoutes(manager: ManagerService, permissions: PermissionService): Route[] {
-  return [...statusRoutes(manager), ...configRoutes(manager, permissions), ...providerRoutes(manager)];
+export function managerRoutes(
+  manager: ManagerService,
+  permissions: PermissionService,
+  restoring: { readonly isRestoring: boolean },
+): Route[] {
+  return [...statusRoutes(manager, restoring), ...configRoutes(manager, permissions), ...providerRoutes(manager)];
 }

@@ -1,0 +1,225 @@
+import type { ArchiveStatus, StoredArchive } from '../../domain/cluster.ts';
+import { GantryError } from '../../domain/errors.ts';
+import type { Permission } from '../../domain/permissions.ts';
+import type { JsonObject } from '../../domain/plan.ts';
+import type { FileStore } from '../../files/file-store.ts';
+import type { ArchiveService } from '../../services/archives.ts';
+import { sendFile } from '../download.ts';
+import { listAnswer, parseList } from '../query.ts';
+import { created, ok } from '../route.ts';
+import type { ApiCall, Route } from '../route.ts';
+import { logBundleShape, snapshotShape } from '../shapes/archive.ts';
+import { executionShape } from '../shapes/execution.ts';
+import { shapeOne } from '../shapes/field.ts';
+import type { Shape } from '../shapes/field.ts';
+import { bodyStream, hasBody } from '../upload.ts';
+
+const flag = { type: ['boolean', 'null'] };
+const createSchema = {
+  type: 'object',
+  properties: { include_credentials: flag, include_logs: flag, include_events: flag, queue: flag },
+};
+const statusSchema = {
+  type: 'object',
+  required: ['status'],
+  properties: {
+    status: { enum: ['creating', 'created', 'failed', 'uploaded'] },
+    error: { type: ['string', 'null'] },
+  },
+};
+const restoreSchema = {
+  type: 'object',
+  required: ['force'],
+  properties: {
+    force: { type: 'boolean' },
+    restore_certificates: flag,
+    no_reboot: flag,
+    timeout: { type: ['integer', 'null'], minimum: 0 },
+  },
+};
+
+/** An archive is as large as what is managed, and only administrators upload one: the disk is the limit. */
+const mostBytes = Number.MAX_SAFE_INTEGER;
+
+interface Collection {
+  readonly path: '/snapshots' | '/log-bundles';
+  readonly what: string;
+  readonly idName: 'snapshot_id' | 'log_bundle_id';
+  readonly permission: (action: 'list' | 'get' | 'create' | 'delete' | 'status_update' | 'download') => Permission;
+  readonly shape: Shape<StoredArchive>;
+  readonly archives: ArchiveService;
+}
+
+function idOf({ idName }: Collection): (call: ApiCall) => string {
+  return ({ parameters }) => parameters[idName] ?? '';
+}
+
+function readingRoutes(collection: Collection): Route[] {
+  const { path, what, idName, permission, shape, archives } = collection;
+  const id = idOf(collection);
+  return [
+    {
+      method: 'get',
+      path,
+      summary: `List ${what}s`,
+      access: { permission: permission('list'), hasAllTenants: true },
+      isMaintenance: true,
+      handle: async ({ caller, query }) => {
+        const parsed = parseList(query, shape, { search: { _search: 'id' } });
+        return ok(listAnswer(parsed, await archives.list(caller, parsed.query, parsed.isAllTenants)));
+      },
+    },
+    {
+      method: 'get',
+      path: `${path}/:${idName}`,
+      summary: `Get a ${what}`,
+      access: { permission: permission('get') },
+      isMaintenance: true,
+      handle: async (call) =>
+        ok(shapeOne(shape, await archives.get(call.tenantCaller, id(call)), call.query.include())),
+    },
+    {
+      method: 'get',
+      path: `${path}/:${idName}/archive`,
+      summary: `Download a ${what}`,
+      access: { permission: permission('download') },
+      isMaintenance: true,
+      handle: async (call) => sendFile(call.response, await archives.file(call.tenantCaller, id(call))),
+    },
+  ];
+}
+
+function writingRoutes(collection: Collection): Route[] {
+  const { path, what, idName, permission, shape, archives } = collection;
+  const id = idOf(collection);
+  return [
+    {
+      method: 'put',
+      path: `${path}/:${idName}`,
+      summary: `Make a ${what}`,
+      access: { permission: permission('create') },
+      isMaintenance: true,
+      body: createSchema,
+      isBodyOptional: true,
+      handle: async (call) => {
+        const { queue, ...body } = call.body as JsonObject;
+        const names = ['include_credentials', 'include_logs', 'include_events'];
+        const parameters = Object.fromEntries(names.map((name) => [name, body[name] !== false]));
+        const given = path === '/snapshots' ? parameters : {};
+        const execution = await archives.create(call.tenantCaller, id(call), given, queue === true);
+        return created(shapeOne(executionShape, execution));
+      },
+    },
+    {
+      method: 'patch',
+      path: `${path}/:${idName}`,
+      summary: `Report the status of a ${what}`,
+      access: { permission: permission('status_update') },
+      isMaintenance: true,
+      body: statusSchema,
+      handle: async (call) => {
+        const { status, error } = call.body as { status: ArchiveStatus; error?: string | null };
+        await archives.setStatus(call.tenantCaller, id(call), status, error ?? undefined);
+        return ok();
+      },
+    },
+    {
+      method: 'delete',
+      path: `${path}/:${idName}`,
+      summary: `Delete a ${what}`,
+      access: { permission: permission('delete') },
+      isMaintenance: true,
+      handle: async (call) => ok(shapeOne(shape, await archives.remove(call.tenantCaller, id(call)))),
+    },
+  ];
+}
+
+async function upload(archives: ArchiveService, files: FileStore, call: ApiCall): Promise<StoredArchive> {
+  const { request, query, parameters, signal } = call;
+  const url = query.one('snapshot_archive_url');
+  if (url !== undefined && hasBody(request)) {
+    throw new GantryError('bad_parameters_error', 'Send an archive or name a URL, not both');
+  }
+  const received =
+    url === undefined
+      ? await files.receiveArchive(bodyStream(request), mostBytes, 'Snapshot')
+      : await archives.fetch(url, signal);
+  try {
+    if (received.format !== 'zip') {
+      throw new GantryError('bad_parameters_error', `A snapshot is a zip archive, this is ${received.format}`);
+    }
+    return await archives.upload(call.tenantCaller, parameters['snapshot_id'] ?? '', received);
+  } finally {
+    await received.discard();
+  }
+}
+
+/** Routes of `/snapshots`, apart from those that log bundles have, too. */
+function snapshotRoutes(snapshots: ArchiveService, files: FileStore): Route[] {
+  return [
+    {
+      method: 'put',
+      path: '/snapshots/:snapshot_id/archive',
+      summary: 'Upload a snapshot',
+      access: { permission: 'snapshot_upload' },
+      query: ['snapshot_archive_url'],
+      isMaintenance: true,
+      handle: async (call) => created(shapeOne(snapshotShape, await upload(snapshots, files, call))),
+    },
+    {
+      method: 'post',
+      path: '/snapshots/:snapshot_id/restore',
+      summary: 'Restore a snapshot: everything becomes what it was when it was made',
+      access: { permission: 'snapshot_restore' },
+      body: restoreSchema,
+      isMaintenance: true,
+      handle: async (call) => {
+        const body = call.body as { force: boolean; restore_certificates?: boolean | null } & JsonObject;
+        if (body['no_reboot'] === true && body.restore_certificates !== true) {
+          throw new GantryError(
+            'bad_parameters_error',
+            '`no_reboot` is only relevant when `restore_certificates` is used',
+          );
+        }
+        if (body.restore_certificates === true) {
+          throw new GantryError(
+            'snapshot_action_error',
+            'Snapshots hold no certificates: those belong to the proxy in front of the manager',
+          );
+        }
+        const timeout = typeof body['timeout'] === 'number' ? body['timeout'] : 300;
+        const id = call.parameters['snapshot_id'] ?? '';
+        const execution = await snapshots.restore(call.tenantCaller, id, { force: body.force, timeout });
+        return ok(shapeOne(executionShape, execution));
+      },
+    },
+  ];
+}
+
+/** Routes of `/snapshots` and `/log-bundles`. */
+export function archiveRoutes(services: {
+  snapshots: ArchiveService;
+  logBundles: ArchiveService;
+  files: FileStore;
+}): Route[] {
+  const snapshots: Collection = {
+    path: '/snapshots',
+    what: 'snapshot',
+    idName: 'snapshot_id',
+    permission: (action) => `snapshot_${action}`,
+    shape: snapshotShape,
+    archives: services.snapshots,
+  };
+  const bundles: Collection = {
+    path: '/log-bundles',
+    what: 'log bundle',
+    idName: 'log_bundle_id',
+    permission: (action) => `log_bundle_${action}`,
+    shape: logBundleShape,
+    archives: services.logBundles,
+  };
+  return [
+    ...[snapshots, bundles].flatMap((collection) => [...readingRoutes(collection), ...writingRoutes(collection)]),
+    ...snapshotRoutes(services.snapshots, services.files),
+  ];
+}
