@@ -28,6 +28,8 @@ export interface Binding {
 export interface ConsumerOptions<Body> {
   /** Declared durable before consuming. */
   queue: string;
+  /** Milliseconds without consumer after which the broker removes the queue; undefined = never. */
+  expiresAfter?: number;
   /** Declared with the queue; their exchanges too. */
   bindings: readonly Binding[];
   /** Unacknowledged messages the broker hands out at most. */
@@ -248,8 +250,11 @@ class Subscription<Body> {
   }
 
   async start(channel: Channel): Promise<void> {
-    const { queue, prefetch } = this.#options;
-    await channel.assertQueue(queue, { durable: true });
+    const { queue, prefetch, expiresAfter } = this.#options;
+    await channel.assertQueue(queue, {
+      durable: true,
+      ...(expiresAfter === undefined ? {} : { expires: expiresAfter }),
+    });
     for (const binding of this.#bindings) {
       await this.#declareBinding(channel, binding);
     }

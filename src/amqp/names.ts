@@ -1,6 +1,7 @@
 /**
  * Every exchange, queue and routing key of the product. Agents and Python plugins declare the same ones, so types and
- * flags must stay as they are: all durable, not auto-deleted, without arguments.
+ * flags must stay as they are: all durable, not auto-deleted, without arguments. Only queues that nobody else declares may
+ * differ.
  */
 
 export const managementExchange = 'cloudify.management';
@@ -44,9 +45,9 @@ export function serviceQueue(instanceName: string): string {
   return `${serviceExchange}-${instanceName}_service`;
 }
 
-/** Queue on which the driver of an execution receives replies of the manager's own workers. */
-export function executionResponsesQueue(executionId: string): string {
-  return `execution_responses_${executionId}`;
+/** Queue on which an executor process receives replies of the manager's own workers; only this product knows it. */
+export function executorResponsesQueue(processName: string): string {
+  return `executor_responses_${processName}`;
 }
 
 /** Queue of replies of one agent to one execution; the name is inside what the agent's broker user may touch. */

@@ -2,7 +2,6 @@ import type { BrokerConnection } from '../amqp/connection.ts';
 import {
   agentQueues,
   agentResponsesQueue,
-  executionResponsesQueue,
   managementExchange,
   routingKeys,
   tenantVhost,
@@ -53,16 +52,6 @@ export class MessageDispatcher implements OperationDispatcher {
     this.#options = options;
   }
 
-  prepare(tasks: Iterable<Task>): void {
-    for (const task of tasks) {
-      if (task.action.kind === 'remote' && !runsOnAgent(task.action.call)) {
-        // sending meets the same failure and tells of it
-        this.#openReplies().catch(() => undefined);
-        return;
-      }
-    }
-  }
-
   async send(tasks: readonly Task[]): Promise<readonly Completion[]> {
     const onAgents: [Task, RemoteCall][] = [];
     const central: Task[] = [];
@@ -96,18 +85,10 @@ export class MessageDispatcher implements OperationDispatcher {
     if (tasks.length === 0) {
       return [];
     }
-    const { broker } = this.#options;
-    const replyTo = await this.#openReplies();
+    const { broker, inbox } = this.#options;
+    const replyTo = await inbox.expect(tasks.map(({ id }) => id));
     const target = { task_queue: managementExchange, task_target: managementExchange };
     return this.#publish(broker, tasks, (task) => this.#message(task, managementExchange, replyTo, target), false);
-  }
-
-  /** @returns the queue where replies of the manager's own workers arrive */
-  async #openReplies(): Promise<string> {
-    const { broker, inbox, executionId } = this.#options;
-    const replyTo = executionResponsesQueue(executionId);
-    await inbox.open(broker, replyTo, managementExchange);
-    return replyTo;
   }
 
   async #sendToAgents(tasks: readonly (readonly [Task, RemoteCall])[]): Promise<Completion[]> {

@@ -253,7 +253,7 @@ export class EngineContext implements WorkflowContext {
   }
 
   async #prepare(name: string, build: (graph: TasksGraph) => void, options: GraphOptions): Promise<PreparedGraph> {
-    const { session, execution, newId, environments, dispatcher } = this.#options;
+    const { session, execution, newId, environments } = this.#options;
     const settings = this.#settings(options);
     const isStored = options.isStored !== false && !execution.isDryRun;
     const [known] = isStored && this.#mayBeStored(name) ? await findTasksGraphs(session, execution.id, name) : [];
@@ -263,10 +263,6 @@ export class EngineContext implements WorkflowContext {
       return { run: this.#run(graph, { outcomes }), tasksGraphId: known.id };
     }
     const graph = buildGraph(settings, build);
-    if (!execution.isDryRun) {
-      // the queue of replies is made while the graph is stored
-      dispatcher.prepare(graph.tasks.values());
-    }
     if (!isStored || graph.tasks.size === 0) {
       return { run: this.#run(graph), tasksGraphId: undefined };
     }

@@ -57,7 +57,7 @@ export class ExecutionRun {
     this.#execution = execution;
     this.#message = message;
     this.#log = dependencies.log.child({ execution: execution.id, workflow: execution.workflowId });
-    this.#inbox = new ReplyInbox(this.#log);
+    this.#inbox = new ReplyInbox(dependencies.replies, this.#log);
     this.#leaving = new Promise((resolve, reject) => {
       this.#leave = resolve;
       this.#letGo = reject;

@@ -18,6 +18,7 @@ import { claimExecution, findExecution, releaseExecutions } from '../store/execu
 import { ExecutionRun } from './execution-run.ts';
 import { whileDatabaseAway } from './patience.ts';
 import { ProgressWriter, WriterStoppedError } from './progress-writer.ts';
+import { ReplyDesk } from './reply-desk.ts';
 import { StatusWriter } from './status-writer.ts';
 import type { SystemWorkflows } from './system-workflow.ts';
 
@@ -48,6 +49,7 @@ export interface RunDependencies extends ExecutorDependencies {
   managerName: string;
   writer: ProgressWriter;
   statuses: StatusWriter;
+  replies: ReplyDesk;
   /** Aborted when the process stops. */
   stopping: AbortSignal;
 }
@@ -99,6 +101,7 @@ class ExecutionDriver implements Executor {
       ...named,
       writer: new ProgressWriter(database, processName, log),
       statuses: new StatusWriter({ ...named, stopping }),
+      replies: new ReplyDesk(dependencies.broker, processName, log),
       stopping,
     };
   }
@@ -144,13 +147,13 @@ class ExecutionDriver implements Executor {
     const driven = [...this.#driven.values()];
     driven.forEach(({ run }) => run.release(reason));
     await Promise.all(driven.map(({ ended }) => ended));
-    const { writer, database, executorName, log } = this.#dependencies;
+    const { writer, database, executorName, log, replies } = this.#dependencies;
     await writer.stop();
     await releaseExecutions(database, executorName).catch((error: unknown) =>
       log.warn('Executions not given back; others take over when the heartbeat is missed', { error }),
     );
     await this.#unlisten?.();
-    await Promise.all(this.#consumers.map((consumer) => consumer.close()));
+    await Promise.all([...this.#consumers.map((consumer) => consumer.close()), replies.stop()]);
   }
 
   #track(work: Promise<void>): Promise<void> {

@@ -13,8 +13,6 @@ import type { ProgressPart } from './progress-writer.ts';
 
 /** Sends operations to their workers; a task that cannot be sent gets its outcome here. */
 export interface OperationDispatcher {
-  /** Begins to make what the replies to such tasks need, so that sending the first of them does not wait for it. */
-  prepare(tasks: Iterable<Task>): void;
   /** @returns outcomes of tasks that failed to be sent; the others are answered by a reply */
   send(tasks: readonly Task[]): Promise<readonly Completion[]>;
   /** Makes sure that restored tasks, sent by somebody before, will be answered. */

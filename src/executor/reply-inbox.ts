@@ -6,6 +6,7 @@ import { coerceError } from '../domain/errors.ts';
 import type { TaskOutcome } from '../graph/handlers.ts';
 import type { Logger } from '../log/logger.ts';
 import type { GraphDriver } from './graph-driver.ts';
+import type { ReplyDesk } from './reply-desk.ts';
 
 const prefetch = 1000;
 
@@ -17,16 +18,20 @@ interface ReplyQueue {
 }
 
 /**
- * Where the replies to one execution arrive: its queues on the broker, made when they are needed first. A reply that
- * no running graph waits for is kept until one does, or until the execution ends.
+ * Where the replies to one execution arrive: those of the manager's workers from the desk of the process, those of
+ * agents from queues of its own, made when they are needed first. A reply that no running graph waits for is kept until
+ * one does, or until the execution ends.
  */
 export class ReplyInbox {
   readonly #log: Logger;
+  readonly #desk: ReplyDesk;
+  readonly #expected = new Set<string>();
   readonly #queues = new Map<string, ReplyQueue>();
   readonly #held = new Map<string, Delivery<OperationReply>>();
   #driver: GraphDriver | undefined;
 
-  constructor(log: Logger) {
+  constructor(desk: ReplyDesk, log: Logger) {
+    this.#desk = desk;
     this.#log = log;
   }
 
@@ -41,6 +46,20 @@ export class ReplyInbox {
   /** The driver has ended. */
   detach(): void {
     this.#driver = undefined;
+  }
+
+  /**
+   * Makes ready for replies of the manager's workers to these tasks, which are sent next.
+   * @returns the queue to reply to
+   */
+  async expect(taskIds: readonly string[]): Promise<string> {
+    await this.#desk.ready;
+    taskIds.forEach((taskId) => this.#expected.add(taskId));
+    this.#desk.expect(taskIds, (taskId, delivery) => {
+      this.#expected.delete(taskId);
+      this.#pass(taskId, delivery);
+    });
+    return this.#desk.queue;
   }
 
   /**
@@ -85,6 +104,8 @@ export class ReplyInbox {
    */
   async close(isFinal: boolean): Promise<void> {
     this.#driver = undefined;
+    this.#desk.forget(this.#expected);
+    this.#expected.clear();
     for (const queue of this.#queues.values()) {
       await queue.consumer.stop();
     }

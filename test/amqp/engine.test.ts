@@ -343,7 +343,7 @@ function suite(makeUrl: () => Promise<string>) {
       exchange: managementExchange,
       routingKey: 'operation',
       correlationId: request.context.task_id ?? '',
-      replyTo: `execution_responses_${execution.id}`,
+      replyTo: `executor_responses_${process.config.instanceName}`,
       body: { cloudify_task: { kwargs: { ...request.inputs, __cloudify_context: request.context } } },
     };
     await process.connection.publishAll([repeat, repeat]);

@@ -2,9 +2,8 @@ import { noopBlueprint, uploadBlueprint, writeBlueprint } from '../kit/blueprint
 import { until } from '../kit/until.ts';
 import { rounded } from './report.ts';
 import type { BenchmarkResult } from './report.ts';
-import { eachOf, memoryOf, withStack } from './stack-use.ts';
+import { describeUse, eachOf, memoryOf, processorUse, withStack } from './stack-use.ts';
 import type { Stack } from './stack.ts';
-import { timeWorkflow } from './workflow-time.ts';
 
 const inFlight = 32;
 
@@ -27,24 +26,55 @@ async function countExecutions(stack: Stack, workflow: string, status: string): 
 
 /** Deployments per second that a busy manager should take. */
 const aimedAt = 50;
+const creation = 'create_deployment_environment';
+const warmUps = 50;
 
-/** Creates and installs many deployments of one node each, as fast as clients that wait for each other's turn can. */
+/** Executions of the group that may run at once. */
+const concurrency = 20;
+
+/** Waits until that many executions of a workflow have terminated. @throws Error when one failed instead */
+async function untilAllTerminated(stack: Stack, workflow: string, count: number): Promise<void> {
+  await until(
+    `${count} executions of ${workflow}`,
+    async () => {
+      const failed = await countExecutions(stack, workflow, 'failed');
+      if (failed > 0) {
+        throw new Error(`${failed} executions of ${workflow} failed`);
+      }
+      return (await countExecutions(stack, workflow, 'terminated')) === count;
+    },
+    600,
+  );
+}
+
+/** Creates a group of deployments of one node each and installs it; time counts from the request to the last install. */
+async function measureGroup(stack: Stack, id: string, count: number): Promise<{ create: number; install: number }> {
+  const { client } = stack.cluster;
+  const terminated = async (workflow: string): Promise<number> => countExecutions(stack, workflow, 'terminated');
+  const before = { create: await terminated(creation), install: await terminated('install') };
+  const started = performance.now();
+  const newDeployments = Array.from({ length: count }, (_, index) => ({ id: `${id}-${index}` }));
+  await client.deploymentGroups.put(id, { blueprintId: 'small', newDeployments });
+  await untilAllTerminated(stack, creation, before.create + count);
+  const created = performance.now();
+  await client.executionGroups.start(id, 'install', { concurrency });
+  await untilAllTerminated(stack, 'install', before.install + count);
+  return { create: (created - started) / 1000, install: (performance.now() - created) / 1000 };
+}
+
+/** Creates and installs many deployments of one node each as a group. */
 export async function benchDeployments(count: number, log: (line: string) => void): Promise<BenchmarkResult> {
   return withStack({}, async (stack) => {
-    const { client } = stack.cluster;
     await upload(stack, 'small', noopBlueprint(1));
-    const started = performance.now();
-    await eachOf(count, inFlight, async (index) => {
-      await client.deployments.create(`small-${index}`, 'small', { inputs: {} });
-      await timeWorkflow(stack, `small-${index}`, 'install');
-    });
-    const seconds = (performance.now() - started) / 1000;
-    const installed = await countExecutions(stack, 'install', 'terminated');
-    if (installed !== count) {
-      throw new Error(`${installed} of ${count} deployments are installed`);
-    }
-    const value = rounded(count / seconds);
-    log(`${count} deployments created and installed in ${rounded(seconds)} s`);
+    await measureGroup(stack, 'warm-up', warmUps);
+    const before = stack.processorSeconds();
+    const seconds = await measureGroup(stack, 'small', count);
+    const used = processorUse(before, stack.processorSeconds());
+    const value = rounded(count / (seconds.create + seconds.install));
+    log(
+      `${count} deployments created in ${rounded(seconds.create)} s, installed in ${rounded(seconds.install)} s; ` +
+        `processor milliseconds of each: ${describeUse(used, count)}`,
+    );
     return {
       scenario: 'deployments',
       value,
@@ -53,7 +83,8 @@ export async function benchDeployments(count: number, log: (line: string) => voi
       limitUnit: 'deployments/s aimed at',
       ratio: rounded(value / aimedAt),
       count,
-      seconds: rounded(seconds),
+      seconds: { create: rounded(seconds.create), install: rounded(seconds.install) },
+      processorSeconds: used,
       ...memoryOf(stack),
     };
   });
@@ -70,7 +101,7 @@ export async function benchConcurrent(count: number, log: (line: string) => void
     });
     await until(
       'all deployments',
-      async () => (await countExecutions(stack, 'create_deployment_environment', 'terminated')) === count,
+      async () => (await countExecutions(stack, creation, 'terminated')) === count,
       600,
     );
     await eachOf(count, inFlight, async (index) => {

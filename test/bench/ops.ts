@@ -3,6 +3,7 @@ import { deploy, noopBlueprint } from '../kit/blueprints.ts';
 import { measureRoundTrips } from './raw-round-trip.ts';
 import { rounded } from './report.ts';
 import type { BenchmarkResult } from './report.ts';
+import { describeUse, processorUse } from './stack-use.ts';
 import { startStack } from './stack.ts';
 import type { Stack } from './stack.ts';
 import { timeWorkflow } from './workflow-time.ts';
@@ -63,17 +64,14 @@ export async function measureInstall(stack: Stack, instances: number, name: stri
     seconds: rounded(seconds),
     operationsPerSecond: rounded(operations / seconds),
     perInstance: rounded((seconds * 1000) / instances),
-    processorSeconds: Object.fromEntries(
-      Object.entries(after).map(([part, used]) => [part, Number((used - (before[part] ?? 0)).toFixed(2))]),
-    ),
+    processorSeconds: processorUse(before, after),
   };
 }
 
-function describe(figure: InstallFigures): string {
-  const parts = Object.entries(figure.processorSeconds).map(([part, used]) => `${part} ${used}`);
+function describe({ instances, seconds, operationsPerSecond, processorSeconds }: InstallFigures): string {
   return (
-    `${figure.instances} instances: ${figure.seconds} s, ${figure.operationsPerSecond} operations/s; ` +
-    `processor seconds: ${parts.join(', ')}`
+    `${instances} instances: ${seconds} s, ${operationsPerSecond} operations/s; ` +
+    `processor milliseconds per instance: ${describeUse(processorSeconds, instances)}`
   );
 }
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { agentResponsesQueue, exchangeKind, executionResponsesQueue, serviceQueue } from '../../../src/amqp/names.ts';
+import { agentResponsesQueue, exchangeKind, executorResponsesQueue, serviceQueue } from '../../../src/amqp/names.ts';
 import { describeAddress, parseBrokerUrl } from '../../../src/amqp/transport.ts';
 
 describe('broker addresses', () => {
@@ -29,7 +29,7 @@ describe('broker addresses', () => {
 
 describe('broker names', () => {
   it('are those that agents and Python workflows use', () => {
-    expect(executionResponsesQueue('e1')).to.equal('execution_responses_e1');
+    expect(executorResponsesQueue('p1')).to.equal('executor_responses_p1');
     expect(agentResponsesQueue('vm_1', 'e1')).to.equal('vm_1_response_e1');
     expect(serviceQueue('m1')).to.equal('cloudify-mgmtworker-service-m1_service');
     expect(exchangeKind('cloudify-logs')).to.equal('fanout');

@@ -69,7 +69,6 @@ function setUp(build: (graph: TasksGraph) => void, answer: (task: Task) => TaskO
         }
         return unsent;
       },
-      prepare: () => undefined,
       resend: async () => [],
     },
     runLocal: async () => ({ isSuccess: true }),
