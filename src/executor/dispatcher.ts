@@ -1,11 +1,5 @@
 import type { BrokerConnection } from '../amqp/connection.ts';
-import {
-  agentQueues,
-  agentResponsesQueue,
-  managementExchange,
-  routingKeys,
-  tenantVhost,
-} from '../amqp/names.ts';
+import { agentQueues, agentResponsesQueue, managementExchange, routingKeys, tenantVhost } from '../amqp/names.ts';
 import { UnroutableError } from '../amqp/publisher.ts';
 import type { OutgoingMessage } from '../amqp/publisher.ts';
 import { coerceError } from '../domain/errors.ts';

@@ -22,7 +22,7 @@ import { ExecutionTakenOverError, WriterStoppedError } from './progress-writer.t
 import { ReplyInbox } from './reply-inbox.ts';
 import { runExecutions } from './services-run.ts';
 import { DecidedMeanwhile } from './status-writer.ts';
-import type { ExecutionOutcome } from './status-writer.ts';
+import type { BeginOptions, ExecutionOutcome } from './status-writer.ts';
 import type { SystemWorkflowContext, SystemWorkflowResult } from './system-workflow.ts';
 import { WorkflowRun } from './workflow-run.ts';
 import type { WorkflowRunInput } from './workflow-run.ts';
@@ -172,10 +172,11 @@ export class ExecutionRun {
     }
     this.#gate = new ExecutionGate();
     const isResume = this.#execution.resume || status === 'started' || status === 'paused';
+    const tokenHash = this.#issueToken();
     const preparing = this.#prepare(isResume);
     // whoever runs the workflow hears of it
     preparing?.catch(() => undefined);
-    if (!(await this.#begin(isResume))) {
+    if (!(await this.#begin({ isResume, tokenHash }))) {
       return { status: 'cancelled' };
     }
     const working = this.#work(isResume, preparing);
@@ -184,9 +185,9 @@ export class ExecutionRun {
   }
 
   /** @returns whether the execution is started; it may have been cancelled a moment ago */
-  async #begin(isResume: boolean): Promise<boolean> {
+  async #begin(options: BeginOptions): Promise<boolean> {
     const { database, statuses } = this.#dependencies;
-    const started = await statuses.begin(this.#execution, isResume);
+    const started = await statuses.begin(this.#execution, options);
     if (!started) {
       return false;
     }
@@ -288,15 +289,27 @@ export class ExecutionRun {
     };
   }
 
+  /**
+   * Issues a token to an execution of a workflow that needs one and got none from its sender.
+   * @returns its hash, to be stored when the execution begins
+   */
+  #issueToken(): string | undefined {
+    const { systemWorkflows } = this.#dependencies;
+    if (this.#message?.execution_token !== undefined || systemWorkflows.has(this.#execution.workflowId)) {
+      return undefined;
+    }
+    this.#issuedToken = newToken();
+    return hashOf(this.#issuedToken);
+  }
+
   /** The execution's token in clear; a sender who sent none leaves it to the executor to issue one. */
   async #token(): Promise<string> {
     const given = this.#issuedToken ?? this.#message?.execution_token;
     if (given !== undefined) {
       return given;
     }
-    const token = randomUUID().replaceAll('-', '');
-    const hash = createHash('sha256').update(token).digest('hex');
-    await this.#store((transaction) => setExecutionToken(transaction, this.id, hash));
+    const token = newToken();
+    await this.#store((transaction) => setExecutionToken(transaction, this.id, hashOf(token)));
     this.#issuedToken = token;
     return token;
   }
@@ -354,6 +367,14 @@ export class ExecutionRun {
     });
     this.#workflow?.killOnAgents();
   }
+}
+
+function newToken(): string {
+  return randomUUID().replaceAll('-', '');
+}
+
+function hashOf(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
 }
 
 /** Failures whose text is meant for people; anything else is a defect that belongs into the log as well. */

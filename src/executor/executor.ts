@@ -12,9 +12,10 @@ import { activeExecutionStatuses } from '../domain/states.ts';
 import type { RevealSecret } from '../domain/resources.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { Logger } from '../log/logger.ts';
+import { GroupCommit } from '../recorder/group-commit.ts';
 import type { Database } from '../store/database.ts';
 import { findControls } from '../store/operation-control.ts';
-import { claimExecution, findExecution, releaseExecutions } from '../store/executions.ts';
+import { claimExecution, claimExecutions, findExecution, releaseExecutions } from '../store/executions.ts';
 import { ExecutionRun } from './execution-run.ts';
 import { whileDatabaseAway } from './patience.ts';
 import { ProgressWriter, WriterStoppedError } from './progress-writer.ts';
@@ -64,6 +65,7 @@ export interface Executor {
 /** Milliseconds beyond the stale limit after which a claim that was refused is tried again. */
 const takeoverMargin = 1000;
 const servicePrefetch = 50;
+const claimBatch = 100;
 const retryDelay = 5000;
 
 /** Starts driving executions: consumes workflow messages and runs their graphs. */
@@ -85,6 +87,7 @@ class ExecutionDriver implements Executor {
   /** Executions that another process seems to drive still, with the timer that looks again. */
   readonly #refused = new Map<string, { timer: NodeJS.Timeout; delivery: Delivery<WorkflowTask> }>();
   readonly #claiming = new Set<Promise<void>>();
+  readonly #claims: GroupCommit<string, Execution | undefined>;
   /** The last claim under way, by execution. */
   readonly #turns = new Map<string, Promise<void>>();
   readonly #changed = new Set<string>();
@@ -104,6 +107,18 @@ class ExecutionDriver implements Executor {
       replies: new ReplyDesk(dependencies.broker, processName, log),
       stopping,
     };
+    this.#claims = new GroupCommit({ maxItems: claimBatch, parallel: 2, commit: (ids) => this.#claimAll(ids) });
+  }
+
+  async #claimAll(ids: readonly string[]): Promise<readonly (Execution | undefined)[]> {
+    const { database, executorName, config, log } = this.#dependencies;
+    const claimed = await whileDatabaseAway(
+      () => claimExecutions(database, ids, executorName, config.executor.staleAfterSeconds),
+      log,
+      this.#stopping.signal,
+    );
+    const byId = new Map(claimed.map((execution) => [execution.id, execution]));
+    return ids.map((id) => byId.get(id));
   }
 
   running(): readonly string[] {
@@ -196,13 +211,9 @@ class ExecutionDriver implements Executor {
 
   /** @returns the execution when this process drives it from now on; otherwise the message is dealt with */
   async #claim(id: string, delivery: Delivery<WorkflowTask>): Promise<Execution | undefined> {
-    const { database, executorName, config, log } = this.#dependencies;
+    const { database, executorName } = this.#dependencies;
     try {
-      const claimed = await whileDatabaseAway(
-        () => claimExecution(database, id, executorName, config.executor.staleAfterSeconds),
-        log,
-        this.#stopping.signal,
-      );
+      const claimed = await this.#claims.add(id);
       if (claimed && this.#stopping.signal.aborted) {
         await releaseExecutions(database, executorName, [id]);
         delivery.requeue();

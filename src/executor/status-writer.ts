@@ -10,7 +10,7 @@ import type { Database } from '../store/database.ts';
 import { lockDrivenExecutions } from '../store/driving.ts';
 import { insertEvents } from '../store/events.ts';
 import { applyExecutionStatuses } from '../store/execution-effects.ts';
-import { changeExecutionStatuses } from '../store/executions.ts';
+import { changeExecutionStatuses, setExecutionTokens } from '../store/executions.ts';
 import { findDynamicSources } from '../store/inter-deployment-dependencies.ts';
 import type { Transaction } from '../store/session.ts';
 import { findControls } from '../store/operation-control.ts';
@@ -53,9 +53,14 @@ export interface StatusWriterOptions {
   readonly stopping: AbortSignal;
 }
 
-interface Beginning {
-  readonly execution: Execution;
+export interface BeginOptions {
   readonly isResume: boolean;
+  /** sha256 hex of a new token of the execution; undefined = it has one. */
+  readonly tokenHash?: string | undefined;
+}
+
+interface Beginning extends BeginOptions {
+  readonly execution: Execution;
 }
 
 interface Ending {
@@ -95,8 +100,8 @@ export class StatusWriter {
    * @returns the started execution, or undefined when it may not start: it was cancelled a moment ago
    * @throws ExecutionTakenOverError, WriterStoppedError, or what the store refuses it with
    */
-  async begin(execution: Execution, isResume: boolean): Promise<Execution | undefined> {
-    return valueOf(await this.#beginnings.add({ execution, isResume }));
+  async begin(execution: Execution, options: BeginOptions): Promise<Execution | undefined> {
+    return valueOf(await this.#beginnings.add({ ...options, execution }));
   }
 
   /**
@@ -150,6 +155,12 @@ export class StatusWriter {
     if (started.length < ids.length) {
       // those that are paused stay so
       started.push(...(await changeExecutionStatuses(transaction, ids, { event: 'take over' })));
+    }
+    const tokens = items.flatMap(({ execution: { id }, tokenHash }) =>
+      tokenHash === undefined ? [] : [{ id, tokenHash }],
+    );
+    if (tokens.length > 0) {
+      await setExecutionTokens(transaction, tokens);
     }
     await applyAll(transaction, started, false);
     const events = started.map((execution) => {

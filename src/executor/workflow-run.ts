@@ -5,6 +5,7 @@ import type { Execution } from '../domain/entities.ts';
 import { GantryError, notFound } from '../domain/errors.ts';
 import type { Topology } from '../domain/topology.ts';
 import type { Logger } from '../log/logger.ts';
+import type { Database } from '../store/database.ts';
 import { findDrivenDeployment, loadScalingGroups } from '../store/driven-deployment.ts';
 import type { DrivenDeployment } from '../store/driven-deployment.ts';
 import { findAgents } from '../store/driving.ts';
@@ -72,11 +73,10 @@ export class WorkflowRun {
     const { dependencies, execution, isResume } = input;
     const { database } = dependencies;
     const storageId = deploymentOf(execution);
-    const readTopology = (): Promise<Topology> => loadTopology(input, storageId);
     // what is read does not depend on each other, and an execution of one operation is short
-    const [deployment, topology, config] = await Promise.all([
+    const [deployment, parts, config] = await Promise.all([
       findDrivenDeployment(database, storageId, input.blueprintStorageId),
-      readTopology(),
+      loadParts(database, storageId),
       loadWorkflowConfig(database),
     ]);
     if (!deployment) {
@@ -106,8 +106,8 @@ export class WorkflowRun {
       deployment,
       isResume,
       config,
-      topology,
-      readTopology,
+      topology: { ...parts, scalingGroups: new Map(Object.entries(deployment.scalingGroups ?? {})) },
+      readTopology: () => loadTopology(database, storageId),
       signal: input.signal,
       session: database,
       patiently: (work) => whileDatabaseAway(work, input.log, dependencies.stopping),
@@ -221,16 +221,22 @@ function deploymentOf(execution: Execution): number {
   return execution.deploymentStorageId;
 }
 
-async function loadTopology({ dependencies }: WorkflowRunInput, storageId: number): Promise<Topology> {
-  const { database } = dependencies;
-  const [nodes, instances, scalingGroups] = await Promise.all([
+/** Nodes and node instances, by id. */
+async function loadParts(database: Database, storageId: number): Promise<Pick<Topology, 'nodes' | 'instances'>> {
+  const [nodes, instances] = await Promise.all([
     loadNodes(database, storageId),
     loadNodeInstances(database, storageId),
-    loadScalingGroups(database, storageId),
   ]);
   return {
     nodes: new Map(nodes.map((node) => [node.id, node])),
     instances: new Map(instances.map((instance) => [instance.id, instance])),
-    scalingGroups: new Map(Object.entries(scalingGroups)),
   };
+}
+
+async function loadTopology(database: Database, storageId: number): Promise<Topology> {
+  const [parts, scalingGroups] = await Promise.all([
+    loadParts(database, storageId),
+    loadScalingGroups(database, storageId),
+  ]);
+  return { ...parts, scalingGroups: new Map(Object.entries(scalingGroups)) };
 }

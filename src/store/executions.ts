@@ -282,21 +282,31 @@ export async function claimExecution(
   executor: string,
   staleAfter: number,
 ): Promise<Execution | undefined> {
+  const [claimed] = await claimExecutions(session, [id], executor, staleAfter);
+  return claimed;
+}
+
+/** Like `claimExecution` for many executions, in one statement. @returns those that were claimed */
+export async function claimExecutions(
+  session: Session,
+  ids: readonly string[],
+  executor: string,
+  staleAfter: number,
+): Promise<Execution[]> {
   const parameters = new Parameters();
-  const execution = parameters.add(id);
+  const executions = parameters.add([...ids]);
   const name = parameters.add(executor);
   const seconds = parameters.add(staleAfter);
   const active = parameters.add([...activeExecutionStatuses]);
-  const [claimed] = await returnResources(
+  return returnResources(
     session,
     executionResource,
     `update executions execution set executor = ${name}, claimed_at = now()
-     where execution.id = ${execution} and execution.status = any(${active})
+     where execution.id = any(${executions}) and execution.status = any(${active})
        and (execution.executor is null or execution.executor = ${name}
          or not ${isAlive('execution.executor', 'execution.claimed_at', seconds)})`,
     parameters,
   );
-  return claimed;
 }
 
 /** Gives executions back, e.g. when a process stops: somebody else may claim them. Undefined `ids` = all it has. */
@@ -323,7 +333,19 @@ export async function findOrphanedExecutions(session: Session, staleAfter: numbe
 
 /** Replaces the execution token. */
 export async function setExecutionToken(session: Session, id: string, tokenHash: string): Promise<void> {
-  await session.prepared('update executions set token_hash = $2 where id = $1', [id, tokenHash]);
+  await setExecutionTokens(session, [{ id, tokenHash }]);
+}
+
+/** Replaces the tokens of executions, in one statement. */
+export async function setExecutionTokens(
+  session: Session,
+  tokens: readonly { id: string; tokenHash: string }[],
+): Promise<void> {
+  await session.prepared(
+    `update executions execution set token_hash = given.token_hash
+     from unnest($1::text[], $2::text[]) as given (id, token_hash) where execution.id = given.id`,
+    [tokens.map(({ id }) => id), tokens.map(({ tokenHash }) => tokenHash)],
+  );
 }
 
 /** Makes the tokens of executions worthless: whatever still runs loses its access. */

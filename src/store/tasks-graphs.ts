@@ -65,6 +65,24 @@ const operationsStatement = `
   select $1::bigint, ${operationValues} from ${operationSource(2)}
   where operation.id is not null order by operation.position`;
 
+/** A small graph as a whole, with the counters of its execution. */
+const wholeStatement = `
+  with counted as (
+    update executions execution set
+      total_operations = coalesce(execution.total_operations, 0) + $4,
+      finished_operations = coalesce(execution.finished_operations, 0) + $5
+    where execution.id = $1 returning execution.storage_id
+  ), graph as (
+    insert into tasks_graphs (id, execution_id, name, created_at)
+    select $2, counted.storage_id, $3, coalesce($6::timestamptz, now()) from counted
+    returning storage_id
+  ), stored as (
+    insert into operations (tasks_graph_id, ${operationColumns})
+    select graph.storage_id, ${operationValues} from graph cross join ${operationSource(7)}
+    where operation.id is not null order by operation.position
+  )
+  select storage_id as "storageId" from graph`;
+
 const countStatement = `
   update executions execution set
     total_operations = coalesce(execution.total_operations, 0) + $2,
@@ -78,13 +96,25 @@ const countStatement = `
 const firstPart = 250;
 const largestPart = 2000;
 
+interface Counts {
+  counted: number;
+  finished: number;
+}
+
+function count(counts: Counts, { type, state }: NewOperation): void {
+  if (type !== uncountedType) {
+    counts.counted += 1;
+    counts.finished += state && terminalOperationStates.includes(state) ? 1 : 0;
+  }
+}
+
 /** Stores operations part by part; while the server works on a part the next one is made. */
 async function storeOperations(
   transaction: Transaction,
   graphStorageId: number,
   operations: Iterable<NewOperation>,
-): Promise<{ counted: number; finished: number }> {
-  const counts = { counted: 0, finished: 0 };
+): Promise<Counts> {
+  const counts: Counts = { counted: 0, finished: 0 };
   let storing: Promise<unknown> = Promise.resolve();
   let part: NewOperation[] = [];
   let partSize = firstPart;
@@ -99,10 +129,7 @@ async function storeOperations(
   };
   for (const operation of operations) {
     part.push(operation);
-    if (operation.type !== uncountedType) {
-      counts.counted += 1;
-      counts.finished += operation.state && terminalOperationStates.includes(operation.state) ? 1 : 0;
-    }
+    count(counts, operation);
     if (part.length >= partSize) {
       await store();
     }
@@ -114,6 +141,51 @@ async function storeOperations(
   return counts;
 }
 
+/** The operations if they are no more than one part. */
+function fewOperations(operations: Iterable<NewOperation>): NewOperation[] | undefined {
+  const few: NewOperation[] = [];
+  for (const operation of operations) {
+    if (few.length === firstPart) {
+      return undefined;
+    }
+    few.push(operation);
+  }
+  return few;
+}
+
+/** @throws GantryError not_found_error */
+async function storeWhole(
+  session: Session,
+  executionId: string,
+  { id, name, createdAt }: NewTasksGraph,
+  operations: readonly NewOperation[],
+): Promise<void> {
+  const counts: Counts = { counted: 0, finished: 0 };
+  operations.forEach((operation) => count(counts, operation));
+  const known = [executionId, id, name, counts.counted, counts.finished, createdAt ?? null];
+  const rows = await session.prepared(wholeStatement, [...known, ...operationParameters(operations)]);
+  if (rows.length === 0) {
+    throw notFound('Execution', executionId);
+  }
+}
+
+/** @throws GantryError not_found_error */
+async function storeInParts(session: Session, executionId: string, graph: NewTasksGraph): Promise<void> {
+  await session.transaction(async (transaction) => {
+    const [row] = await transaction.prepared<{ storageId: number }>(graphStatement, [
+      executionId,
+      graph.id,
+      graph.name,
+      graph.createdAt ?? null,
+    ]);
+    if (!row) {
+      throw notFound('Execution', executionId);
+    }
+    const { counted, finished } = await storeOperations(transaction, row.storageId, graph.operations);
+    await transaction.prepared(countStatement, [executionId, counted, finished]);
+  });
+}
+
 /**
  * Stores a graph with all its operations in one transaction and adds them to the counters of the execution
  * (NOPLocalWorkflowTask does not count). Tenant, creator and visibility are those of the execution.
@@ -121,19 +193,8 @@ async function storeOperations(
  */
 export async function insertTasksGraph(session: Session, executionId: string, graph: NewTasksGraph): Promise<void> {
   try {
-    await session.transaction(async (transaction) => {
-      const [row] = await transaction.prepared<{ storageId: number }>(graphStatement, [
-        executionId,
-        graph.id,
-        graph.name,
-        graph.createdAt ?? null,
-      ]);
-      if (!row) {
-        throw notFound('Execution', executionId);
-      }
-      const { counted, finished } = await storeOperations(transaction, row.storageId, graph.operations);
-      await transaction.prepared(countStatement, [executionId, counted, finished]);
-    });
+    const few = fewOperations(graph.operations);
+    await (few ? storeWhole(session, executionId, graph, few) : storeInParts(session, executionId, graph));
   } catch (error) {
     if (isUniqueViolation(error, 'tasks_graphs_name')) {
       throw new GantryError('conflict_error', `Execution ${executionId} already has a tasks graph "${graph.name}"`, {

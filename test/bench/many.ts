@@ -99,11 +99,7 @@ export async function benchConcurrent(count: number, log: (line: string) => void
     await eachOf(count, inFlight, async (index) => {
       await client.deployments.create(`slow-${index}`, 'slow', { inputs: {} });
     });
-    await until(
-      'all deployments',
-      async () => (await countExecutions(stack, creation, 'terminated')) === count,
-      600,
-    );
+    await until('all deployments', async () => (await countExecutions(stack, creation, 'terminated')) === count, 600);
     await eachOf(count, inFlight, async (index) => {
       await client.executions.start(`slow-${index}`, 'install');
     });

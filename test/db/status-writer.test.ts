@@ -7,7 +7,12 @@ import { silentLogger } from '../../src/log/logger.ts';
 import type { Database } from '../../src/store/database.ts';
 import { findDeployment } from '../../src/store/deployments.ts';
 import { listEvents } from '../../src/store/events.ts';
-import { changeExecutionStatus, claimExecution, findExecution } from '../../src/store/executions.ts';
+import {
+  changeExecutionStatus,
+  claimExecution,
+  findExecution,
+  findExecutionByToken,
+} from '../../src/store/executions.ts';
 import { beat } from '../../src/store/processes.ts';
 import type { TestDatabase } from '../kit/database.ts';
 import { createTestDatabase } from '../kit/database.ts';
@@ -59,7 +64,9 @@ describe('beginnings and ends of executions', () => {
     const { storageId } = await addDeployment(database);
     const other = await addDeployment(database);
     const executions = [await addClaimed(storageId), await addClaimed(storageId), await addClaimed(other.storageId)];
-    const started = await Promise.all(executions.map((execution, index) => statuses.begin(execution, index === 1)));
+    const started = await Promise.all(
+      executions.map((execution, index) => statuses.begin(execution, { isResume: index === 1 })),
+    );
     expect(started.map((execution) => execution?.status)).to.deep.equal(['started', 'started', 'started']);
     expect(transactions).to.equal(1);
     const outcomes: ExecutionOutcome[] = [success, { status: 'failed', message: 'broken' }, { status: 'cancelled' }];
@@ -93,14 +100,15 @@ describe('beginnings and ends of executions', () => {
     ];
     await changeExecutionStatus(database, cancelled.id, { event: 'cancel' });
     const [first, second, third] = await Promise.allSettled([
-      statuses.begin(lost, false),
-      statuses.begin(cancelled, false),
-      statuses.begin(mine, false),
+      statuses.begin(lost, { isResume: false }),
+      statuses.begin(cancelled, { isResume: false }),
+      statuses.begin(mine, { isResume: false, tokenHash: 'hash of mine' }),
     ]);
     expect(first).to.include({ status: 'rejected' });
     expect((first as PromiseRejectedResult).reason).to.be.instanceOf(ExecutionTakenOverError);
     expect(second).to.deep.equal({ status: 'fulfilled', value: undefined });
     expect(third).to.include({ status: 'fulfilled' });
+    expect(await findExecutionByToken(database, 'hash of mine')).to.include({ id: mine.id, status: 'started' });
     expect(await findExecution(database, lost.id)).to.include({ status: 'pending' });
     // it succeeded while it was being cancelled
     expect(await statuses.end(cancelled, success)).to.include({ status: 'cancelled' });
@@ -109,7 +117,7 @@ describe('beginnings and ends of executions', () => {
   it('do not fail with each other', async () => {
     const { storageId } = await addDeployment(database);
     const [bad, good] = [await addClaimed(storageId), await addClaimed(storageId)];
-    await Promise.all([bad, good].map((execution) => statuses.begin(execution, false)));
+    await Promise.all([bad, good].map((execution) => statuses.begin(execution, { isResume: false })));
     const refused = {
       status: 'succeeded',
       result: {
