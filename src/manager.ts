@@ -167,7 +167,9 @@ function brokerAccounts({ amqp }: Config): { agentBroker?: AgentBrokerAccounts; 
 async function startRestRole(foundation: Foundation, shutdown: Shutdown): Promise<string> {
   const { config, log } = foundation;
   const services = await foundation.services();
-  const server = await serveHttp(config.http, createApp({ config, log, services }));
+  const server = await serveHttp(config.http, createApp({ config, log, services }), (problem) =>
+    log.warn('The renewed certificate is of no use; the one before is kept', { problem }),
+  );
   shutdown.add('REST service', () => server.stop());
   // answers that never end by themselves would keep the service from stopping
   shutdown.add('live streams', () => services.live.stop());

@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { colors } from './colors.ts';
 import { addAdministrationCommands } from './commands/administration.ts';
 import { addBlueprintCommands } from './commands/blueprints.ts';
+import { addCertificateCommands } from './commands/certs.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addDeploymentCommands } from './commands/deployments.ts';
 import { addOperationCommands } from './commands/execution-control.ts';
@@ -82,6 +83,7 @@ export function buildProgram(setting: CommandSetting, control: ManagerControl): 
   addSecretCommands(program, setting);
   addAdministrationCommands(program, setting);
   addKeyCommands(program, setting, control);
+  addCertificateCommands(program, setting);
   addLanguageCommand(program, setting);
   addCompletionCommand(program, setting);
   return program;

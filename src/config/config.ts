@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { GantryError } from '../domain/errors.ts';
@@ -17,6 +18,10 @@ export interface Config {
     port: number;
     /** How clients and operations reach the REST service, e.g. `https://manager.example.com`. */
     publicUrl: string | undefined;
+    /** PEM files of the certificate and its key; undefined = no TLS. */
+    tls: { certificateFile: string; keyFile: string } | undefined;
+    /** Addresses, networks or `loopback` of proxies whose X-Forwarded-For is believed. */
+    trustedProxies: readonly string[];
     /** Largest accepted upload in bytes. */
     maxUploadBytes: number;
   };
@@ -108,6 +113,37 @@ function url(name: string, text: string, protocols: readonly string[]): string {
   return text;
 }
 
+function tlsOf(environment: Environment): Config['http']['tls'] {
+  const certificateFile = environment['GANTRY_TLS_CERT'] ?? '';
+  const keyFile = environment['GANTRY_TLS_KEY'] ?? '';
+  if ((certificateFile === '') !== (keyFile === '')) {
+    refuse('GANTRY_TLS_CERT and GANTRY_TLS_KEY belong together: set both or none');
+  }
+  return certificateFile === '' ? undefined : { certificateFile, keyFile };
+}
+
+/** Names that stand for networks, as proxies understand them. */
+const networkNames = new Set(['loopback', 'linklocal', 'uniquelocal']);
+
+function proxiesOf(text: string | undefined): readonly string[] {
+  const proxies = (text ?? 'loopback')
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean);
+  for (const proxy of proxies) {
+    const [address = '', bits, ...more] = proxy.split('/');
+    const longest = isIP(address) === 4 ? 32 : 128;
+    const isNetwork =
+      isIP(address) > 0 &&
+      more.length === 0 &&
+      (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest));
+    if (!networkNames.has(proxy) && !isNetwork) {
+      refuse(`GANTRY_TRUSTED_PROXIES must name addresses or networks such as 10.0.0.0/8, got "${proxy}"`);
+    }
+  }
+  return proxies;
+}
+
 function optionalUrl(name: string, environment: Environment, protocols: readonly string[]): string | undefined {
   const text = environment[name];
   return text === undefined || text === '' ? undefined : url(name, text, protocols);
@@ -121,6 +157,9 @@ export const environmentVariables: Readonly<Record<string, string>> = {
   GANTRY_HOST: 'address to listen on',
   GANTRY_PORT: 'port to listen on; 0 picks a free one',
   GANTRY_PUBLIC_URL: 'how clients and operations reach the REST service',
+  GANTRY_TLS_CERT: 'certificate of the REST service itself, when no nginx terminates TLS',
+  GANTRY_TLS_KEY: 'its key',
+  GANTRY_TRUSTED_PROXIES: 'comma separated addresses and networks of proxies; default loopback',
   GANTRY_MAX_UPLOAD_BYTES: 'largest accepted upload',
   GANTRY_DATABASE_POOL: 'database connections of this process',
   GANTRY_AMQP_MANAGEMENT_URL: 'RabbitMQ management API',
@@ -198,6 +237,8 @@ export function loadConfig(environment: Environment, overrides: ConfigOverrides 
         65535,
       ),
       publicUrl: environment['GANTRY_PUBLIC_URL'],
+      tls: tlsOf(environment),
+      trustedProxies: proxiesOf(environment['GANTRY_TRUSTED_PROXIES']),
       maxUploadBytes: integer(
         'GANTRY_MAX_UPLOAD_BYTES',
         environment['GANTRY_MAX_UPLOAD_BYTES'],

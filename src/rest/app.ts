@@ -31,7 +31,7 @@ export function createApp(dependencies: AppDependencies): Express {
   app.set('query parser', false);
   app.set('case sensitive routing', true);
   app.set('strict routing', true);
-  app.set('trust proxy', 'loopback, linklocal, uniquelocal');
+  app.set('trust proxy', [...dependencies.config.http.trustedProxies]);
   app.use(assignRequestId, hardenAnswers);
   const routes = allRoutes(dependencies);
   app.use(apiPrefixes, mountRoutes(routes, services));

@@ -15,7 +15,10 @@ export function requestId(response: Response): string {
 }
 
 /** Headers that keep browsers from doing more with an answer than showing it. */
-export const hardenAnswers: RequestHandler = (_request, response, next) => {
+export const hardenAnswers: RequestHandler = (request, response, next) => {
+  if (request.secure) {
+    response.set('Strict-Transport-Security', 'max-age=31536000; includeSubDomains');
+  }
   response.set({
     'X-Content-Type-Options': 'nosniff',
     'X-Frame-Options': 'DENY',

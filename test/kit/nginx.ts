@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { packageRoot } from '../../src/config/package-root.ts';
 import { until } from './until.ts';
 
 function nginxProgram(): string | undefined {
@@ -87,4 +88,46 @@ export class NginxServer {
       return accepts(port);
     });
   }
+}
+
+/** Where listeners are and what they serve; what is left out is as in the heads of nginx.conf and nginx-tls.conf. */
+export interface ProductNginx {
+  listen: string;
+  /** host:port of the REST service. */
+  upstream: string;
+  files: string;
+  tls?: string;
+  log?: string;
+  /** Listeners of nginx-tls.conf. */
+  more?: { internal: string; plain: string; certificates: string };
+}
+
+/** Renders the product's own configuration; gives the text of nginx.conf, and writes what it includes. */
+export function renderProductNginx(directory: string, options: ProductNginx): string {
+  const { listen, upstream, files, tls = '# no TLS', log = 'off', more } = options;
+  const include = join(directory, 'nginx-tls.conf');
+  const values: Record<string, string> = {
+    LISTEN: listen,
+    UPSTREAM: upstream,
+    FILES: files,
+    TEMP: `${directory}/temp`,
+    TLS: tls,
+    LOG: log,
+    ROOT: packageRoot(),
+    MORE: more ? `include ${include};` : '',
+    INTERNAL: more?.internal ?? '',
+    PLAIN: more?.plain ?? '',
+    CERTIFICATES: more?.certificates ?? '',
+  };
+  const render = (name: string): string =>
+    readFileSync(join(packageRoot(), name), 'utf8').replaceAll(
+      /\$\{GANTRY_NGINX_(\w+)\}/g,
+      (_match, variable: string) => values[variable] ?? '',
+    );
+  if (more) {
+    writeFileSync(include, render('nginx-tls.conf'));
+  }
+  const text = render('nginx.conf');
+  // nginx started by root serves as nobody, who may not enter the folders of tests
+  return process.getuid?.() === 0 ? `user root;\n${text}` : text;
 }

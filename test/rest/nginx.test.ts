@@ -1,8 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { packageRoot } from '../../src/config/package-root.ts';
-import { isNginxInstalled, NginxServer } from '../kit/nginx.ts';
+import { isNginxInstalled, NginxServer, renderProductNginx } from '../kit/nginx.ts';
 import { freePort } from '../kit/ports.ts';
 import { addDeployment } from '../db/samples.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
@@ -22,21 +21,14 @@ describe('the product behind its nginx.conf', function () {
     }
     postgres = await PostgresServer.start();
     rest = await RestService.start(postgres, { hasEngine: false });
-    const template = await readFile(join(packageRoot(), 'nginx.conf'), 'utf8');
     const port = await freePort();
-    nginx = await NginxServer.start(port, (directory) => {
-      const values: Record<string, string> = {
-        LISTEN: `127.0.0.1:${port}`,
-        UPSTREAM: new URL(rest.origin).host,
-        FILES: rest.services.files.root,
-        TEMP: `${directory}/temp`,
-        TLS: '# no TLS',
-        LOG: 'off',
-      };
-      const rendered = template.replaceAll(/\$\{GANTRY_NGINX_(\w+)\}/g, (_match, name: string) => values[name] ?? '');
-      // nginx started by root serves as nobody, who may not enter the temporary directories of these tests
-      return process.getuid?.() === 0 ? `user root;\n${rendered}` : rendered;
-    });
+    nginx = await NginxServer.start(port, (directory) =>
+      renderProductNginx(directory, {
+        listen: `127.0.0.1:${port}`,
+        upstream: new URL(rest.origin).host,
+        files: rest.services.files.root,
+      }),
+    );
     origin = `http://127.0.0.1:${port}`;
   });
 

@@ -123,8 +123,14 @@ const ofOneDeployment = new Set([
   '/searches/scaling-groups',
 ]);
 
-/** Lists without members of families. */
-const withoutFamilies = new Set(['/labels/blueprints', '/workflows', '/searches/workflows', '/secrets/share/export']);
+/** Lists without members of families; `/stream` never ends. */
+const withoutFamilies = new Set([
+  '/stream',
+  '/labels/blueprints',
+  '/workflows',
+  '/searches/workflows',
+  '/secrets/share/export',
+]);
 
 function isReading(route: Route): boolean {
   return route.method === 'get';
