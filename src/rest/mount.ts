@@ -20,6 +20,10 @@ export interface MountDependencies {
   readonly audit: Pick<AuditService, 'noteRefusal'>;
 }
 
+/** What is not begun any more while maintenance mode is being entered. */
+const beginning =
+  /^\/(executions(\/:[a-z_]+)?|snapshots\/:[a-z_]+(\/restore)?|deployments\/:[a-z_]+|deployment-modifications.*)$/;
+
 /** Characters of a path that are kept. */
 const longestPath = 512;
 
@@ -108,6 +112,7 @@ async function answer(route: Route, call: Call, authorization: AuthorizationServ
           access: { ...access, isAllTenants: access.hasAllTenants === true && call.query.flag('_all_tenants') },
           maintenance: {
             isAllowed: route.isMaintenance === true,
+            isBeginning: route.method !== 'get' && route.method !== 'delete' && beginning.test(route.path),
             isBypassed: request.get('x-bypass-maintenance') !== undefined,
             isChange: route.method !== 'get' && !route.path.startsWith('/searches/'),
           },

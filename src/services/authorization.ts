@@ -23,6 +23,8 @@ export interface AdmissionRequest {
   readonly maintenance: {
     /** Whether the route is answered in maintenance mode. */
     readonly isAllowed: boolean;
+    /** Whether the route begins something that maintenance mode would have to wait for. */
+    readonly isBeginning?: boolean;
     /** Whether the caller asks to be let through. */
     readonly isBypassed: boolean;
     /** Whether the call may change anything; refused while a snapshot is being restored. */
@@ -71,11 +73,27 @@ function ownTenants(tenants: ReadonlyMap<string, Tenant>, user: User): Map<strin
   return own;
 }
 
-function refuseInMaintenance(caller: Caller, { maintenance }: AdmissionRequest): void {
-  if (!maintenance.isBypassed || !holds(caller, 'maintenance_mode_set')) {
+/** @throws GantryError maintenance_mode_active, entering_maintenance_mode */
+function refuseInMaintenance(
+  caller: Caller,
+  { maintenance }: AdmissionRequest,
+  status: 'deactivated' | 'activating' | 'activated',
+): void {
+  const isPassed = maintenance.isBypassed && holds(caller, 'maintenance_mode_set');
+  if (isPassed || status === 'deactivated') {
+    return;
+  }
+  if (status === 'activated' && !maintenance.isAllowed) {
     throw new GantryError(
       'maintenance_mode_active',
       'Your request was rejected since Cloudify manager is currently in maintenance mode',
+    );
+  }
+  // what runs must be able to end, so executions go on telling how far they are
+  if (status === 'activating' && maintenance.isBeginning === true && !caller.execution) {
+    throw new GantryError(
+      'entering_maintenance_mode',
+      'Your request was rejected since Cloudify manager is currently entering maintenance mode',
     );
   }
 }
@@ -97,13 +115,15 @@ export function createAuthorization(dependencies: AuthorizationDependencies): Au
     async admit(request, identified) {
       const { access, credentials, tenantName } = request;
       // independent of each other, so asked at once
-      const [identity, known, isInMaintenance] = await Promise.all([
+      const [identity, known, maintenance] = await Promise.all([
         authentication.authenticate(credentials).then((found) => {
           identified?.(found);
           return found;
         }),
         tenants.all(tenantName),
-        request.maintenance.isAllowed ? false : maintenanceStatus().then((status) => status === 'activated'),
+        request.maintenance.isAllowed && !request.maintenance.isBeginning
+          ? ('deactivated' as const)
+          : maintenanceStatus(),
       ]);
       const named = tenantOf(known, tenantName);
       const { execution } = identity;
@@ -120,12 +140,10 @@ export function createAuthorization(dependencies: AuthorizationDependencies): Au
         tenant,
         tenantIds: ownTenants(known, identity.user),
       };
-      if (isInMaintenance) {
-        refuseInMaintenance(caller, request);
-      }
       if (isRestoring()) {
         refuseWhileRestoring(caller, request);
       }
+      refuseInMaintenance(caller, request, maintenance);
       if (!tenant && (access.tenant ?? 'required') === 'required' && !access.isAllTenants) {
         throw new GantryError('forbidden_error', 'Authorization failed: tenant not provided');
       }

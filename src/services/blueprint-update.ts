@@ -10,6 +10,8 @@ import type { Transaction } from '../store/session.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import { requireOwnTenant } from './identifiers.ts';
+import { creationTime, newOwnerId } from './ownership.ts';
+import type { Origin } from './ownership.ts';
 import type { NewLabel } from './labels.ts';
 
 /** What a client changes of a blueprint; undefined = nothing. */
@@ -25,6 +27,7 @@ export interface BlueprintChange {
   readonly labels: readonly NewLabel[] | undefined;
   /** Id of the execution that uploads it. */
   readonly uploadExecutionId: string | undefined;
+  readonly origin: Origin;
 }
 
 /** A state that may be set. @throws GantryError bad_parameters_error */
@@ -78,6 +81,8 @@ export async function changeBlueprint(
     mainFileName: change.mainFileName,
     visibility: change.visibility,
     updatedAt: new Date(),
+    creatorId: await newOwnerId(transaction, caller, change.origin.creator),
+    createdAt: creationTime(caller, change.origin.createdAt),
     uploadExecutionStorageId: upload?.storageId,
   });
   return { blueprint: stored, isGone: false };

@@ -26,6 +26,8 @@ import type { ServiceDependencies } from './dependencies.ts';
 import { createExecutionToken } from '../security/tokens.ts';
 import { checkIdentifier, everywhere, requireFreeGlobally, requireOwnTenant, widerVisibility } from './identifiers.ts';
 import type { NewLabel } from './labels.ts';
+import { creationTime, ownerId } from './ownership.ts';
+import type { Origin } from './ownership.ts';
 import { sendAfterCommit } from './outbox.ts';
 import { isSystemWorkflowUnfinished } from './start-execution.ts';
 
@@ -41,6 +43,7 @@ export interface BlueprintUpload {
   readonly labels: readonly NewLabel[] | undefined;
   /** The archive, or where the upload execution finds it. */
   readonly archive: ReceivedArchive | { readonly url: string };
+  readonly origin: Origin;
   /** Only parses it; nothing stays. */
   readonly isValidation: boolean;
 }
@@ -64,6 +67,8 @@ export interface BlueprintService {
   change(caller: TenantCaller, id: string, change: BlueprintChange): Promise<BlueprintWithUpload>;
   /** Replaces the picture of a blueprint, or removes it; the archive follows. */
   setIcon(caller: TenantCaller, id: string, icon: Buffer): Promise<BlueprintWithUpload>;
+  /** Stores the archive of an upload that is under way. @throws GantryError illegal_action_error afterwards */
+  replaceArchive(caller: TenantCaller, id: string, archive: ReceivedArchive): Promise<void>;
   setVisibility(caller: TenantCaller, id: string, visibility: unknown): Promise<BlueprintWithUpload>;
   /** @throws GantryError not_found_error */
   archive(caller: TenantCaller, id: string): Promise<StoredArchive>;
@@ -119,7 +124,8 @@ async function storeUpload(
   const blueprint = await createBlueprint(transaction, {
     id: upload.id,
     tenantId: caller.tenant.id,
-    creatorId: caller.user.id,
+    creatorId: await ownerId(transaction, caller, upload.origin.creator),
+    createdAt: creationTime(caller, upload.origin.createdAt),
     visibility: upload.visibility,
     state: upload.isValidation ? 'validating' : url === undefined ? 'uploading' : 'pending',
     mainFileName: upload.mainFileName,
@@ -259,10 +265,22 @@ export function createBlueprintService(dependencies: ServiceDependencies): Bluep
     },
 
     async setIcon(caller, id, icon) {
-      const blueprint = await getBlueprint(database, scopeOf(caller), id, { fields: ['id'] });
+      const blueprint = await getBlueprint(database, scopeOf(caller), id, { fields: ['id', 'state'] });
       requireOwnTenant(caller, blueprint);
+      if (blueprint.state !== 'uploaded') {
+        throw new GantryError('illegal_action_error', `Blueprint \`${id}\` is not uploaded but ${blueprint.state}`);
+      }
       await files.setBlueprintIcon(blueprint.tenantName, blueprint.id, icon);
       return get(caller, id);
+    },
+
+    async replaceArchive(caller, id, archive) {
+      const blueprint = await getBlueprint(database, scopeOf(caller), id, { fields: ['id', 'state'] });
+      requireOwnTenant(caller, blueprint);
+      if (blueprint.state === 'uploaded') {
+        throw new GantryError('illegal_action_error', `Blueprint \`${id}\` is uploaded: its archive stays as it is`);
+      }
+      await files.keepBlueprintArchive(blueprint.tenantName, blueprint.id, archive);
     },
 
     async setVisibility(caller, id, wanted) {

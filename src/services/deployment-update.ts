@@ -10,6 +10,7 @@ import { isDeploymentUpdate, scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import { requireOwnTenant } from './identifiers.ts';
 import type { NewLabel } from './labels.ts';
+import { newOwnerId } from './ownership.ts';
 import { consumerKey, linkParents, unlinkParents } from './parent-links.ts';
 
 /** What a client changes of a deployment; undefined = nothing. */
@@ -20,6 +21,8 @@ export interface DeploymentChange {
   readonly runtimeOnlyEvaluation: boolean | undefined;
   readonly blueprintId: string | undefined;
   readonly labels: readonly NewLabel[] | undefined;
+  /** Name of the new owner. */
+  readonly creator: string | undefined;
 }
 
 /** Documents that the creation of a deployment fills; afterwards only a deployment update changes them. */
@@ -92,6 +95,7 @@ export async function changeDeployment(
     description: change.description,
     runtimeOnlyEvaluation: change.runtimeOnlyEvaluation,
     blueprintStorageId: blueprint?.storageId,
+    creatorId: await newOwnerId(transaction, caller, change.creator),
   };
   if (change.labels) {
     const isCreation = caller.execution?.id === deployment.createExecutionId && caller.execution !== undefined;

@@ -18,6 +18,8 @@ export interface MaintenanceStatus {
 
 export interface MaintenanceService {
   status(): Promise<MaintenanceStatus>;
+  /** The bare status; what was asked for begins once nothing runs any more. */
+  currentStatus(): Promise<MaintenanceStatus['status']>;
   /** At once when nothing runs, otherwise as soon as nothing runs. @throws GantryError not_modified */
   activate(caller: Caller): Promise<MaintenanceStatus>;
   /** @throws GantryError not_modified when it is off */
@@ -43,6 +45,11 @@ export function createMaintenanceService(database: Database): MaintenanceService
   };
   return {
     status: () => read(database),
+
+    async currentStatus() {
+      const status = (await readMaintenance(database))?.status ?? 'deactivated';
+      return status === 'activating' ? (await read(database)).status : status;
+    },
 
     activate: (caller) =>
       database.transactionAs(actorOf(caller), async (transaction) => {

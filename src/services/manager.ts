@@ -2,6 +2,7 @@ import { Ajv } from 'ajv';
 import type { Config } from '../config/config.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
+import { addAuditRecords } from '../store/audit-log.ts';
 import type { Database } from '../store/database.ts';
 import { listProcesses } from '../store/processes.ts';
 import { createProviderContext, readProviderContext, replaceProviderContext } from '../store/provider-context.ts';
@@ -35,7 +36,7 @@ export interface ManagerService {
   putConfig(caller: Caller, change: SettingChange): Promise<Setting>;
   providerContext(): Promise<ProviderContext>;
   /** @throws GantryError conflict_error when there is one and `isUpdate` is not set */
-  setProviderContext(context: ProviderContext, isUpdate: boolean): Promise<void>;
+  setProviderContext(caller: Caller, context: ProviderContext, isUpdate: boolean): Promise<void>;
 }
 
 export interface ManagerServiceDependencies {
@@ -146,7 +147,20 @@ export function createManagerService(dependencies: ManagerServiceDependencies): 
       return (await readProviderContext(database)) ?? { name: 'provider', context: {} };
     },
 
-    setProviderContext: (context, isUpdate) =>
-      isUpdate ? replaceProviderContext(database, context) : createProviderContext(database, context),
+    setProviderContext: (caller, context, isUpdate) =>
+      database.transactionAs(actorOf(caller), async (transaction) => {
+        await (isUpdate ? replaceProviderContext : createProviderContext)(transaction, context);
+        await addAuditRecords(transaction, [
+          {
+            refTable: 'provider_context',
+            refId: 0,
+            operation: isUpdate ? 'update' : 'create',
+            creatorName: caller.user.username,
+            executionId: caller.execution?.id,
+            refIdentifier: { name: context.name },
+            address: caller.address,
+          },
+        ]);
+      }),
   };
 }

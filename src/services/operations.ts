@@ -25,6 +25,8 @@ export interface OperationReport {
 export interface OperationService {
   listGraphs(caller: TenantCaller, executionId: string, name?: string): Promise<TasksGraphRow[]>;
   /** @throws GantryError not_found_error, conflict_error */
+  /** A graph that the caller may change. @throws GantryError not_found_error, forbidden_error */
+  ownGraph(caller: TenantCaller, id: string): Promise<TasksGraphRow>;
   storeGraph(
     caller: TenantCaller,
     executionId: string,
@@ -141,6 +143,12 @@ export function createOperationService({ database, newId, clock }: ServiceDepend
     async storeGraph(caller, executionId, graph) {
       requireOwn(caller, await getExecution(database, scopeOf(caller), executionId));
       return storeTasksGraph(database, executionId, { ...graph, id: graph.id ?? newId() });
+    },
+
+    async ownGraph(caller, id) {
+      const [graph, execution] = await graphOf(caller, id);
+      requireOwn(caller, execution);
+      return graph;
     },
 
     list: (caller, of, query) => listOperations(database, scopeOf(caller), of, query),

@@ -10,7 +10,6 @@ import type { ExtensionsHost } from '../runtime/extensions/manager.ts';
 import type { SecretBox } from '../security/secret-box.ts';
 import { createAccounts } from '../store/accounts.ts';
 import type { Database } from '../store/database.ts';
-import { readMaintenance } from '../store/maintenance.ts';
 import type { AgentBrokerAccounts } from '../amqp/agent-accounts.ts';
 import { createAgentService } from './agents.ts';
 import type { AgentService } from './agents.ts';
@@ -177,6 +176,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
   const live = createLiveService({ database, log });
   const restoring = await startRestoreWatch(database);
   const tenants = createTenantDirectory(database, clock);
+  const maintenance = createMaintenanceService(database);
   const permissions = await openPermissionDirectory(database, log);
   const directory = createDirectoryService({ database, clock, box: secretBox });
   const accounts = createAccounts(database);
@@ -195,8 +195,8 @@ export async function createServices(dependencies: ServicesDependencies): Promis
       authentication,
       tenants,
       permissions,
-      maintenanceStatus: async () => (await readMaintenance(database))?.status ?? 'deactivated',
       isRestoring: () => restoring.isRestoring,
+      maintenanceStatus: () => maintenance.currentStatus(),
     }),
     agents: createAgentService(common, { box: secretBox, accounts: dependencies.agentBroker }),
     audit,
@@ -235,7 +235,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
       secrets: secretBox,
       isBrokerConnected: () => broker.isConnected,
     }),
-    maintenance: createMaintenanceService(database),
+    maintenance,
     filters: createFilterService(common),
     sites: createSiteService(common),
     schedules: createScheduleService(common),

@@ -8,12 +8,22 @@ import type { Caller, TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { checkIdentifier, everywhere, requireFreeGlobally, requireOwnTenant, widerVisibility } from './identifiers.ts';
+import { creationTime, ownerId } from './ownership.ts';
+import type { Origin } from './ownership.ts';
+
+export interface NewSiteRequest {
+  readonly name: string;
+  /** `latitude,longitude` */
+  readonly location: string | undefined;
+  readonly visibility: Visibility;
+  readonly origin: Origin;
+}
 
 export interface SiteService {
   list(caller: Caller, query: ListQuery, isAllTenants: boolean): Promise<Page<Site>>;
   get(caller: TenantCaller, name: string): Promise<Site>;
-  /** @param location `latitude,longitude`. @throws GantryError conflict_error, bad_parameters_error */
-  create(caller: TenantCaller, name: string, location: string | undefined, visibility: Visibility): Promise<Site>;
+  /** @throws GantryError conflict_error, bad_parameters_error */
+  create(caller: TenantCaller, site: NewSiteRequest): Promise<Site>;
   /** An empty location clears it. */
   update(
     caller: TenantCaller,
@@ -56,13 +66,14 @@ export function createSiteService({ database }: ServiceDependencies): SiteServic
 
     get: (caller, name) => getSite(database, scopeOf(caller), name),
 
-    create: (caller, name, location, visibility) => {
+    create: (caller, { name, location, visibility, origin }) => {
       checkIdentifier('name', name);
-      return database.transactionAs(actorOf(caller), (transaction) =>
+      return database.transactionAs(actorOf(caller), async (transaction) =>
         createSite(transaction, {
           id: name,
           tenantId: caller.tenant.id,
-          creatorId: caller.user.id,
+          creatorId: await ownerId(transaction, caller, origin.creator),
+          createdAt: creationTime(caller, origin.createdAt),
           visibility,
           location: location === undefined ? undefined : readLocation(location),
         }),

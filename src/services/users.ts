@@ -28,6 +28,14 @@ export interface NewUserRequest {
   readonly role: string;
   /** The password is a stored hash, from a snapshot. */
   readonly isHashed: boolean;
+  /** From a snapshot. */
+  readonly times: UserTimes;
+}
+
+export interface UserTimes {
+  readonly createdAt?: Date | undefined;
+  readonly firstLoginAt?: Date | undefined;
+  readonly lastLoginAt?: Date | undefined;
 }
 
 export interface UserListRequest {
@@ -124,9 +132,12 @@ export function createUserService({ database, clock, lockRule, external }: UserS
 
     get,
 
-    async create(caller, { username, password, role, isHashed }) {
+    async create(caller, { username, password, role, isHashed, times }) {
       await external.refuseWhenEnabled('create user');
       checkIdentifier('username', username);
+      if (Object.values(times).some((time) => time !== undefined)) {
+        requirePermission(caller, 'set_timestamp');
+      }
       if (isHashed && !isPasswordHash(password)) {
         throw new GantryError('bad_parameters_error', 'The password is not a hash this manager understands');
       }
@@ -135,7 +146,7 @@ export function createUserService({ database, clock, lockRule, external }: UserS
       }
       const passwordHash = isHashed ? password : await hashPassword(password);
       await database.transactionAs(actorOf(caller), (transaction) =>
-        createUser(transaction, { username, role, passwordHash }),
+        createUser(transaction, { username, role, passwordHash, ...times }),
       );
       return get(username);
     },

@@ -3,12 +3,12 @@ import type { JsonObject } from '../../domain/plan.ts';
 import type { AgentService, NewAgentRequest } from '../../services/agents.ts';
 import { visibilityFor } from '../../services/identifiers.ts';
 import { textMember } from '../body.ts';
+import { originOf } from '../origin.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
 import { agentShape } from '../shapes/agent.ts';
 import { shapeOne } from '../shapes/field.ts';
-import { readTime } from '../times.ts';
 
 const optionalText = { type: ['string', 'null'] };
 const newSchema = {
@@ -44,7 +44,6 @@ function textOrNothing(body: JsonObject, name: string): string | undefined {
 }
 
 function newAgent({ tenantCaller, parameters }: ApiCall, body: JsonObject): NewAgentRequest {
-  const createdAt = textOrNothing(body, 'created_at');
   return {
     name: parameters['name'] ?? '',
     nodeInstanceId: textMember(body, 'node_instance_id'),
@@ -58,10 +57,7 @@ function newAgent({ tenantCaller, parameters }: ApiCall, body: JsonObject): NewA
     rabbitmqPassword: textOrNothing(body, 'rabbitmq_password'),
     rabbitmqExchange: textMember(body, 'rabbitmq_exchange'),
     visibility: visibilityFor(tenantCaller, { visibility: textOrNothing(body, 'visibility') }),
-    origin: {
-      creator: textOrNothing(body, 'created_by'),
-      createdAt: createdAt === undefined ? undefined : readTime(createdAt, 'created_at'),
-    },
+    origin: originOf(body),
   };
 }
 

@@ -12,6 +12,7 @@ import { checkIdentifier, visibilityFor } from '../../services/identifiers.ts';
 import { parseLabels } from '../../services/labels.ts';
 import { isObject, readBody } from '../body.ts';
 import { sendFile } from '../download.ts';
+import { originOf } from '../origin.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
 import type { QueryValues } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
@@ -110,6 +111,7 @@ function uploadOf(caller: TenantCaller, id: string, upload: Upload, isValidation
     }),
     labels: labels === undefined || labels === null ? undefined : parseLabels(labels),
     isValidation,
+    origin: originOf(parameters),
   };
 }
 
@@ -217,6 +219,7 @@ function changeOf(caller: TenantCaller, body: JsonObject): BlueprintChange {
     errorTraceback: given('error_traceback'),
     labels: labels === undefined || labels === null ? undefined : parseLabels(labels),
     uploadExecutionId: given('upload_execution'),
+    origin: originOf(body),
   };
 }
 
@@ -289,6 +292,18 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       summary: 'Download the archive of a blueprint',
       access: { permission: 'blueprint_download' },
       handle: async (call) => sendFile(call.response, await blueprints.archive(call.tenantCaller, idOf(call))),
+    },
+    {
+      method: 'put',
+      path: '/blueprints/:blueprint_id/archive',
+      summary: 'Store the archive of an upload that is under way',
+      access: { permission: 'blueprint_upload' },
+      handle: async (call) => {
+        const { config, files } = dependencies;
+        const archive = await files.receiveArchive(bodyStream(call.request), config.http.maxUploadBytes, 'Blueprint');
+        await blueprints.replaceArchive(call.tenantCaller, idOf(call), archive).finally(() => archive.discard());
+        return ok();
+      },
     },
     {
       method: 'patch',

@@ -145,6 +145,7 @@ const changeSchema = {
     labels: { type: ['array', 'null'] },
     blueprint_id: { type: ['string', 'null'] },
     runtime_only_evaluation: { type: ['boolean', 'null'] },
+    creator: { type: ['string', 'null'] },
   },
 };
 
@@ -180,6 +181,7 @@ function changeOf(body: JsonObject): DeploymentChange {
     runtimeOnlyEvaluation: typeof evaluation === 'boolean' ? evaluation : undefined,
     labels: labels === undefined || labels === null ? undefined : parseLabels(labels),
     documents: Object.fromEntries(given),
+    creator: text('creator'),
   };
 }
 

@@ -165,7 +165,7 @@ function providerRoutes(manager: ManagerService): Route[] {
         const { context } = body as JsonObject;
         const name = textMember(body as JsonObject, 'name');
         const isUpdate = query.switch('update');
-        await manager.setProviderContext({ name, context: isObject(context) ? context : {} }, isUpdate);
+        await manager.setProviderContext(caller, { name, context: isObject(context) ? context : {} }, isUpdate);
         return isUpdate ? ok({ status: 'ok' }) : created({ status: 'ok' });
       },
     },

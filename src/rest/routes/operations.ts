@@ -24,6 +24,8 @@ const graphSchema = {
   },
 };
 
+const graphReportSchema = { type: 'object', required: ['state'], properties: { state: { type: 'string' } } };
+
 const operationSchema = {
   type: 'object',
   required: ['name', 'graph_id', 'dependencies', 'parameters', 'type'],
@@ -118,6 +120,17 @@ function graphRoutes(operations: OperationService): Route[] {
           operations: Array.isArray(given) ? given.filter(isObject).map(newOperation) : [],
         });
         return created(shapeOne(tasksGraphShape, graph, query.include()));
+      },
+    },
+    {
+      method: 'patch',
+      path: '/tasks_graphs/:tasks_graph_id',
+      summary: 'Report the state of a tasks graph, which follows from its operations',
+      access: { permission: 'execution_start', isOpenToExecutions: true },
+      body: graphReportSchema,
+      handle: async ({ tenantCaller, query, parameters }) => {
+        const graph = await operations.ownGraph(tenantCaller, parameters['tasks_graph_id'] ?? '');
+        return ok(shapeOne(tasksGraphShape, graph, query.include()));
       },
     },
   ];

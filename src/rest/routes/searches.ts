@@ -1,5 +1,5 @@
 import { GantryError } from '../../domain/errors.ts';
-import type { JsonObject } from '../../domain/plan.ts';
+import type { JsonObject, PlanNode } from '../../domain/plan.ts';
 import type { Permission } from '../../domain/permissions.ts';
 import type { BlueprintService } from '../../services/blueprints.ts';
 import type { DeploymentService } from '../../services/deployments.ts';
@@ -20,6 +20,7 @@ import { deploymentShape } from '../shapes/deployment.ts';
 import { nodeInstanceShape, nodeShape } from '../shapes/node.ts';
 import { secretShape } from '../shapes/secret.ts';
 import { shapeWorkflow } from '../shapes/workflow.ts';
+import { wholeList } from '../whole-list.ts';
 
 export interface SearchDependencies {
   readonly blueprints: BlueprintService;
@@ -153,10 +154,60 @@ function requireDeployment(call: ApiCall, constraints: JsonObject): string {
   return deploymentId;
 }
 
-function nodeSearches({ nodes, nodeInstances }: SearchDependencies): Route[] {
+/** A node of a plan, with the members that nodes of deployments have. */
+function planNode(node: PlanNode, blueprintId: string): Record<string, unknown> {
+  const scaling = node.capabilities.scalable.properties;
+  return {
+    id: node.id,
+    type: node.type,
+    type_hierarchy: node.type_hierarchy,
+    host_id: node.host_id ?? null,
+    properties: node.properties,
+    operations: node.operations,
+    plugins: node.plugins,
+    plugins_to_install: node.plugins_to_install ?? [],
+    relationships: node.relationships,
+    deploy_number_of_instances: scaling.default_instances,
+    number_of_instances: scaling.current_instances,
+    planned_number_of_instances: scaling.planned_instances,
+    min_number_of_instances: scaling.min_instances,
+    max_number_of_instances: scaling.max_instances,
+    blueprint_id: blueprintId,
+    deployment_id: null,
+  };
+}
+
+/** Searches the plan of a blueprint; of a type also what is derived from it. */
+async function searchPlan(
+  blueprints: BlueprintService,
+  call: ApiCall,
+  blueprintId: string,
+  { attribute, constraints }: { attribute: 'id' | 'type'; constraints: JsonObject },
+): Promise<unknown> {
+  const { plan } = await blueprints.get(call.tenantCaller, blueprintId, ['plan']);
+  const text = call.query.one('_search')?.toLowerCase();
+  const found = (plan?.nodes ?? []).filter((node) => {
+    const names = attribute === 'id' ? [node.id] : [node.type, ...node.type_hierarchy];
+    const isFound = text === undefined || node[attribute].toLowerCase().includes(text);
+    return isFound && names.some((name) => matches(name, constraints, undefined));
+  });
+  return wholeList(
+    call.query,
+    found.map((node) => planNode(node, blueprintId)),
+  );
+}
+
+function nodeSearches({ nodes, nodeInstances, blueprints }: SearchDependencies): Route[] {
   const searchNodes = (path: string, attribute: 'id' | 'type'): Route =>
     search(path, 'node_list', async (call) => {
       const { rules, constraints } = conditionsOf(call, 'nodes', attribute);
+      const blueprintId = scopeMember(call.query, constraints, 'blueprint_id');
+      if (blueprintId !== undefined) {
+        if (scopeMember(call.query, constraints, 'deployment_id') !== undefined) {
+          throw new GantryError('bad_parameters_error', 'Name either a blueprint_id or a deployment_id, not both');
+        }
+        return ok(await searchPlan(blueprints, call, blueprintId, { attribute, constraints }));
+      }
       const deploymentId = requireDeployment(call, constraints);
       const options = { search: { _search: attribute }, takesFilters: false };
       // operation names are accepted and have no effect
@@ -207,7 +258,7 @@ function matches(name: string, constraints: JsonObject, search_: string | undefi
   return isMatch && (!Array.isArray(valid) || valid.includes(name)) && (search_ === undefined || search_ === name);
 }
 
-function nestedSearches({ deployments }: SearchDependencies): Route[] {
+function nestedSearches({ deployments, blueprints }: SearchDependencies): Route[] {
   const page = (query: QueryValues, items: unknown[]): unknown => {
     const size = query.count('_size') ?? 1000;
     const offset = query.count('_offset') ?? 0;
@@ -235,9 +286,13 @@ function nestedSearches({ deployments }: SearchDependencies): Route[] {
     }),
     search('scaling-groups', 'deployment_get', async (call) => {
       const { constraints } = conditionsOf(call, 'deployments', 'id');
-      const deploymentId = requireDeployment(call, constraints);
-      const deployment = await deployments.get(call.tenantCaller, deploymentId, ['scalingGroups']);
-      const groups = Object.entries(deployment.scalingGroups ?? {})
+      const blueprintId = scopeMember(call.query, constraints, 'blueprint_id');
+      const all =
+        blueprintId === undefined
+          ? (await deployments.get(call.tenantCaller, requireDeployment(call, constraints), ['scalingGroups']))
+              .scalingGroups
+          : (await blueprints.get(call.tenantCaller, blueprintId, ['plan'])).plan?.scaling_groups;
+      const groups = Object.entries(all ?? {})
         .filter(([name]) => matches(name, constraints, call.query.one('_search')))
         .map(([name, { members, properties }]) => ({ deployment_id: null, name, members, properties }));
       return ok(page(call.query, groups));

@@ -2,12 +2,12 @@ import type { JsonObject } from '../../domain/plan.ts';
 import { visibilityFor } from '../../services/identifiers.ts';
 import type { NewSecretsProvider, SecretsProviderService } from '../../services/secrets-providers.ts';
 import { isObject, textMember } from '../body.ts';
+import { originOf } from '../origin.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { noContent, ok } from '../route.ts';
 import type { Answer, ApiCall, Route } from '../route.ts';
 import { shapeOne } from '../shapes/field.ts';
 import { secretsProviderShape } from '../shapes/secrets-provider.ts';
-import { readTime } from '../times.ts';
 
 const optionalText = { type: ['string', 'null'] };
 const properties = {
@@ -38,16 +38,12 @@ function connectionOf(body: JsonObject): JsonObject | undefined {
 }
 
 function newProvider({ tenantCaller }: ApiCall, body: JsonObject): NewSecretsProvider {
-  const createdAt = textOrNothing(body, 'created_at');
   return {
     name: textMember(body, 'name'),
     type: textMember(body, 'type'),
     connection: connectionOf(body) ?? {},
     visibility: visibilityFor(tenantCaller, { visibility: textOrNothing(body, 'visibility') }),
-    origin: {
-      creator: textOrNothing(body, 'created_by'),
-      createdAt: createdAt === undefined ? undefined : readTime(createdAt, 'created_at'),
-    },
+    origin: originOf(body),
   };
 }
 

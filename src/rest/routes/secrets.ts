@@ -2,16 +2,15 @@ import { GantryError } from '../../domain/errors.ts';
 import type { Secret } from '../../domain/entities.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import { visibilityFor } from '../../services/identifiers.ts';
-import type { Origin } from '../../services/ownership.ts';
 import type { ExportedSecret, SecretExchange } from '../../services/secret-exchange.ts';
 import type { SecretService, SecretsProviderChoice } from '../../services/secrets.ts';
 import { isObject } from '../body.ts';
+import { originOf } from '../origin.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
 import { noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
 import { secretShape } from '../shapes/secret.ts';
 import { project } from '../shapes/field.ts';
-import { readTime } from '../times.ts';
 
 const newSecretSchema = {
   type: 'object',
@@ -71,14 +70,6 @@ function requiredValue(body: JsonObject): Json {
 
 function providerOf(body: JsonObject): SecretsProviderChoice {
   return { name: textOrNothing(body, 'provider_name'), options: optionsOf(body['provider_options']) };
-}
-
-function originOf(body: JsonObject): Origin {
-  const createdAt = textOrNothing(body, 'created_at');
-  return {
-    creator: textOrNothing(body, 'creator') ?? textOrNothing(body, 'created_by'),
-    createdAt: createdAt === undefined ? undefined : readTime(createdAt, 'created_at'),
-  };
 }
 
 const importSchema = {

@@ -2,6 +2,7 @@ import type { JsonObject } from '../../domain/plan.ts';
 import type { Site } from '../../domain/resources.ts';
 import { visibilityFor } from '../../services/identifiers.ts';
 import type { SiteService } from '../../services/sites.ts';
+import { originOf } from '../origin.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
@@ -33,6 +34,8 @@ const siteSchema = {
     location: { type: ['string', 'null'] },
     visibility: { type: ['string', 'null'] },
     new_name: { type: ['string', 'null'] },
+    created_at: { type: ['string', 'null'] },
+    created_by: { type: ['string', 'null'] },
   },
 };
 
@@ -70,7 +73,12 @@ export function siteRoutes(sites: SiteService): Route[] {
       handle: async (call) => {
         const body = call.body as JsonObject;
         const visibility = visibilityFor(call.tenantCaller, { visibility: given(body, 'visibility') });
-        const site = await sites.create(call.tenantCaller, nameOf(call), given(body, 'location'), visibility);
+        const site = await sites.create(call.tenantCaller, {
+          name: nameOf(call),
+          location: given(body, 'location'),
+          visibility,
+          origin: originOf(body),
+        });
         return ok(shapeOne(siteShape, site, call.query.include()));
       },
     },

@@ -2,11 +2,12 @@ import { GantryError } from '../../domain/errors.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import { roles } from '../../domain/permissions.ts';
 import { requirePermission } from '../../services/caller.ts';
-import type { UserDetails, UserService } from '../../services/users.ts';
+import type { UserDetails, UserService, UserTimes } from '../../services/users.ts';
 import { envelope } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
 import { textMember } from '../body.ts';
 import type { ApiCall, Route } from '../route.ts';
+import { readTime } from '../times.ts';
 
 const newUserSchema = {
   type: 'object',
@@ -84,6 +85,15 @@ function systemRole(value: Json | undefined): string {
     );
   }
   return name;
+}
+
+/** When a user who is restored was there before. */
+function timesOf(body: JsonObject): UserTimes {
+  const time = (name: string): Date | undefined => {
+    const text = body[name];
+    return typeof text === 'string' && text !== '' ? readTime(text, name) : undefined;
+  };
+  return { createdAt: time('created_at'), firstLoginAt: time('first_login_at'), lastLoginAt: time('last_login_at') };
 }
 
 async function update(users: UserService, call: ApiCall, username: string): Promise<UserDetails> {
@@ -165,6 +175,7 @@ export function userRoutes(users: UserService): Route[] {
           password: textMember(body as JsonObject, 'password'),
           role: systemRole(role),
           isHashed: isHashed === true,
+          times: timesOf(body as JsonObject),
         });
         return created(shapeUser(details));
       },

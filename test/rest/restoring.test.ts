@@ -1,0 +1,127 @@
+import { expect } from 'chai';
+import { PostgresServer } from '../kit/postgres-server.ts';
+import { zip } from '../unit/files/archives.ts';
+import { blueprintZip, RestService, simpleBlueprint } from './kit.ts';
+import type { CallOptions } from './kit.ts';
+
+describe('what is restored or handed on', function () {
+  this.timeout(60_000);
+  let postgres: PostgresServer;
+  let rest: RestService;
+  const ada: CallOptions = { user: 'ada', password: 'ada-password' };
+  const time = '2020-02-02T02:02:02.000Z';
+
+  before(async () => {
+    postgres = await PostgresServer.start();
+    rest = await RestService.start(postgres);
+    await rest.call('PUT', '/users', { body: { username: 'ada', password: 'ada-password' } });
+    await rest.call('PUT', '/tenants/users', {
+      body: { tenant_name: 'default_tenant', username: 'ada', role: 'user' },
+    });
+    expect((await rest.upload('app', { 'blueprint.yaml': simpleBlueprint })).status).to.equal(201);
+    expect((await rest.call('PUT', '/deployments/app', { body: { blueprint_id: 'app' } })).status).to.equal(201);
+  });
+
+  after(async () => {
+    await rest?.stop();
+    await postgres?.stop();
+  });
+
+  const origin = { created_by: 'ada', created_at: time };
+  const restored: [string, string, string, object][] = [
+    ['a site', 'PUT', '/sites/old', origin],
+    ['a secret', 'PUT', '/secrets/old', { value: 'v', ...origin }],
+    ['a secrets provider', 'PUT', '/secrets-providers', { name: 'old', type: 'local', ...origin }],
+    ['a blueprint', 'PATCH', '/blueprints/app', { creator: 'ada', created_at: time }],
+  ];
+  for (const [what, method, path, body] of restored) {
+    it(`keeps who made ${what} and when, for those who may say so`, async () => {
+      const others = Object.fromEntries(
+        Object.entries(body).map(([name, value]) => [name, value === 'ada' ? 'admin' : (value as string)]),
+      );
+      const refusal = await rest.call(method, path, { ...ada, body: others });
+      expect(refusal.status).to.equal(403);
+      const answer = await rest.call(method, path, { body });
+      expect(answer.status, answer.text).to.equal(200);
+      expect(answer.json<object>()).to.include(origin);
+    });
+  }
+
+  it('uploads a blueprint as it was', async () => {
+    const raw = blueprintZip('old', { 'blueprint.yaml': simpleBlueprint });
+    const answer = await rest.call('PUT', `/blueprints/old?created_by=ada&created_at=${time}`, { raw });
+    expect(answer.json<object>()).to.include({ ...origin, state: 'uploaded' });
+    const nobody = await rest.call('PUT', '/blueprints/newer?created_by=nobody', { raw });
+    expect(nobody.status).to.equal(404);
+  });
+
+  it('keeps when a user was here', async () => {
+    const times = { created_at: time, first_login_at: time, last_login_at: time };
+    const answer = await rest.call('PUT', '/users', { body: { username: 'old', password: 'old-password', ...times } });
+    expect(answer.json<object>()).to.include(times);
+    const bad = await rest.call('PUT', '/users', {
+      body: { username: 'x', password: 'xxxxx', created_at: 'long ago' },
+    });
+    expect(bad.status).to.equal(400);
+  });
+
+  it('hands a deployment on to another user', async () => {
+    expect((await rest.call('PATCH', '/deployments/app', { ...ada, body: { creator: 'ada' } })).status).to.equal(403);
+    const answer = await rest.call('PATCH', '/deployments/app', { body: { creator: 'ada' } });
+    expect(answer.json<object>()).to.include({ created_by: 'ada' });
+    expect((await rest.call('PATCH', '/deployments/app', { body: { creator: 'nobody' } })).status).to.equal(404);
+  });
+
+  it('takes the archive of an upload that is under way, and no other', async () => {
+    const raw = zip([{ name: 'x/blueprint.yaml', content: 'x' }]);
+    const late = await rest.call('PUT', '/blueprints/app/archive', { raw });
+    expect([late.status, late.json<{ error_code: string }>().error_code]).to.deep.equal([400, 'illegal_action_error']);
+    await rest.database.query(
+      `insert into blueprints (id, tenant_id, creator_id, visibility, state) values ('coming', 0, 0, 'tenant', 'pending')`,
+    );
+    const answer = await rest.call('PUT', '/blueprints/coming/archive', { raw });
+    expect([answer.status, answer.body]).to.deep.equal([200, null]);
+    expect((await rest.download('/blueprints/coming/archive')).equals(raw)).to.equal(true);
+    expect((await rest.call('PUT', '/blueprints/coming/archive', { raw: 'no archive' })).status).to.equal(400);
+    expect((await rest.call('PATCH', '/blueprints/coming/icon', { raw: 'png' })).status).to.equal(400);
+  });
+
+  it('finds nodes, types and groups in the plan of a blueprint', async () => {
+    const ids = async (path: string, body: object = {}): Promise<string[]> => {
+      const answer = await rest.call('POST', `/searches/${path}`, { body });
+      expect(answer.status, answer.text).to.equal(200);
+      return answer.json<{ items: { id: string }[] }>().items.map(({ id }) => id);
+    };
+    expect(await ids('nodes?blueprint_id=app')).to.deep.equal(['server']);
+    expect(await ids('nodes', { constraints: { blueprint_id: 'app', name_pattern: { contains: 'x' } } })).to.deep.equal(
+      [],
+    );
+    const types = { constraints: { blueprint_id: 'app', valid_values: ['cloudify.nodes.Root'] } };
+    expect(await ids('node-types', types)).to.deep.equal(['server']);
+    expect(await ids('scaling-groups?blueprint_id=app')).to.deep.equal([]);
+    expect((await rest.call('POST', '/searches/nodes?blueprint_id=moon', { body: {} })).status).to.equal(404);
+    const both = await rest.call('POST', '/searches/nodes?blueprint_id=app&deployment_id=app', { body: {} });
+    expect(both.status).to.equal(400);
+  });
+
+  it('begins nothing any more while maintenance mode waits for what runs', async () => {
+    await rest.database.query(`update executions set status = 'started' where workflow_id = 'upload_blueprint'`);
+    const entering = await rest.call('POST', '/maintenance/activate');
+    expect(entering.json<{ status: string }>().status).to.equal('activating');
+    const body = { deployment_id: 'app', workflow_id: 'install' };
+    const refused = await rest.call('POST', '/executions', { body });
+    expect([refused.status, refused.json<{ error_code: string }>().error_code]).to.deep.equal([
+      503,
+      'entering_maintenance_mode',
+    ]);
+    expect((await rest.call('GET', '/executions')).status).to.equal(200);
+    expect((await rest.call('PUT', '/sites/another', { body: {} })).status).to.equal(200);
+    await rest.database.query(`update executions set status = 'terminated' where workflow_id = 'upload_blueprint'`);
+    const active = await rest.call('PUT', '/sites/third', { body: {} });
+    expect([active.status, active.json<{ error_code: string }>().error_code]).to.deep.equal([
+      503,
+      'maintenance_mode_active',
+    ]);
+    expect((await rest.call('POST', '/maintenance/deactivate')).status).to.equal(200);
+  });
+});
