@@ -197,30 +197,29 @@ export class BrokerConnection {
   async #open(): Promise<void> {
     try {
       const model = await openConnection(this.#address, this.#options.name);
+      const loss = watchForLoss(model);
       if (this.#declaresQueues) {
         await declareManagementQueues(model, this.#log);
       }
       if (this.#isClosed) {
         await closeQuietly(model);
-        return;
+      } else if (loss.reason) {
+        this.#retry(loss.reason);
+      } else {
+        this.#adopt(model, loss);
       }
-      this.#adopt(model);
     } catch (thrown) {
       this.#retry(coerceError(thrown));
     }
   }
 
-  #adopt(model: ChannelModel): void {
-    let reason = new Error('The broker closed the connection');
-    model.on('error', (error: Error) => {
-      reason = error;
-    });
-    model.on('close', (error?: Error) => {
+  #adopt(model: ChannelModel, loss: Loss): void {
+    loss.onLost = (reason) => {
       if (this.#model === model) {
         this.#model = undefined;
-        this.#lost(error ?? reason);
+        this.#lost(reason);
       }
-    });
+    };
     model.on('blocked', (why: string) => this.#log.warn('The broker accepts no messages at the moment', { why }));
     model.on('unblocked', () => this.#log.info('The broker accepts messages again'));
     this.#model = model;
@@ -261,6 +260,26 @@ export class BrokerConnection {
     this.#waiting.clear();
     waiting.forEach((resolve) => resolve());
   }
+}
+
+/** What became of a connection; its end may come at any time, also before somebody has a use for it. */
+interface Loss {
+  /** Set when it is lost. */
+  reason: Error | undefined;
+  onLost: (reason: Error) => void;
+}
+
+function watchForLoss(model: ChannelModel): Loss {
+  const loss: Loss = { reason: undefined, onLost: () => undefined };
+  let reason = new Error('The broker closed the connection');
+  model.on('error', (error: Error) => {
+    reason = error;
+  });
+  model.on('close', (error?: Error) => {
+    loss.reason = error ?? reason;
+    loss.onLost(loss.reason);
+  });
+  return loss;
 }
 
 const managementQueues = [

@@ -256,6 +256,10 @@ export class Publisher implements ConnectionUser {
   }
 
   #settle(channel: Channel, entry: Entry, refusal: unknown): void {
+    if (isChannelClosed(refusal)) {
+      // the library says so before it tells of the loss, which has the message sent again
+      return;
+    }
     if (this.#channel !== channel || !this.#inFlight.delete(entry)) {
       return;
     }
@@ -273,6 +277,11 @@ export class Publisher implements ConnectionUser {
       this.#pump();
     }
   }
+}
+
+/** Whether the library gave a message up with its channel; the broker itself refuses with a nack. */
+function isChannelClosed(refusal: unknown): boolean {
+  return refusal instanceof Error && refusal.message === 'channel closed';
 }
 
 /** Marks an exchange that is known to exist on the present channel; compared by identity on the hot path. */

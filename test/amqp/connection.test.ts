@@ -2,10 +2,11 @@ import { expect } from 'chai';
 import { connectBroker } from '../../src/amqp/connection.ts';
 import type { BrokerConnection } from '../../src/amqp/connection.ts';
 import type { Delivery } from '../../src/amqp/consumer.ts';
-import { deadLettersQueue, managementExchange } from '../../src/amqp/names.ts';
+import { deadLettersQueue, managementExchange, operationQueue } from '../../src/amqp/names.ts';
 import { UnroutableError } from '../../src/amqp/publisher.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { isRabbitmqInstalled, RabbitmqServer, sharedRabbitmq } from '../kit/rabbitmq.ts';
+import { TcpProxy } from '../kit/tcp-proxy.ts';
 
 const anything = (body: unknown): unknown => body;
 
@@ -308,6 +309,29 @@ describe('broker connection over a RabbitMQ that fails', () => {
     await seen.received(1);
     expect(seen.bodies()).to.deep.equal([1]);
     seen.deliveries[0]?.ack();
+  });
+
+  it('comes back whenever it is lost, also while it is being made', async function () {
+    this.timeout(120_000);
+    const server = await sharedRabbitmq();
+    const proxy = await TcpProxy.start(server.port);
+    const url = proxy.over(await server.createVhost('cut'));
+    try {
+      // from the first byte of the handshake to the last declaration
+      for (let bytes = 0; bytes <= 1600; bytes += 100) {
+        proxy.cutAfter(bytes);
+        const connection = connectBroker({ url, log: silentLogger, name: `cut after ${bytes}` });
+        await connection.publish({ exchange: managementExchange, routingKey: 'operation', body: { bytes } });
+        await connection.close();
+      }
+      const connection = connectBroker({ url, log: silentLogger, name: 'counting' });
+      const queue = await connection.inspectQueue(operationQueue);
+      await connection.close();
+      // one that was sent but not confirmed is sent again
+      expect(queue?.messages).to.be.at.least(17);
+    } finally {
+      await proxy.stop();
+    }
   });
 
   it('goes on after a kill of the broker: nothing confirmed is lost, consumers get what comes later', async function () {
