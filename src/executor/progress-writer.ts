@@ -11,6 +11,7 @@ import type { OperationChange } from '../store/operations.ts';
 import { storeProgress } from '../store/progress.ts';
 import type { Progress } from '../store/progress.ts';
 import type { Session } from '../store/session.ts';
+import { withoutStored } from '../store/stored-events.ts';
 import type { NewOperation } from '../store/tasks-graphs.ts';
 
 export interface PropertiesChange {
@@ -86,9 +87,10 @@ export class ProgressWriter {
   }
 
   async #commit(parts: readonly ProgressPart[]): Promise<readonly (Error | undefined)[]> {
+    let isRepeated = false;
     for (let pause = 50; ; pause = Math.min(pause * 2, longestPause)) {
       try {
-        return await this.#store(parts);
+        return await this.#store(parts, isRepeated);
       } catch (thrown) {
         if (!isConnectionError(thrown)) {
           return await this.#isolate(parts, coerceError(thrown));
@@ -97,6 +99,8 @@ export class ProgressWriter {
           const error = new WriterStoppedError('The database cannot be reached while this process stops');
           return parts.map(() => error);
         }
+        // the commit may have been what was lost, or only the answer to it
+        isRepeated = true;
         this.#log.warn('Progress waits for the database', { reason: coerceError(thrown).message });
         await delay(pause, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       }
@@ -115,25 +119,27 @@ export class ProgressWriter {
     return outcomes;
   }
 
-  async #store(parts: readonly ProgressPart[]): Promise<readonly (Error | undefined)[]> {
+  async #store(parts: readonly ProgressPart[], isRepeated: boolean): Promise<readonly (Error | undefined)[]> {
     const executionIds = [...new Set(parts.map((part) => part.executionId))];
     const driver = { executor: this.#executor, executionIds };
     const hasOnlyRows = parts.every((part) => part.properties.length === 0);
-    if (hasOnlyRows && (await storeProgress(this.#session, progressOf(parts), driver))) {
+    if (hasOnlyRows && (await storeProgress(this.#session, await this.#progressOf(parts, isRepeated), driver))) {
       return parts.map(() => undefined);
     }
-    return this.#storeDriven(parts, executionIds);
+    return this.#storeDriven(parts, executionIds, isRepeated);
   }
 
   /** Stores the parts of those executions that this process still drives. */
   async #storeDriven(
     parts: readonly ProgressPart[],
     executionIds: readonly string[],
+    isRepeated: boolean,
   ): Promise<readonly (Error | undefined)[]> {
     return this.#session.transaction(async (transaction) => {
       const driven = new Set(await lockDrivenExecutions(transaction, this.#executor, executionIds));
       const valid = parts.filter((part) => driven.has(part.executionId));
-      await storeProgress(transaction, progressOf(valid), { executor: this.#executor, executionIds: [...driven] });
+      const progress = await this.#progressOf(valid, isRepeated);
+      await storeProgress(transaction, progress, { executor: this.#executor, executionIds: [...driven] });
       for (const part of valid) {
         if (part.properties.length > 0 && part.deploymentStorageId !== undefined) {
           await changeSystemProperties(transaction, part.deploymentStorageId, part.properties);
@@ -146,15 +152,16 @@ export class ProgressWriter {
       );
     });
   }
-}
 
-function progressOf(parts: readonly ProgressPart[]): Progress {
-  return {
-    operations: parts.flatMap((part) => part.operations),
-    newOperations: parts.flatMap((part) => part.newOperations),
-    instances: parts.flatMap((part) => part.instances),
-    events: parts.flatMap((part) => part.events),
-  };
+  async #progressOf(parts: readonly ProgressPart[], isRepeated: boolean): Promise<Progress> {
+    const events = parts.flatMap((part) => part.events);
+    return {
+      operations: parts.flatMap((part) => part.operations),
+      newOperations: parts.flatMap((part) => part.newOperations),
+      instances: parts.flatMap((part) => part.instances),
+      events: isRepeated ? await withoutStored(this.#session, events) : events,
+    };
+  }
 }
 
 function rowsOf({ operations, newOperations, instances, properties, events }: ProgressPart): number {

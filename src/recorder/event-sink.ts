@@ -3,6 +3,7 @@ import type { Logger } from '../log/logger.ts';
 import { isConnectionError } from '../store/database-errors.ts';
 import { insertEvents } from '../store/events.ts';
 import type { Session } from '../store/session.ts';
+import { withoutStored } from '../store/stored-events.ts';
 import { GroupCommit } from './group-commit.ts';
 
 const batchSize = 2000;
@@ -48,13 +49,15 @@ export class EventSink {
   }
 
   async #store(session: Session, events: readonly EventInput[]): Promise<void> {
-    for (;;) {
+    let left = events;
+    for (let isRepeated = false; ; isRepeated = true) {
       try {
-        await insertEvents(session, events);
+        left = isRepeated ? await withoutStored(session, events) : events;
+        await insertEvents(session, left);
         return;
       } catch (error) {
         if (!isConnectionError(error) || this.#isStopped) {
-          this.#log.error('Log lines of operations could not be stored', { count: events.length, error });
+          this.#log.error('Log lines of operations could not be stored', { count: left.length, error });
           return;
         }
         await new Promise((resolve) => setTimeout(resolve, retryDelay));

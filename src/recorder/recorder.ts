@@ -12,6 +12,7 @@ import { isConnectionError } from '../store/database-errors.ts';
 import type { Database } from '../store/database.ts';
 import { insertEvents } from '../store/events.ts';
 import { findExecution } from '../store/executions.ts';
+import { withoutStored } from '../store/stored-events.ts';
 import { GroupCommit } from './group-commit.ts';
 import { executionIdOf, toEventInput } from './log-item.ts';
 import type { LineOwner } from './log-item.ts';
@@ -88,9 +89,11 @@ class LineStore {
   }
 
   async store(deliveries: readonly Delivery<LogItem>[]): Promise<readonly void[]> {
-    for (;;) {
+    const { database } = this.#dependencies;
+    for (let isRepeated = false; ; isRepeated = true) {
       try {
-        await insertEvents(this.#dependencies.database, await this.#toEvents(deliveries));
+        const events = await this.#toEvents(deliveries);
+        await insertEvents(database, isRepeated ? await withoutStored(database, events) : events);
         deliveries.forEach((delivery) => delivery.ack());
         return [];
       } catch (error) {

@@ -26,16 +26,20 @@ const serverCodes = new Set([
   '57P01', // administrator shuts the server down
   '57P02', // the server crashed
   '57P03', // the server starts up or stops
+  '25P03', // the server ended a transaction in which nothing happened
 ]);
 const conflictCodes = new Set([
   '40001', // serialization failure
   '40P01', // deadlock
 ]);
+const readTimeoutText = 'Query read timeout';
 const connectionLostTexts = [
   'Connection terminated',
   'Client has encountered a connection error',
   'timeout exceeded when trying to connect',
   'timeout expired',
+  'Client was closed',
+  readTimeoutText,
 ];
 
 /** Whether the database was not reachable or went away, so that the same call may succeed later. */
@@ -47,6 +51,16 @@ export function isConnectionError(error: unknown): boolean {
     return networkCodes.has(error.code) || serverCodes.has(error.code) || error.code.startsWith('08');
   }
   return error instanceof Error && connectionLostTexts.some((text) => error.message.includes(text));
+}
+
+/** Whether a lock was not given within the connection's `lock_timeout`. */
+export function isLockTimeout(error: unknown): boolean {
+  return isCoded(error) && error.code === '55P03';
+}
+
+/** Whether the server did not answer in time: nothing more comes over that connection. */
+export function isReadTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message === readTimeoutText;
 }
 
 /** Whether two transactions met each other and running this one again will do. */

@@ -5,7 +5,7 @@ import type { Knex } from 'knex';
 import pg from 'pg';
 import { coerceError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
-import { isConnectionError, isSerializationConflict } from './database-errors.ts';
+import { isConnectionError, isReadTimeout, isSerializationConflict } from './database-errors.ts';
 import { Listener } from './listener.ts';
 import type { NotificationHandler } from './listener.ts';
 import type { Actor, Session, Transaction } from './session.ts';
@@ -20,6 +20,11 @@ export interface DatabaseOptions {
   applicationName?: string;
   /** Milliseconds after which the server gives a statement up; 0 = never. Default one minute. */
   statementTimeout?: number;
+  /**
+   * Milliseconds of silence beyond what may take time after which the network to the server counts as gone. Default ten
+   * seconds.
+   */
+  silenceLimit?: number;
   /** Milliseconds to go on trying to reach the server at start. Default 30 seconds. */
   connectTimeout?: number;
 }
@@ -43,6 +48,11 @@ function statementName(text: string): string {
 }
 
 const maximumAttempts = 5;
+const defaultSilenceLimit = 10_000;
+const noReadTimeout = 2 ** 31 - 1;
+/** Milliseconds after which the server ends a transaction in which nothing happens: who began it hangs, or is cut off,
+ * and keeps others waiting for its locks. */
+const idleTransactionLimit = 15_000;
 
 /** Does work again that lost against another transaction (deadlock, serialization). */
 async function repeated<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -62,15 +72,21 @@ type Runner = Pick<pg.ClientBase, 'query'>;
 
 abstract class Statements {
   protected abstract runner(): Runner;
+  /** Milliseconds to wait for an answer; undefined = that of the connection. */
+  protected readonly readTimeout: number | undefined;
 
   async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    const result = await this.runner().query<Row>({ text, values: [...values] });
-    return result.rows;
+    return this.#ask({ text, values: [...values] });
   }
 
   async prepared<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    const result = await this.runner().query<Row>({ name: statementName(text), text, values: [...values] });
-    return result.rows;
+    return this.#ask({ name: statementName(text), text, values: [...values] });
+  }
+
+  async #ask<Row extends object>(statement: pg.QueryConfig): Promise<Row[]> {
+    const { readTimeout } = this;
+    const limited = readTimeout === undefined ? statement : { ...statement, query_timeout: readTimeout };
+    return (await this.runner().query<Row>(limited)).rows;
   }
 
   async run<Row extends object>(builder: Knex.QueryBuilder): Promise<Row[]> {
@@ -82,10 +98,12 @@ abstract class Statements {
 class ClientTransaction extends Statements implements Transaction {
   readonly tasks: (() => void | Promise<void>)[] = [];
   readonly #client: pg.PoolClient;
+  protected override readonly readTimeout: number | undefined;
 
-  constructor(client: pg.PoolClient) {
+  constructor(client: pg.PoolClient, readTimeout: number | undefined) {
     super();
     this.#client = client;
+    this.readTimeout = readTimeout;
   }
 
   protected override runner(): Runner {
@@ -133,16 +151,20 @@ export class Database extends Statements implements Session {
         this.#log.warn('An idle database connection was lost', { reason: error.message });
       }
     });
-    this.#listener = new Listener(() => new pg.Client(this.clientConfig()), options.log);
+    const silenceLimit = options.silenceLimit ?? defaultSilenceLimit;
+    this.#listener = new Listener(() => new pg.Client(this.clientConfig()), options.log, silenceLimit);
   }
 
   /** Settings for a connection outside the pool, e.g. one that holds a lock for a long time. */
   clientConfig(): pg.ClientConfig {
+    const { statementTimeout = 60_000, silenceLimit = defaultSilenceLimit } = this.#options;
     return {
       connectionString: this.#options.url,
       application_name: this.#options.applicationName ?? 'gantry',
       connectionTimeoutMillis: 10_000,
-      statement_timeout: this.#options.statementTimeout ?? 60_000,
+      statement_timeout: statementTimeout,
+      query_timeout: statementTimeout === 0 ? noReadTimeout : statementTimeout + silenceLimit,
+      idle_in_transaction_session_timeout: idleTransactionLimit,
       keepAlive: true,
       // compilation of plans costs more than it saves on short statements
       options: '-c jit=off -c timezone=UTC',
@@ -176,12 +198,18 @@ export class Database extends Statements implements Session {
 
   /** Reads many things as they are at one moment, whatever is changed meanwhile; nothing can be written. */
   async readConsistently<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
-    return this.#attempt('begin isolation level repeatable read read only; set local statement_timeout = 0', work);
+    const begin = `begin isolation level repeatable read read only; set local statement_timeout = 0;
+      set local idle_in_transaction_session_timeout = 0`;
+    return this.#attempt(begin, work, noReadTimeout);
   }
 
-  async #attempt<Result>(begin: string, work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
+  async #attempt<Result>(
+    begin: string,
+    work: (transaction: Transaction) => Promise<Result>,
+    readTimeout?: number,
+  ): Promise<Result> {
     const client = await this.#pool.connect();
-    const transaction = new ClientTransaction(client);
+    const transaction = new ClientTransaction(client, readTimeout);
     let broken: Error | undefined;
     let result: Result;
     const lost = (error: Error): void => {
@@ -193,9 +221,13 @@ export class Database extends Statements implements Session {
       result = await work(transaction);
       await client.query('commit');
     } catch (error) {
-      await client.query('rollback').catch((failure: unknown) => {
-        broken = coerceError(failure);
-      });
+      if (isReadTimeout(error)) {
+        broken = coerceError(error);
+      } else {
+        await client.query('rollback').catch((failure: unknown) => {
+          broken = coerceError(failure);
+        });
+      }
       throw error;
     } finally {
       client.removeListener('error', lost);

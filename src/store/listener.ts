@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { coerceError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
 
 /** Gets the payload of a notification, or undefined when some may have been missed. */
@@ -11,14 +12,21 @@ const longestPause = 5000;
 export class Listener {
   readonly #connect: () => pg.Client;
   readonly #log: Logger;
+  readonly #silenceLimit: number;
   readonly #handlers = new Map<string, Set<NotificationHandler>>();
   readonly #closing = new AbortController();
   #client: pg.Client | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #opening: Promise<pg.Client> | undefined;
+  #checkTimer: NodeJS.Timeout | undefined;
 
-  constructor(connect: () => pg.Client, log: Logger) {
+  /**
+   * @param silenceLimit milliseconds between two signs of life of the connection, and those after which one that does
+   *   not answer is given up
+   */
+  constructor(connect: () => pg.Client, log: Logger, silenceLimit: number) {
     this.#connect = connect;
+    this.#silenceLimit = silenceLimit;
     this.#log = log;
   }
 
@@ -26,7 +34,12 @@ export class Listener {
     const handlers = this.#handlers.get(channel) ?? new Set();
     this.#handlers.set(channel, handlers);
     handlers.add(handler);
-    await this.#inTurn(async () => (await this.#open()).query(`listen ${pg.escapeIdentifier(channel)}`));
+    try {
+      await this.#inTurn(async () => (await this.#open()).query(`listen ${pg.escapeIdentifier(channel)}`));
+    } catch (error) {
+      handlers.delete(handler);
+      throw error;
+    }
     return async () => this.#forget(channel, handler);
   }
 
@@ -39,6 +52,7 @@ export class Listener {
 
   async close(): Promise<void> {
     this.#closing.abort();
+    clearTimeout(this.#checkTimer);
     this.#handlers.clear();
     const client = this.#client;
     this.#client = undefined;
@@ -80,7 +94,23 @@ export class Listener {
       throw new Error('The database was closed while a listener was connecting');
     }
     this.#client = client;
+    this.#checkLater(client);
     return client;
+  }
+
+  /** A network that went away tells nobody; silence would look like nothing happening. */
+  #checkLater(client: pg.Client): void {
+    clearTimeout(this.#checkTimer);
+    this.#checkTimer = setTimeout(() => {
+      if (this.#client !== client) {
+        return;
+      }
+      this.#inTurn(() => client.query({ text: 'select 1', query_timeout: this.#silenceLimit } as pg.QueryConfig)).then(
+        () => this.#checkLater(client),
+        (error: unknown) => this.#lost(client, coerceError(error)),
+      );
+    }, this.#silenceLimit);
+    this.#checkTimer.unref();
   }
 
   #lost(client: pg.Client, error: Error): void {
