@@ -56,6 +56,8 @@ interface Foundation {
   clock: { now: () => number };
   newId: () => string;
   processName: string;
+  /** Seconds without heartbeat after which another process counts as dead. */
+  staleAfter: () => number;
   isNew: boolean;
   /** The use cases, made once for all roles that need them. */
   services: () => Promise<Services>;
@@ -100,7 +102,7 @@ async function layFoundation(
   const courier = await startLogCourier({ config, log, database, files });
   shutdown.add('log courier', () => courier.stop());
   const clock = { now: () => Date.now() };
-  const { processName } = heartbeat;
+  const { processName, staleAfter } = heartbeat;
   const parts = {
     config,
     log,
@@ -112,6 +114,7 @@ async function layFoundation(
     clock,
     newId: randomUUID,
     processName,
+    staleAfter,
     isNew,
   };
   let services: Promise<Services> | undefined;

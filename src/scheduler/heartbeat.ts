@@ -6,6 +6,7 @@ import type { Logger } from '../log/logger.ts';
 import { putManager } from '../store/cluster.ts';
 import type { Database } from '../store/database.ts';
 import { beat, leave } from '../store/processes.ts';
+import { Patience } from './patience.ts';
 
 export interface HeartbeatDependencies {
   config: Config;
@@ -16,6 +17,8 @@ export interface HeartbeatDependencies {
 export interface Heartbeat {
   /** Name under which the roles of this process claim work. */
   readonly processName: string;
+  /** Seconds without heartbeat after which another process counts as dead now; see `Patience`. */
+  readonly staleAfter: () => number;
   /** Ends the heartbeat and signs the process off: what it drove may be taken over at once. */
   stop(): Promise<void>;
   /** Ends the heartbeat only, as if the process had died; for tests of taking over. */
@@ -59,18 +62,21 @@ export async function startHeartbeat({ config, log, database }: HeartbeatDepende
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
   let isStopped = false;
+  const patience = new Patience(config.executor.staleAfterSeconds);
   const next = (): void => {
     if (isStopped) {
       return;
     }
     timer = setTimeout(() => {
       running = beat(database, entry)
+        .then(() => patience.beat())
         .catch((error: unknown) => log.warn('Heartbeat not stored', { error }))
         .then(next);
     }, pause);
   };
   await enterMachine(config, log, database);
   await beat(database, entry);
+  patience.beat();
   next();
   const abandon = async (): Promise<void> => {
     isStopped = true;
@@ -79,6 +85,7 @@ export async function startHeartbeat({ config, log, database }: HeartbeatDepende
   };
   return {
     processName: config.instanceName,
+    staleAfter: () => patience.seconds(),
     abandon,
     stop: async () => {
       await abandon();

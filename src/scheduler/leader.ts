@@ -1,32 +1,44 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { coerceError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
+import { isLockTimeout } from '../store/database-errors.ts';
 import type { Database } from '../store/database.ts';
+import { evictDeadHolder } from '../store/lock-holder.ts';
 
 /** Any number nobody else uses. */
 const leaderLock = 7_163_101;
 const shortestPause = 200;
 const longestPause = 5000;
+/** Milliseconds between two signs of life of the connection that holds the lock. */
+const checkPause = 5000;
+/** Milliseconds to wait for the lock; whoever still waits then asks anew, so that a dead connection shows. */
+const waitingLimit = 30_000;
+/** Milliseconds after which a connection that does not answer is given up. */
+const answerLimit = 10_000;
+
+export interface LeadershipOptions {
+  database: Database;
+  log: Logger;
+  /** Seconds without heartbeat after which another process counts as dead. */
+  staleAfter: () => number;
+  /** Told when this process becomes the leader, and when it is none any more. */
+  onChange: (isLeader: boolean) => void;
+}
 
 /**
  * Waits for the leadership among all processes of the product: a lock on a connection of its own, which the server
- * hands to the next one the moment the leader's connection ends, however that comes.
+ * hands to the next one the moment the leader's connection ends, however that comes. A leader that hangs keeps its
+ * connection; when its heartbeat is missed, those who wait have the server end it.
  */
 export class Leadership {
-  readonly #database: Database;
-  readonly #log: Logger;
-  readonly #onChange: (isLeader: boolean) => void;
-  #client: pg.Client | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #pause = shortestPause;
+  readonly #options: LeadershipOptions;
+  readonly #stopping = new AbortController();
+  #campaign: Promise<void> | undefined;
   #isLeader = false;
-  #isStopped = false;
 
-  /** @param onChange told when this process becomes the leader, and when it is none any more */
-  constructor(database: Database, log: Logger, onChange: (isLeader: boolean) => void) {
-    this.#database = database;
-    this.#log = log;
-    this.#onChange = onChange;
+  constructor(options: LeadershipOptions) {
+    this.#options = options;
   }
 
   get isLeader(): boolean {
@@ -35,48 +47,111 @@ export class Leadership {
 
   /** Starts waiting. */
   start(): void {
-    this.#stand().catch((thrown: unknown) => this.#lost(coerceError(thrown)));
+    this.#campaign ??= this.#run();
   }
 
   /** Gives the leadership up. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    this.#change(false);
-    const client = this.#client;
-    this.#client = undefined;
-    await client?.end().catch(() => undefined);
+    this.#stopping.abort();
+    await this.#campaign;
   }
 
-  async #stand(): Promise<void> {
-    const client = new pg.Client({ ...this.#database.clientConfig(), statement_timeout: 0 });
-    this.#client = client;
-    client.on('error', (error) => this.#lost(error, client));
-    client.on('end', () => this.#lost(new Error('The server closed the connection'), client));
-    await client.connect();
-    await client.query('select pg_advisory_lock($1)', [leaderLock]);
-    if (!this.#isStopped && this.#client === client) {
-      this.#pause = shortestPause;
+  /** One connection at a time: two would wait for each other, and the lock would be with the one nobody listens to. */
+  async #run(): Promise<void> {
+    const { database, log } = this.#options;
+    const { signal } = this.#stopping;
+    let pause = shortestPause;
+    while (!signal.aborted) {
+      const client = new pg.Client({
+        ...database.clientConfig(),
+        statement_timeout: 0,
+        lock_timeout: waitingLimit,
+        query_timeout: waitingLimit + answerLimit,
+        idle_in_transaction_session_timeout: 0,
+      });
+      const wasLeader = await this.#reign(client).catch((thrown: unknown) => {
+        if (!signal.aborted) {
+          log.warn('The connection that holds the scheduler lock was lost', { reason: coerceError(thrown).message });
+        }
+        return this.#isLeader;
+      });
+      this.#change(false);
+      // a goodbye that the server does not hear would be waited for
+      void client.end().catch(() => undefined);
+      pause = wasLeader ? shortestPause : Math.min(pause * 2, longestPause);
+      await delay(pause, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Holds the lock as long as the connection lives and this process does not stop. @returns whether it had it */
+  async #reign(client: pg.Client): Promise<boolean> {
+    const { signal } = this.#stopping;
+    let onStop = (): void => undefined;
+    const over = new Promise<'stopped'>((resolve, reject) => {
+      client.on('error', reject);
+      client.on('end', () => reject(new Error('The server closed the connection')));
+      onStop = () => resolve('stopped');
+    });
+    signal.addEventListener('abort', onStop);
+    over.catch(() => undefined);
+    const isWaiting = new AbortController();
+    try {
+      await Promise.race([client.connect(), over]);
+      const evicting = this.#evictDeadLeaders(isWaiting.signal);
+      const got = await Promise.race([acquire(client), over]);
+      isWaiting.abort();
+      await evicting;
+      if (got === 'stopped' || signal.aborted) {
+        return false;
+      }
       this.#change(true);
+      await Promise.race([this.#watch(client), over]);
+      return true;
+    } finally {
+      isWaiting.abort();
+      signal.removeEventListener('abort', onStop);
     }
   }
 
-  #lost(error: Error, client = this.#client): void {
-    if (this.#isStopped || this.#client !== client) {
-      return;
+  async #evictDeadLeaders(signal: AbortSignal): Promise<void> {
+    const { database, log, staleAfter } = this.#options;
+    while (!signal.aborted) {
+      await delay((staleAfter() * 1000) / 2, undefined, { signal }).catch(() => undefined);
+      if (!signal.aborted) {
+        await evictDeadHolder(database, leaderLock, staleAfter()).then(
+          (name) => name !== undefined && log.warn('The scheduler hangs; another one takes over', { name }),
+          () => undefined,
+        );
+      }
     }
-    this.#client = undefined;
-    client?.end().catch(() => undefined);
-    this.#change(false);
-    this.#log.warn('The connection that holds the scheduler lock was lost', { reason: error.message });
-    this.#timer = setTimeout(() => this.start(), this.#pause);
-    this.#pause = Math.min(this.#pause * 2, longestPause);
+  }
+
+  /** Finds out that the connection is dead although nobody said so. */
+  async #watch(client: pg.Client): Promise<never> {
+    for (;;) {
+      await delay(checkPause, undefined, { signal: this.#stopping.signal });
+      await client.query({ text: 'select 1', query_timeout: answerLimit } as pg.QueryConfig);
+    }
   }
 
   #change(isLeader: boolean): void {
     if (this.#isLeader !== isLeader) {
       this.#isLeader = isLeader;
-      this.#onChange(isLeader);
+      this.#options.onChange(isLeader);
+    }
+  }
+}
+
+/** Waits for the lock as long as the connection lives. */
+async function acquire(client: pg.Client): Promise<void> {
+  for (;;) {
+    try {
+      await client.query('select pg_advisory_lock($1)', [leaderLock]);
+      return;
+    } catch (thrown) {
+      if (!isLockTimeout(thrown)) {
+        throw thrown;
+      }
     }
   }
 }

@@ -1,8 +1,10 @@
 import type { BrokerConnection } from '../amqp/connection.ts';
+import { OutageWatch } from '../amqp/outage-watch.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock, IdGenerator } from '../domain/clock.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
+import type { NotificationHandler } from '../store/listener.ts';
 import { isAnythingActive } from '../store/driving.ts';
 import { createPartitions } from '../store/events.ts';
 import { nextScheduledTime, takeDueExecutions } from '../store/execution-queue.ts';
@@ -27,6 +29,8 @@ export interface SchedulerDependencies {
   newId: IdGenerator;
   /** What tenants have on the broker is kept up with; undefined = nobody manages it. */
   brokerAccounts?: Pick<BrokerAccountsDependencies, 'accounts' | 'encrypt' | 'decrypt'>;
+  /** Seconds without heartbeat after which another process counts as dead. */
+  staleAfter: () => number;
 }
 
 export interface Scheduler {
@@ -36,6 +40,8 @@ export interface Scheduler {
 }
 
 const hour = 3600 * 1000;
+/** Milliseconds without the broker after which the leadership is given up. */
+const brokerPatience = 30_000;
 const longestTimer = 24 * hour;
 const dueBatch = 100;
 const partitionsAhead = 3;
@@ -51,27 +57,53 @@ export async function startScheduler(dependencies: SchedulerDependencies): Promi
 
 class Caretaker implements Scheduler {
   readonly #dependencies: SchedulerDependencies;
-  readonly #leadership: Leadership;
+  readonly #brokerWatch: OutageWatch;
+  #leadership: Leadership | undefined;
+  #isStopped = false;
   #term: Promise<Term> | undefined;
   #ending: Promise<void> = Promise.resolve();
 
   constructor(dependencies: SchedulerDependencies) {
     this.#dependencies = dependencies;
-    const { database, log } = dependencies;
-    this.#leadership = new Leadership(database, log, (isLeader) => this.#changed(isLeader));
+    this.#brokerWatch = new OutageWatch(
+      brokerPatience,
+      () => void this.#withdraw(),
+      () => this.#stand(),
+    );
   }
 
   get isLeader(): boolean {
-    return this.#leadership.isLeader;
+    return this.#leadership?.isLeader ?? false;
   }
 
   start(): void {
-    this.#leadership.start();
+    this.#stand();
+    this.#dependencies.broker.addUser(this.#brokerWatch);
   }
 
   async stop(): Promise<void> {
-    await this.#leadership.stop();
+    this.#isStopped = true;
+    this.#dependencies.broker.removeUser(this.#brokerWatch);
+    this.#brokerWatch.stop();
+    await this.#withdraw();
     await this.#ending;
+  }
+
+  #stand(): void {
+    if (this.#isStopped || this.#leadership) {
+      return;
+    }
+    const { database, log, staleAfter } = this.#dependencies;
+    const onChange = (isLeader: boolean): void => this.#changed(isLeader);
+    this.#leadership = new Leadership({ database, log, staleAfter, onChange });
+    this.#leadership.start();
+  }
+
+  /** A leader without the broker can tell nobody what to do, and would keep others from it. */
+  async #withdraw(): Promise<void> {
+    const leadership = this.#leadership;
+    this.#leadership = undefined;
+    await leadership?.stop();
   }
 
   #changed(isLeader: boolean): void {
@@ -79,7 +111,11 @@ class Caretaker implements Scheduler {
     if (isLeader) {
       log.info('This process is the scheduler now');
       this.#term = Term.begin(this.#dependencies);
-      this.#term.catch((error: unknown) => log.error('The scheduler could not begin', { error }));
+      this.#term.catch((error: unknown) => {
+        // a leader that does nothing is worse than none
+        log.warn('The scheduler could not begin; it stands for the leadership anew', { error });
+        void this.#withdraw().then(() => this.#stand());
+      });
       return;
     }
     const term = this.#term;
@@ -91,16 +127,16 @@ class Caretaker implements Scheduler {
 /** What the scheduler does while it is the leader. */
 class Term {
   readonly #jobs: readonly Job[];
-  #unlisten: (() => Promise<void>)[] = [];
+  readonly #unlisten: (() => Promise<void>)[] = [];
 
   private constructor(jobs: readonly Job[]) {
     this.#jobs = jobs;
   }
 
   static async begin(dependencies: SchedulerDependencies): Promise<Term> {
-    const { database, broker, log, config, clock } = dependencies;
+    const { database, broker, log, clock, staleAfter } = dependencies;
     const orphans = new OrphanRecovery(dependencies);
-    const { staleAfterSeconds } = config.executor;
+    const { staleAfterSeconds } = dependencies.config.executor;
     const orphanPause = (staleAfterSeconds * 1000) / 2;
     const outbox = new Job({ name: 'outbox', log, work: () => sweepOutbox(database, broker, log) });
     const queue = new Job({
@@ -118,7 +154,7 @@ class Term {
       log,
       // nobody tells when a process dies: only a heartbeat that stays away shows it
       work: async () => {
-        await orphans.run(staleAfterSeconds);
+        await orphans.run(staleAfter());
         return (await isAnythingActive(database)) ? orphanPause : undefined;
       },
     });
@@ -133,11 +169,11 @@ class Term {
     });
     const accounts = accountsJob(dependencies);
     const term = new Term([outbox, queue, due, schedules, recovery, upkeep, accounts]);
-    term.#unlisten = [
-      await database.listen('gantry_outbox', () => outbox.askIn(graceSeconds * 1000 + 100)),
-      await database.listen('gantry_schedules', () => schedules.ask()),
-      await database.listen('gantry_broker_leftovers', () => accounts.ask()),
-      await database.listen('gantry_queue', (status) => {
+    await term.#listen(database, {
+      gantry_outbox: () => outbox.askIn(graceSeconds * 1000 + 100),
+      gantry_schedules: () => schedules.ask(),
+      gantry_broker_leftovers: () => accounts.ask(),
+      gantry_queue: (status) => {
         // undefined: something may have been missed
         if (status !== 'scheduled') {
           queue.ask();
@@ -145,11 +181,22 @@ class Term {
         if (status === 'scheduled' || status === undefined) {
           due.ask();
         }
-      }),
-      await database.listen('gantry_executions', () => recovery.askIn(orphanPause)),
-    ];
+      },
+      gantry_executions: () => recovery.askIn(orphanPause),
+    });
     term.#jobs.forEach((job) => job.ask());
     return term;
+  }
+
+  async #listen(database: Database, handlers: Readonly<Record<string, NotificationHandler>>): Promise<void> {
+    try {
+      for (const [channel, handler] of Object.entries(handlers)) {
+        this.#unlisten.push(await database.listen(channel, handler));
+      }
+    } catch (error) {
+      await this.end();
+      throw error;
+    }
   }
 
   async end(): Promise<void> {

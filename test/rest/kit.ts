@@ -143,8 +143,8 @@ export class RestService {
     const courier = await startLogCourier({ config, log, database, files });
     const clock = { now: () => Date.now() };
     const heartbeat = await startHeartbeat({ config, log, database });
-    const { processName } = heartbeat;
-    const common = { config, log, database, broker, files, clock, newId: randomUUID, processName };
+    const { processName, staleAfter } = heartbeat;
+    const common = { config, log, database, broker, files, clock, newId: randomUUID, processName, staleAfter };
     const parser = new BlueprintParser();
     const parts: Parts = { parser, courier };
     if (options.hasEngine !== false) {
