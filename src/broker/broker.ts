@@ -19,6 +19,8 @@ export interface BrokerDependencies {
   clock: Clock;
   /** Name of this run of the program, as its heartbeat has it. */
   processName: string;
+  /** Seconds without heartbeat after which another process counts as dead. */
+  staleAfter: () => number;
   runtime: Runtime;
   /** Effects of operations; the manager's is made by `makeOperationHost`. */
   host: OperationHost;

@@ -31,7 +31,7 @@ interface Running {
   readonly isStored: boolean;
   /** Set when it is ended from outside: nobody wants its answer any more, or this process stops. */
   end?: 'killed' | 'stopped';
-  /** Came after it was killed, of its resumed execution: they run it again. */
+  /** To be looked at again: those that came after it was killed, of its resumed execution, and those of one it lost. */
   readonly later: OperationDelivery[];
 }
 
@@ -41,6 +41,8 @@ const takeoverMargin = 1000;
 /** Executions of which is remembered that they were killed. */
 const killedExecutions = 10_000;
 const longestPause = 5000;
+/** Milliseconds a message waits for the database before it is given back: it may be this process alone that is cut off. */
+const claimPatience = 10_000;
 /** Milliseconds between a failure to handle an operation and the next try. */
 const failurePause = 1000;
 
@@ -217,14 +219,14 @@ export class OperationDesk {
       this.#attach(running, delivery);
       return;
     }
-    const { config, log } = this.#dependencies;
+    const { staleAfter, log } = this.#dependencies;
     log.debug('An operation is with another worker', { operation: delivery.body.id, worker });
     const timer = setTimeout(
       () => {
         this.#waiting.delete(timer);
         this.take(delivery);
       },
-      config.executor.staleAfterSeconds * 1000 + takeoverMargin,
+      staleAfter() * 1000 + takeoverMargin,
     );
     this.#waiting.set(timer, delivery);
   }
@@ -263,7 +265,8 @@ export class OperationDesk {
       this.#dependencies.log.warn('An operation was taken over meanwhile; its outcome is dropped', {
         operation: running.task.id,
       });
-      running.deliveries.forEach((delivery) => delivery.ack());
+      // whoever has it now may be dead as well, and these may be the only messages that are left
+      running.later.push(...running.deliveries);
       return;
     }
     await this.#replyAll(running.deliveries, reply);
@@ -286,14 +289,14 @@ export class OperationDesk {
   }
 
   async #claim(deliveries: readonly OperationDelivery[]): Promise<readonly (OperationClaim | undefined)[]> {
-    const { processName, config } = this.#dependencies;
+    const { processName, config, staleAfter } = this.#dependencies;
     const worker = {
       name: processName,
       host: config.instanceName,
-      staleAfter: config.executor.staleAfterSeconds,
+      staleAfter: staleAfter(),
     };
     const tasks = new Map(deliveries.map(({ body }) => [body.id, body]));
-    const claims = await this.#whileAway(() => this.#claimTasks(tasks, worker));
+    const claims = await this.#whileAway(() => this.#claimTasks(tasks, worker), claimPatience);
     const byId = new Map(claims?.map((claim) => [claim.id, claim]));
     const seen = new Set<string>();
     return deliveries.map(({ body: { id } }) => {
@@ -334,8 +337,9 @@ export class OperationDesk {
     return answers.map((answer) => ids.has(answer.id));
   }
 
-  /** @returns undefined when the database stayed away and this process stops */
-  async #whileAway<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+  /** @returns undefined when the database stayed away and this process stops, or for longer than `limit` milliseconds */
+  async #whileAway<Result>(work: () => Promise<Result>, limit = Infinity): Promise<Result | undefined> {
+    const deadline = performance.now() + limit;
     for (let pause = 50; ; pause = Math.min(pause * 2, longestPause)) {
       try {
         return await work();
@@ -343,7 +347,7 @@ export class OperationDesk {
         if (!isConnectionError(thrown)) {
           throw thrown;
         }
-        if (this.#stopping.signal.aborted) {
+        if (this.#stopping.signal.aborted || performance.now() > deadline) {
           return undefined;
         }
         this.#dependencies.log.warn('Operations wait for the database', { reason: coerceError(thrown).message });

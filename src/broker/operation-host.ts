@@ -24,6 +24,7 @@ import type { ExecutionFact } from './execution-facts.ts';
 import { ExecutionFacts } from './execution-facts.ts';
 import { answerQuestion } from './manager-questions.ts';
 import { operationLog, pluginEvent } from './operation-events.ts';
+import { patientHost } from './patient-host.ts';
 import { recordingStorage } from './recording-storage.ts';
 import { ResourceFiles } from './resource-files.ts';
 
@@ -39,7 +40,7 @@ export interface OperationHostDependencies {
 
 /** Makes the effects of operations that run on the manager: on its store and its files, without any request. */
 export function makeOperationHost(dependencies: OperationHostDependencies): OperationHost {
-  return new StoreHost(dependencies);
+  return patientHost(new StoreHost(dependencies));
 }
 
 /** Evaluates in the deployment of the operation, on behalf of the creator of its execution. */

@@ -8,8 +8,9 @@ import { cancellingExecutionStatuses, isExecutionEnded } from '../domain/states.
 import type { ExecutionStatus } from '../domain/states.ts';
 import { DslError } from '../dsl/errors.ts';
 import type { Logger } from '../log/logger.ts';
+import { isConnectionError } from '../store/database-errors.ts';
 import { lockDrivenExecutions } from '../store/driving.ts';
-import { setExecutionToken } from '../store/executions.ts';
+import { findExecution, setExecutionToken } from '../store/executions.ts';
 import { findDecisions } from '../store/operation-control.ts';
 import type { ExecutionControl } from '../store/operation-control.ts';
 import type { Transaction } from '../store/session.ts';
@@ -85,9 +86,18 @@ export class ExecutionRun {
       const error = coerceError(thrown);
       this.release(error);
       this.#isStored = true;
-      await this.#inbox.close(false);
+      await this.#inbox.close(await this.#hasEnded(error));
       return this.#interrupted(error);
     }
+  }
+
+  /** An end may have been stored although the connection was lost before anybody heard of it. */
+  async #hasEnded(error: Error): Promise<boolean> {
+    if (!(error instanceof ExecutionTakenOverError)) {
+      return false;
+    }
+    const execution = await findExecution(this.#dependencies.database, this.id).catch(() => undefined);
+    return execution !== undefined && isExecutionEnded(execution.status) && execution.status !== 'cancelled';
   }
 
   /** Whether nothing more comes of this run but the closing of its queues. */
@@ -196,7 +206,21 @@ export class ExecutionRun {
     return true;
   }
 
+  /** Runs the workflow; when the database goes away in the middle it is taken up again from what is stored. */
   async #work(isResume: boolean, preparing: Promise<WorkflowRun> | undefined): Promise<ExecutionOutcome> {
+    let attempt = (): Promise<ExecutionOutcome> => this.#try(isResume, preparing);
+    return whileDatabaseAway(
+      async () => {
+        const trying = attempt();
+        attempt = () => this.#try(true, this.#prepare(true));
+        return trying;
+      },
+      this.#log,
+      this.#dependencies.stopping,
+    );
+  }
+
+  async #try(isResume: boolean, preparing: Promise<WorkflowRun> | undefined): Promise<ExecutionOutcome> {
     try {
       return { status: 'succeeded', result: await this.#runWorkflow(isResume, preparing) };
     } catch (thrown) {
@@ -209,6 +233,10 @@ export class ExecutionRun {
       }
       if (thrown instanceof ExecutionCancelled || this.#isCancelError(thrown)) {
         return { status: 'cancelled' };
+      }
+      if (isConnectionError(thrown)) {
+        this.#workflow?.abandon(coerceError(thrown));
+        throw thrown;
       }
       const error = coerceError(thrown);
       if (!isExpected(error)) {

@@ -5,6 +5,7 @@ import type { Consumer, Delivery } from '../amqp/consumer.ts';
 import { readServiceTask, readWorkflowTask } from '../amqp/envelopes.ts';
 import type { ServiceTask, WorkflowContextMessage, WorkflowTask } from '../amqp/envelopes.ts';
 import { managementExchange, routingKeys, serviceExchange, serviceQueue, workflowQueue } from '../amqp/names.ts';
+import { OutageWatch } from '../amqp/outage-watch.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock, IdGenerator, RandomSource } from '../domain/clock.ts';
 import type { Execution } from '../domain/entities.ts';
@@ -14,6 +15,7 @@ import type { FileStore } from '../files/file-store.ts';
 import type { Logger } from '../log/logger.ts';
 import { GroupCommit } from '../recorder/group-commit.ts';
 import type { Database } from '../store/database.ts';
+import { isConnectionError } from '../store/database-errors.ts';
 import { findControls } from '../store/operation-control.ts';
 import { claimExecution, claimExecutions, findExecution, releaseExecutions } from '../store/executions.ts';
 import { ExecutionRun } from './execution-run.ts';
@@ -38,6 +40,8 @@ export interface ExecutorDependencies {
   reveal: RevealSecret;
   /** Name of this run of the program, as its heartbeat has it. */
   processName: string;
+  /** Seconds without heartbeat after which another process counts as dead. */
+  staleAfter: () => number;
   /** Workflows the product brings for itself, by id; see `makeSystemWorkflows`. */
   systemWorkflows: SystemWorkflows;
 }
@@ -67,6 +71,10 @@ const takeoverMargin = 1000;
 const servicePrefetch = 50;
 const claimBatch = 100;
 const retryDelay = 5000;
+/** Milliseconds a message waits for the database before it is given back: it may be this process alone that is cut off. */
+const claimPatience = 10_000;
+/** Milliseconds without the broker after which executions are given back, for the same reason. */
+const brokerPatience = 30_000;
 
 /** Starts driving executions: consumes workflow messages and runs their graphs. */
 export async function startExecutor(dependencies: ExecutorDependencies): Promise<Executor> {
@@ -93,6 +101,7 @@ class ExecutionDriver implements Executor {
   readonly #changed = new Set<string>();
   #consumers: Consumer[] = [];
   #unlisten: (() => Promise<void>) | undefined;
+  readonly #brokerWatch: OutageWatch;
 
   constructor(dependencies: ExecutorDependencies) {
     const { database, processName, log, config } = dependencies;
@@ -108,14 +117,16 @@ class ExecutionDriver implements Executor {
       stopping,
     };
     this.#claims = new GroupCommit({ maxItems: claimBatch, parallel: 2, commit: (ids) => this.#claimAll(ids) });
+    this.#brokerWatch = new OutageWatch(brokerPatience, () => void this.#track(this.#giveBackAll()));
   }
 
   async #claimAll(ids: readonly string[]): Promise<readonly (Execution | undefined)[]> {
-    const { database, executorName, config, log } = this.#dependencies;
+    const { database, executorName, staleAfter, log } = this.#dependencies;
     const claimed = await whileDatabaseAway(
-      () => claimExecutions(database, ids, executorName, config.executor.staleAfterSeconds),
+      () => claimExecutions(database, ids, executorName, staleAfter()),
       log,
       this.#stopping.signal,
+      claimPatience,
     );
     const byId = new Map(claimed.map((execution) => [execution.id, execution]));
     return ids.map((id) => byId.get(id));
@@ -127,6 +138,7 @@ class ExecutionDriver implements Executor {
 
   async start(): Promise<void> {
     const { broker, config, database } = this.#dependencies;
+    broker.addUser(this.#brokerWatch);
     this.#unlisten = await database.listen('gantry_executions', (id) => this.#statusChanged(id));
     this.#consumers = [
       broker.consume({
@@ -151,6 +163,8 @@ class ExecutionDriver implements Executor {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#dependencies.broker.removeUser(this.#brokerWatch);
+    this.#brokerWatch.stop();
     await Promise.all(this.#consumers.map((consumer) => consumer.stop()));
     for (const { timer, delivery } of this.#refused.values()) {
       clearTimeout(timer);
@@ -224,7 +238,7 @@ class ExecutionDriver implements Executor {
       }
       return claimed;
     } catch (thrown) {
-      if (thrown instanceof WriterStoppedError) {
+      if (thrown instanceof WriterStoppedError || isConnectionError(thrown)) {
         delivery.requeue();
         return undefined;
       }
@@ -237,7 +251,7 @@ class ExecutionDriver implements Executor {
    * little later. If it lives, it does not need this message.
    */
   async #refuse(id: string, delivery: Delivery<WorkflowTask>): Promise<void> {
-    const { database, config } = this.#dependencies;
+    const { database, staleAfter } = this.#dependencies;
     const execution = await findExecution(database, id);
     const isDriven = execution?.executor !== undefined && activeExecutionStatuses.includes(execution.status);
     const earlier = this.#refused.get(id);
@@ -249,7 +263,7 @@ class ExecutionDriver implements Executor {
       () => {
         void this.#track(this.#inTurn(id, () => this.#take(delivery)).finally(() => this.#refused.delete(id)));
       },
-      config.executor.staleAfterSeconds * 1000 + takeoverMargin,
+      staleAfter() * 1000 + takeoverMargin,
     );
     this.#refused.set(id, { timer, delivery });
   }
@@ -280,6 +294,23 @@ class ExecutionDriver implements Executor {
       log.warn('Execution not given back', { execution: id, error }),
     );
     delivery?.requeue();
+  }
+
+  /** Without the broker nothing goes on here; who can reach it may have better luck. */
+  async #giveBackAll(): Promise<void> {
+    const { database, executorName, log } = this.#dependencies;
+    const driven = [...this.#driven];
+    if (driven.length === 0) {
+      return;
+    }
+    log.warn('The broker is away for too long; executions are given back', { count: driven.length });
+    const reason = new WriterStoppedError('The broker cannot be reached');
+    driven.forEach(([, { run }]) => run.release(reason));
+    await Promise.all(driven.map(([, { ended }]) => ended));
+    const ids = driven.map(([id]) => id);
+    await releaseExecutions(database, executorName, ids).catch((error: unknown) =>
+      log.warn('Executions not given back', { error }),
+    );
   }
 
   /** Looks at the status of executions of this process that somebody may have changed. */
@@ -323,8 +354,8 @@ class ExecutionDriver implements Executor {
 
   /** An execution that nobody drives yet, or no longer, has to be ended by somebody. */
   async #cancelUndriven(id: string): Promise<void> {
-    const { database, executorName, config } = this.#dependencies;
-    const execution = await claimExecution(database, id, executorName, config.executor.staleAfterSeconds);
+    const { database, executorName, staleAfter } = this.#dependencies;
+    const execution = await claimExecution(database, id, executorName, staleAfter());
     if (execution) {
       this.#drive(execution, undefined, undefined);
     }

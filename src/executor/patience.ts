@@ -9,18 +9,21 @@ const longestPause = 5000;
 
 /**
  * Does work that only needs the database, as often as it takes the database to come back.
+ * @param limit milliseconds after which the failure is thrown all the same
  * @throws WriterStoppedError when `stopping` is aborted while the database is away; what else the work throws
  */
 export async function whileDatabaseAway<Result>(
   work: () => Promise<Result>,
   log: Logger,
   stopping: AbortSignal,
+  limit = Infinity,
 ): Promise<Result> {
+  const deadline = performance.now() + limit;
   for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
     try {
       return await work();
     } catch (thrown) {
-      if (!isConnectionError(thrown)) {
+      if (!isConnectionError(thrown) || performance.now() > deadline) {
         throw thrown;
       }
       if (stopping.aborted) {

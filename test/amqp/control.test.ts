@@ -46,6 +46,7 @@ describe('decisions about an execution whose executor dies', function () {
       clock: { now: () => Date.now() },
       log: silentLogger,
       newId: randomUUID,
+      staleAfter: () => 2,
     });
   };
   const operationsOf = (executionId: string): Promise<{ id: string; name: string; state: string; held: boolean }[]> =>

@@ -6,62 +6,13 @@ import { resetOperations } from '../../src/store/operations.ts';
 import { workflowMessage } from '../../src/amqp/workflow-message.ts';
 import { managementExchange } from '../../src/amqp/names.ts';
 import { silentLogger } from '../../src/log/logger.ts';
-import type { OperationRequest } from '../../src/runtime/types.ts';
 import { startScheduler } from '../../src/scheduler/scheduler.ts';
 import { createTestDatabase } from '../kit/database.ts';
 import type { TestDatabase } from '../kit/database.ts';
 import { EngineProcess, ended, seedDeployment, startWorkflow, succeed } from '../kit/engine.ts';
 import type { OperationFunction } from '../kit/engine.ts';
 import { isRabbitmqInstalled, sharedRabbitmq } from '../kit/rabbitmq.ts';
-
-/** Counts operations, and lets a test hold them. */
-class Operations {
-  readonly runs: { key: string; request: OperationRequest }[] = [];
-  readonly aborted: string[] = [];
-  readonly #waiting: { count: number; resolve: () => void }[] = [];
-  #gate: Promise<void> | undefined;
-  #open: () => void = () => undefined;
-
-  readonly run: OperationFunction = async (request, signal) => {
-    const key = `${request.context.operation?.name.split('.').at(-1) ?? ''} ${request.context.node_id ?? ''}`;
-    this.runs.push({ key, request });
-    this.#waiting.filter(({ count }) => this.runs.length >= count).forEach(({ resolve }) => resolve());
-    if (this.#gate) {
-      const killed = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-      await Promise.race([this.#gate, killed]);
-      if (signal.aborted) {
-        this.aborted.push(key);
-        return { ok: false, error: operationError({ kind: 'NonRecoverableError', message: 'Process terminated' }) };
-      }
-    }
-    return { ok: true, result: null };
-  };
-
-  hold(): void {
-    this.#gate = new Promise((resolve) => {
-      this.#open = resolve;
-    });
-  }
-
-  release(): void {
-    this.#gate = undefined;
-    this.#open();
-  }
-
-  started(count: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.runs.length >= count) {
-        resolve();
-      } else {
-        this.#waiting.push({ count, resolve });
-      }
-    });
-  }
-
-  keys(): string[] {
-    return this.runs.map(({ key }) => key).sort();
-  }
-}
+import { HeldOperations } from '../kit/held-operations.ts';
 
 function suite(makeUrl: () => Promise<string>) {
   let test: TestDatabase;
@@ -117,7 +68,7 @@ function suite(makeUrl: () => Promise<string>) {
   });
 
   it('runs every operation of a workflow once and records what happened', async () => {
-    const operations = new Operations();
+    const operations = new HeldOperations();
     const process = await start({ run: operations.run });
     const deployment = await seedDeployment(test.database, { instances: 2 });
     const execution = await startWorkflow(process, deployment, 'install');
@@ -144,7 +95,7 @@ function suite(makeUrl: () => Promise<string>) {
   });
 
   it('gives operations the context that plugins rely on', async () => {
-    const operations = new Operations();
+    const operations = new HeldOperations();
     const process = await start({ run: operations.run });
     const deployment = await seedDeployment(test.database, { instances: 1, operation: { inputs: { port: 8080 } } });
     const execution = await startWorkflow(process, deployment, 'install');
@@ -216,7 +167,7 @@ function suite(makeUrl: () => Promise<string>) {
   });
 
   it('changes nothing in a dry run', async () => {
-    const operations = new Operations();
+    const operations = new HeldOperations();
     const process = await start({ run: operations.run });
     const deployment = await seedDeployment(test.database, { instances: 1 });
     const execution = await startWorkflow(process, deployment, 'install', { isDryRun: true });
@@ -230,7 +181,7 @@ function suite(makeUrl: () => Promise<string>) {
   });
 
   it('stops at a cancel, leaves running operations alone, and goes on from there after a resume', async () => {
-    const operations = new Operations();
+    const operations = new HeldOperations();
     const process = await start({ run: operations.run });
     const deployment = await seedDeployment(test.database, { instances: 1 });
     operations.hold();
@@ -251,7 +202,7 @@ function suite(makeUrl: () => Promise<string>) {
   });
 
   it('kills running operations at a kill', async () => {
-    const operations = new Operations();
+    const operations = new HeldOperations();
     const process = await start({ run: operations.run });
     const deployment = await seedDeployment(test.database, { instances: 2 });
     operations.hold();
@@ -264,7 +215,7 @@ function suite(makeUrl: () => Promise<string>) {
   });
 
   it('drives an execution once, however many messages announce it at the same time', async () => {
-    const operations = new Operations();
+    const operations = new HeldOperations();
     const waiting = await start({ roles: ['broker'], run: operations.run });
     const deployment = await seedDeployment(test.database, { instances: 5 });
     const execution = await startWorkflow(waiting, deployment, 'install');
@@ -286,7 +237,7 @@ function suite(makeUrl: () => Promise<string>) {
   });
 
   it('hands executions over at a graceful stop: another process goes on, no operation runs twice', async () => {
-    const operations = new Operations();
+    const operations = new HeldOperations();
     const worker = await start({ roles: ['broker'], run: operations.run });
     const first = await start({ roles: ['executor'] });
     await start({ roles: ['executor'] });
@@ -307,7 +258,7 @@ function suite(makeUrl: () => Promise<string>) {
 
   it('takes over from a process that vanished, and the vanished one changes nothing any more', async function () {
     this.timeout(60_000);
-    const operations = new Operations();
+    const operations = new HeldOperations();
     const worker = await start({ roles: ['broker'], run: operations.run });
     const vanished = await start({ roles: ['executor'] });
     const deployment = await seedDeployment(test.database, { instances: 5 });
@@ -322,6 +273,7 @@ function suite(makeUrl: () => Promise<string>) {
       broker: worker.connection,
       clock: { now: () => Date.now() },
       newId: () => '',
+      staleAfter: () => 2,
     });
     await start({ roles: ['executor'] });
     operations.release();
@@ -332,7 +284,7 @@ function suite(makeUrl: () => Promise<string>) {
   });
 
   it('answers a repeated message of a finished operation from the store', async () => {
-    const operations = new Operations();
+    const operations = new HeldOperations();
     const process = await start({ run: operations.run });
     const deployment = await seedDeployment(test.database, { instances: 1 });
     operations.hold();
@@ -354,7 +306,7 @@ function suite(makeUrl: () => Promise<string>) {
   });
 
   it('starts queued executions of a deployment one after the other', async () => {
-    const operations = new Operations();
+    const operations = new HeldOperations();
     const process = await start({ run: operations.run });
     const scheduler = await startScheduler({
       config: process.config,
@@ -363,6 +315,7 @@ function suite(makeUrl: () => Promise<string>) {
       broker: process.connection,
       clock: { now: () => Date.now() },
       newId: () => '',
+      staleAfter: () => 2,
     });
     const deployment = await seedDeployment(test.database, { instances: 1 });
     operations.hold();
@@ -392,7 +345,7 @@ function suite(makeUrl: () => Promise<string>) {
   });
 
   it('scales a node out and in again', async () => {
-    const operations = new Operations();
+    const operations = new HeldOperations();
     const process = await start({ run: operations.run });
     const deployment = await seedDeployment(test.database, { instances: 1 });
     const counts = async (): Promise<unknown> => {

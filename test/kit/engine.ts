@@ -113,6 +113,7 @@ export class EngineProcess {
       clock: { now: () => Date.now() },
       files: new FileStore({ root: config.files.root, sharedRoot: resourcePath() }),
       processName: heartbeat.processName,
+      staleAfter: heartbeat.staleAfter,
     };
     const roles = options.roles ?? ['executor', 'broker'];
     if (roles.includes('broker')) {

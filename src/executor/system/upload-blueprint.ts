@@ -10,6 +10,7 @@ import type { StagedBlueprint } from '../../files/file-store.ts';
 import { ManagerImportResolver } from '../../files/import-resolver.ts';
 import { fetchRemote } from '../../files/remote.ts';
 import { changeBlueprintState, deleteBlueprint, getBlueprint, updateBlueprint } from '../../store/blueprints.ts';
+import { isConnectionError } from '../../store/database-errors.ts';
 import { replaceLabels } from '../../store/labels.ts';
 import type { NewLabel } from '../../store/labels.ts';
 import type { Transaction } from '../../store/session.ts';
@@ -210,6 +211,9 @@ class Upload {
       return await parser.parse({ text, location, directory: staged.directory, resolver }, signal);
     } catch (thrown) {
       signal.throwIfAborted();
+      if (isConnectionError(thrown)) {
+        throw thrown;
+      }
       if (thrown instanceof ParseFailure && thrown.plain.isInvalidBlueprint) {
         throw new UploadFailure('invalid', `Invalid blueprint - ${thrown.message}`, thrown);
       }

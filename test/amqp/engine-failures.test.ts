@@ -1,0 +1,78 @@
+import { expect } from 'chai';
+import type { SystemWorkflow } from '../../src/executor/system-workflow.ts';
+import { createTestDatabase } from '../kit/database.ts';
+import type { TestDatabase } from '../kit/database.ts';
+import { EngineProcess, ended, seedDeployment, startWorkflow } from '../kit/engine.ts';
+import { HeldOperations } from '../kit/held-operations.ts';
+import { isRabbitmqInstalled, sharedRabbitmq } from '../kit/rabbitmq.ts';
+
+describe('an execution in spite of failures', () => {
+  let test: TestDatabase;
+  let amqpUrl: string;
+  let processes: EngineProcess[] = [];
+  let count = 0;
+
+  const start = async (options: Partial<Parameters<typeof EngineProcess.start>[0]> = {}): Promise<EngineProcess> => {
+    count += 1;
+    const process = await EngineProcess.start({ databaseUrl: test.url, amqpUrl, name: `manager-${count}`, ...options });
+    processes.push(process);
+    return process;
+  };
+
+  before(async function () {
+    this.timeout(120_000);
+    if (!isRabbitmqInstalled()) {
+      this.skip();
+    }
+    test = await createTestDatabase();
+    await sharedRabbitmq();
+  });
+  beforeEach(async () => {
+    amqpUrl = await (await sharedRabbitmq()).createVhost('failures');
+  });
+  afterEach(async () => {
+    await Promise.all(processes.map((process) => process.stop(0)));
+    processes = [];
+  });
+  after(() => test?.close());
+
+  it('takes an operation up again that was lost to another worker which died', async function () {
+    this.timeout(60_000);
+    const operations = new HeldOperations();
+    const process = await start({ run: operations.run });
+    const deployment = await seedDeployment(test.database, { instances: 1 });
+    operations.hold();
+    const execution = await startWorkflow(process, deployment, 'install');
+    await operations.started(1);
+    // this worker seemed to be dead for a while; another one took the operation, and is dead by now
+    await test.database.query(`update operations set worker = 'dead', attempt = attempt + 1 where state = 'started'`);
+    operations.release();
+    expect(await ended(test.database, execution.id)).to.include({ status: 'terminated' });
+    expect(operations.runs).to.have.length(4);
+    const attempts = await test.database.query<{ attempt: number; state: string }>(
+      `select operations.attempt, operations.state from operations
+        join tasks_graphs graph on graph.storage_id = tasks_graph_id
+        join executions execution on execution.storage_id = execution_id
+        where execution.id = $1 and type = 'RemoteWorkflowTask' order by operations.storage_id`,
+      [execution.id],
+    );
+    expect(attempts.map(({ state }) => state)).to.deep.equal(['succeeded', 'succeeded', 'succeeded']);
+    expect(attempts[0]?.attempt).to.equal(3);
+  });
+
+  it('goes on when the database goes away in the middle of a workflow', async () => {
+    const resumed: boolean[] = [];
+    const workflow: SystemWorkflow = async ({ isResume }) => {
+      resumed.push(isResume);
+      if (resumed.length === 1) {
+        throw new Error('Connection terminated unexpectedly');
+      }
+      return undefined;
+    };
+    const process = await start({ systemWorkflows: new Map([['install', workflow]]) });
+    const deployment = await seedDeployment(test.database, { instances: 1 });
+    const execution = await startWorkflow(process, deployment, 'install');
+    expect(await ended(test.database, execution.id)).to.include({ status: 'terminated', error: '' });
+    expect(resumed).to.deep.equal([false, true]);
+  });
+});
