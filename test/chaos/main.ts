@@ -1,23 +1,34 @@
 import { parseArgs } from 'node:util';
 import { runChaos } from './chaos.ts';
+import { runEmbeddedChaos } from './embedded.ts';
 
 const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },
-    deployments: { type: 'string', default: '4' },
+    deployments: { type: 'string', default: '2' },
+    others: { type: 'string', default: '25' },
+    embedded: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
   },
 });
-const result = await runChaos({
+const started = performance.now();
+const seconds = (): string => ((performance.now() - started) / 1000).toFixed(1).padStart(6);
+const result = await (values.embedded ? runEmbeddedChaos : runChaos)({
   kills: Number(values.kills),
   seed: Number(values.seed),
   deployments: Number(values.deployments),
+  others: Number(values.others),
   log: (line) => {
     if (!values.quiet) {
-      console.error(line);
+      console.error(`${seconds()} ${line}`);
     }
   },
 });
 console.log(JSON.stringify(result));
+// what keeps a process from ending is a leak worth knowing
+setTimeout(() => {
+  console.error(`still open: ${process.getActiveResourcesInfo().join(', ')}`);
+  process.exit();
+}, 10_000).unref();
 process.exitCode = result.lost + result.hung + result.wrong === 0 ? 0 : 1;

@@ -1,125 +1,137 @@
+import { readFile } from 'node:fs/promises';
 import pg from 'pg';
+import { installOperations, statusCheck, uninstallOperations } from './blueprint.ts';
+import { judgeEvents } from './verify-events.ts';
+import type { EventFacts } from './verify-events.ts';
+import { byDeed, isInterrupted } from './facts.ts';
+import type { Evidence, OperationFacts } from './facts.ts';
+import type { Run, Sighting } from './workload.ts';
 
 export interface Findings {
-  /** Executions that are not stored any more, or that have lost operations. */
+  /** Executions that are not stored any more. */
   lost: string[];
-  /** Executions that ended otherwise than they should, or whose operations are not each done exactly once. */
+  /** What is otherwise than it should be, one line each. */
   wrong: string[];
-  /** Operations that ran more than once because a process died in the middle of them. */
+  /** Operations that ran again because the process that ran them died in the middle. */
   rerun: number;
 }
 
-interface ExecutionFacts {
-  id: string;
-  status: string;
-  error: string | null;
-  workflow: string;
-}
-
-interface OperationFacts {
-  execution_id: string;
-  node_instance_id: string | null;
-  operation: string | null;
-  type: string;
-  state: string;
-  attempt: number;
-}
-
-const facts = `
-  select execution.id as execution_id, operation.type, operation.state, operation.attempt,
-    operation.parameters #>> '{task_kwargs,kwargs,__cloudify_context,node_id}' as node_instance_id,
-    operation.parameters #>> '{task_kwargs,kwargs,__cloudify_context,operation,name}' as operation
+const operationFacts = `
+  select execution.id as execution_id, operation.id, operation.type, operation.state, operation.attempt,
+    operation.parameters #>> '{task_kwargs,kwargs,__cloudify_context,node_id}' as instance,
+    operation.parameters #>> '{task_kwargs,kwargs,__cloudify_context,operation,name}' as operation,
+    operation.parameters #>> '{task_kwargs,kwargs,__cloudify_context,related,node_id}' as other,
+    operation.error ->> 'message' as error, operation.result is not null as has_result
   from operations operation
   join tasks_graphs graph on graph.storage_id = operation.tasks_graph_id
   join executions execution on execution.storage_id = graph.execution_id
-  where execution.id = any($1) and operation.type = 'RemoteWorkflowTask'`;
+  where execution.id = any($1)`;
 
-/** How often each operation of each instance must have succeeded, by workflow. */
-const operationsOf: Readonly<Record<string, readonly string[]>> = {
-  install: ['create', 'configure', 'start'],
-  uninstall: ['stop', 'delete'],
-};
+const eventFacts = `
+  select execution.id as execution_id, event.event_type, event.node_instance_id as instance, event.operation,
+    event.manager_name as manager, event.timestamp, event.source_id, event.target_id
+  from events event join executions execution on execution.storage_id = event.execution_id
+  where execution.id = any($1) order by event.timestamp`;
 
-/**
- * Looks into the store what became of executions.
- * @param executionIds executions that have ended
- * @param instances instances that each of them worked on
- */
-export async function verifyExecutions(
-  databaseUrl: string,
-  executionIds: readonly string[],
-  instances: number,
-): Promise<Findings> {
-  const client = new pg.Client({ connectionString: databaseUrl });
+const lifecycle = 'cloudify.interfaces.lifecycle.';
+
+/** Looks into the store and the journal what became of executions. */
+export async function verifyExecutions(evidence: Evidence): Promise<Findings> {
+  const ids = evidence.runs.map(({ id }) => id);
+  const client = new pg.Client({ connectionString: evidence.databaseUrl });
   await client.connect();
   try {
-    const { rows: executions } = await client.query<ExecutionFacts>(
-      'select id, status, error, workflow_id as workflow from executions where id = any($1)',
-      [executionIds],
+    const { rows: executions } = await client.query<{ id: string; status: string }>(
+      'select id, status from executions where id = any($1)',
+      [ids],
     );
-    const { rows: operations } = await client.query<OperationFacts>(facts, [executionIds]);
-    const found = new Map(executions.map((execution) => [execution.id, execution]));
-    const lost = executionIds.filter((id) => !found.has(id)).map((id) => `${id}: not stored`);
-    const wrong = executions.flatMap((execution) =>
-      complaints(
-        execution,
-        operations.filter((operation) => operation.execution_id === execution.id),
-        instances,
-      ),
-    );
-    const rerun = operations.reduce((sum, { attempt }) => sum + Math.max(0, attempt - 1), 0);
-    return { lost, wrong, rerun };
+    const { rows: operations } = await client.query<OperationFacts>(operationFacts, [ids]);
+    const { rows: events } = await client.query<EventFacts>(eventFacts, [ids]);
+    const stored = new Set(executions.map(({ id }) => id));
+    const remote = operations.filter(({ type }) => type === 'RemoteWorkflowTask');
+    const wrong = [
+      ...evidence.runs.flatMap((run) => judgeOperations(run, operations)),
+      ...judgeEvents(remote, events, evidence),
+      ...judgeJournal(remote, await readFile(evidence.journal, 'utf8')),
+      ...judgeProperties(remote, evidence.sightings),
+    ];
+    const again = remote.filter(isInterrupted).length;
+    return {
+      lost: ids.filter((id) => !stored.has(id)).map((id) => `${id}: not stored`),
+      wrong,
+      rerun:
+        again +
+        remote.reduce((sum, { attempt, ...row }) => sum + Math.max(0, attempt - 1) * Number(!isInterrupted(row)), 0),
+    };
   } finally {
     await client.end();
   }
 }
 
-function complaints(execution: ExecutionFacts, operations: readonly OperationFacts[], instances: number): string[] {
-  const name = `${execution.workflow} ${execution.id}`;
-  if (execution.status !== 'terminated') {
-    return [`${name} ended ${execution.status}: ${execution.error ?? ''}`];
+/** Whether every operation of an execution succeeded once, and they are as many as the workflow asks for. */
+function judgeOperations(run: Run, all: readonly OperationFacts[]): string[] {
+  const name = `${run.workflow} ${run.id}`;
+  const rows = all.filter((row) => row.execution_id === run.id);
+  const open = rows.filter(({ state }) => !['succeeded', 'failed', 'rescheduled'].includes(state));
+  const remote = rows.filter(({ type }) => type === 'RemoteWorkflowTask');
+  const complaints = open.map(({ id, type, state }) => `${name}: ${type} ${id} is ${state}`);
+  for (const [deed, attempts] of byDeed(
+    remote,
+    ({ instance, operation, other }) => `${operation} ${instance} ${other}`,
+  )) {
+    const succeeded = attempts.filter(({ state }) => state === 'succeeded').length;
+    const odd = attempts.filter((row) => row.state !== 'succeeded' && !isInterrupted(row));
+    const isRight = deed.includes(statusCheck) ? attempts.length === 1 : succeeded === 1 && odd.length === 0;
+    if (!isRight) {
+      complaints.push(`${name}: ${deed}: ${succeeded} succeeded, ${odd.map(({ error }) => error).join('; ')}`);
+    }
   }
-  const done = new Map<string, number>();
-  for (const { node_instance_id: instance, operation, state } of operations) {
-    const key = `${instance ?? ''} ${operation?.split('.').at(-1) ?? ''}`;
-    done.set(key, (done.get(key) ?? 0) + (state === 'succeeded' ? 1 : 0));
+  const expected: [readonly string[], number][] = [
+    [installOperations, run.installs],
+    [uninstallOperations, run.uninstalls],
+  ];
+  for (const [operation, count] of expected.flatMap(([names, count]) => names.map((one) => [one, count] as const))) {
+    const instances = new Set(
+      remote
+        .filter((row) => row.operation === `${lifecycle}${operation}` && row.state === 'succeeded')
+        .map((row) => row.instance),
+    );
+    if (instances.size !== count) {
+      complaints.push(`${name}: ${operation} was done on ${instances.size} instances, not ${count}`);
+    }
   }
-  const expected = operationsOf[execution.workflow] ?? [];
-  const counts = expected.map((operation) => {
-    const keys = [...done.keys()].filter((key) => key.endsWith(` ${operation}`));
-    return { operation, instances: keys.length, isOnce: keys.every((key) => done.get(key) === 1) };
+  return complaints;
+}
+
+/** Whether scripts ran as often as the store says: each attempt once, and to its end when it succeeded. */
+function judgeJournal(operations: readonly OperationFacts[], journal: string): string[] {
+  const counts = new Map<string, { begin: number; end: number }>();
+  for (const line of journal.split('\n').filter(Boolean)) {
+    const [what, id = ''] = line.split(' ');
+    const count = counts.get(id) ?? { begin: 0, end: 0 };
+    count[what === 'begin' ? 'begin' : 'end'] += 1;
+    counts.set(id, count);
+  }
+  const known = new Map(operations.map((operation) => [operation.id, operation]));
+  return [...counts].flatMap(([id, { begin, end }]) => {
+    const operation = known.get(id);
+    const isRight = begin === 1 && end <= 1 && (operation?.state !== 'succeeded' || end === 1);
+    return operation === undefined || isRight
+      ? []
+      : [`script ${id} (${operation.operation}, ${operation.state}) began ${begin} times and ended ${end} times`];
   });
-  return counts
-    .filter((count) => count.instances !== instances || !count.isOnce)
-    .map((count) => {
-      const times = count.isOnce ? 'once' : 'not once';
-      return `${name}: ${count.operation} was done ${times} on ${count.instances} of ${instances} instances`;
-    });
 }
 
-/** What the store says about executions that did not end: who drives them and how far their operations are. */
-export async function describeHung(databaseUrl: string, executionIds: readonly string[]): Promise<string[]> {
-  if (executionIds.length === 0) {
-    return [];
-  }
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    const { rows } = await client.query<Record<string, unknown>>(
-      `select execution.id, execution.workflow_id, execution.status, execution.executor,
-         extract(epoch from now() - execution.claimed_at)::integer as claimed_seconds_ago,
-         (select extract(epoch from now() - last_seen)::integer from processes where name = execution.executor)
-           as executor_seen_seconds_ago,
-         (select jsonb_agg(line) from (
-           select concat_ws(' ', operation.type, operation.state, operation.worker, count(*)) as line
-           from operations operation join tasks_graphs graph on graph.storage_id = operation.tasks_graph_id
-           where graph.execution_id = execution.storage_id and operation.state not in ('succeeded', 'pending')
-           group by operation.type, operation.state, operation.worker) lines) as open_operations
-       from executions execution where execution.id = any($1)`,
-      [executionIds],
-    );
-    return rows.map((row) => `hung: ${JSON.stringify(row)}`);
-  } finally {
-    await client.end();
-  }
+/** Whether what operations wrote is there: on each instance that came up, by the attempt that succeeded. */
+function judgeProperties(operations: readonly OperationFacts[], sightings: readonly Sighting[]): string[] {
+  const known = new Map(operations.map((operation) => [operation.id, operation]));
+  return sightings.flatMap(({ run, instanceId, properties }) =>
+    installOperations.flatMap((name) => {
+      const id = properties[name];
+      const writer = typeof id === 'string' ? known.get(id) : undefined;
+      return writer?.instance === instanceId && writer.state === 'succeeded'
+        ? []
+        : [`after ${run.workflow} ${run.id}: ${name} of ${instanceId} was written by ${writer?.state ?? String(id)}`];
+    }),
+  );
 }

@@ -91,6 +91,8 @@ export interface ClusterOptions {
   /** Wait until all serve; false to look at what they do before their servers are there. */
   isReadyAwaited?: boolean;
   environment?: Readonly<Record<string, string>>;
+  /** How a process reaches the servers when that is not the common way. */
+  route?: (name: string) => { databaseUrl: string; amqpUrl: string };
 }
 
 /** Several processes that share a database, a broker and a folder. */
@@ -139,7 +141,8 @@ export class ManagerCluster implements TestManager {
 
   /** Starts a process; `rest` listens on the cluster's port. */
   async launch(name: string, roles: readonly RoleName[]): Promise<ServingProgram> {
-    const { databaseUrl, amqpUrl, amqpManagementUrl } = this.options;
+    const { amqpManagementUrl } = this.options;
+    const { databaseUrl, amqpUrl } = this.options.route?.(name) ?? this.options;
     const program = await ServingProgram.start(
       [
         'serve',
@@ -178,9 +181,14 @@ export class ManagerCluster implements TestManager {
     return [...this.programs].map(([name, program]) => `--- ${name}\n${program.lines.join('\n')}`).join('\n');
   }
 
+  /** Stops all processes. @throws Error with the last log lines of one that did not stop in time */
   async stop(): Promise<void> {
     this.client.close();
-    await Promise.all([...this.programs.values()].map((program) => program.stop()));
+    const ends = await Promise.allSettled([...this.programs.values()].map((program) => program.stop()));
     await rm(this.folder, { recursive: true, force: true });
+    const failure = ends.find((end) => end.status === 'rejected');
+    if (failure) {
+      throw failure.reason;
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,24 @@ import { freePort } from './ports.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);
+
+/** Processes whose parent is `parent`; none where there is no /proc. */
+function childrenOf(parent: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8');
+    return text.split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // it has ended already
+  }
+}
 
 /** A private PostgreSQL of the tests on a TCP port, which a test may stop, kill and start again. */
 export class PostgresServer {
@@ -73,6 +92,18 @@ export class PostgresServer {
     if (child) {
       const ended = once(child, 'exit');
       child.kill(signal);
+      await ended;
+    }
+  }
+
+  /** Kills the server and all that belongs to it, as a crash of the machine would. */
+  async crash(): Promise<void> {
+    const { child } = this;
+    this.child = undefined;
+    if (child?.pid !== undefined) {
+      const ended = once(child, 'exit');
+      const parts = childrenOf(child.pid);
+      [child.pid, ...parts].forEach((pid) => signal(pid, 'SIGKILL'));
       await ended;
     }
   }

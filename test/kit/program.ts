@@ -35,6 +35,10 @@ export interface ProgramOptions {
 }
 
 const keptLines = 200;
+/** Lines that the message about a process shows that did not stop. */
+const shownLines = 40;
+/** Seconds a process may take to stop: the grace it gives operations, and that of a busy machine. */
+const stopLimit = 60;
 const running = new Set<ChildProcess>();
 
 // a test process that ends early must not leave managers behind
@@ -92,16 +96,43 @@ export class ServingProgram {
     return this.child.pid ?? 0;
   }
 
-  /** Asks the process to stop cleanly and waits until it has. */
-  async stop(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+  /**
+   * Asks the process to stop cleanly and waits until it has.
+   * @param seconds after which it is killed
+   * @throws Error with its last log lines when it had to be killed
+   */
+  async stop(seconds = stopLimit): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.child.kill('SIGKILL');
+    }, seconds * 1000);
+    // a process that is suspended does not hear the request
+    this.child.kill('SIGCONT');
     this.child.kill('SIGTERM');
-    return this.ended;
+    const end = await this.ended;
+    clearTimeout(timer);
+    if (isLate) {
+      const tail = this.lines.slice(-shownLines).join('\n');
+      throw new Error(`gantry ${this.words.join(' ')} did not stop within ${seconds} s:\n${tail}`);
+    }
+    return end;
   }
 
   /** Ends the process at once, as a crash would. */
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.ended;
+  }
+
+  /** Lets the process hang: it stays, and does nothing any more. */
+  suspend(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  /** Lets a suspended process go on. */
+  resume(): void {
+    this.child.kill('SIGCONT');
   }
 }
 
