@@ -69,7 +69,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       journal,
     });
     const remains =
-      hung.length > 0 ? [] : [...(await verifyStore(site.databaseUrl)), ...(await verifyBroker(site.rabbitmq))];
+      hung.length > 0
+        ? []
+        : [...(await verifyStore(site.databaseUrl)), ...(await verifyBroker(site.rabbitmq, site.processNames))];
     const wrong = [...workload.complaints, ...findings.wrong, ...remains];
     complaints.push(...findings.lost, ...wrong, ...(await describeHung(site.databaseUrl, hung)));
     result = {

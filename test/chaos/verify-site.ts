@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { deadLettersQueue, operationQueue, workflowQueue } from '../../src/amqp/names.ts';
+import { deadLettersQueue, executorResponsesQueue, operationQueue, workflowQueue } from '../../src/amqp/names.ts';
 import type { RabbitmqServer } from '../kit/rabbitmq.ts';
 import { until } from '../kit/until.ts';
 
@@ -36,15 +36,16 @@ export async function verifyStore(databaseUrl: string): Promise<string[]> {
   }
 }
 
-/** Complaints about what is left on the broker when nothing runs any more. */
-export async function verifyBroker(rabbitmq: RabbitmqServer): Promise<string[]> {
+/** Complaints about what is left on the broker when nothing runs any more but these processes. */
+export async function verifyBroker(rabbitmq: RabbitmqServer, processNames: readonly string[]): Promise<string[]> {
+  const replyQueues = new Set(processNames.map(executorResponsesQueue));
   const odd = async (): Promise<string[]> => {
     const queues = (await rabbitmq.manage('GET', '/api/queues')) as QueueFacts[];
     return queues.flatMap(({ name, messages = 0 }) => {
-      if (/_response(s)?_/.test(name)) {
+      if (/_response(s)?_/.test(name) && !replyQueues.has(name)) {
         return [`queue ${name} was not deleted`];
       }
-      const isWork = [workflowQueue, operationQueue, deadLettersQueue].includes(name);
+      const isWork = [workflowQueue, operationQueue, deadLettersQueue, ...replyQueues].includes(name);
       return isWork && messages > 0 ? [`${messages} messages are left in ${name}`] : [];
     });
   };
