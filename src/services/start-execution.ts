@@ -3,6 +3,7 @@ import type { Breakpoint } from '../domain/control.ts';
 import type { Deployment, Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { JsonObject, PlanWorkflow } from '../domain/plan.ts';
+import { findComponentDeployments } from '../store/component-executions.ts';
 import { disruptiveWorkflows, findDependents } from '../store/dependents.ts';
 import { readDeploymentActivity } from '../store/deployment-activity.ts';
 import { getDeployment } from '../store/deployments.ts';
@@ -213,11 +214,28 @@ async function startInTransaction(
       workflowMessage(execution, { executionToken: token, ...(operation === undefined ? {} : { operation }) }),
     ]);
   }
+  if (workflow?.is_cascading) {
+    await startOnComponents(dependencies, caller, deployment, request, transaction);
+  }
   return execution;
 }
 
+/** A cascading workflow runs on the components of its deployment, too, and on those of theirs. */
+async function startOnComponents(
+  dependencies: ServiceDependencies,
+  caller: TenantCaller,
+  deployment: Deployment,
+  request: StartRequest,
+  transaction: Transaction,
+): Promise<void> {
+  const { id: _id, ...rest } = request;
+  for (const deploymentId of await findComponentDeployments(transaction, deployment.storageId)) {
+    await startInTransaction(dependencies, caller, { ...rest, deploymentId }, transaction);
+  }
+}
+
 /**
- * Starts a workflow on a deployment, or queues it behind others.
+ * Starts a workflow on a deployment, or queues it behind others; a cascading one on its components as well.
  * @throws GantryError with the code of the first condition that does not hold
  */
 export async function startExecution(

@@ -1,6 +1,18 @@
 import { endedExecutionStatuses } from '../domain/states.ts';
 import type { Session } from './session.ts';
 
+/** Ids of the deployments that are components of a deployment itself. */
+export async function findComponentDeployments(session: Session, deploymentStorageId: number): Promise<string[]> {
+  const rows = await session.prepared<{ id: string }>(
+    `select target.id from inter_deployment_dependencies dependency
+     join deployments target on target.storage_id = dependency.target_deployment_id
+     where dependency.source_deployment_id = $1 and dependency.dependency_creator like 'component.%'
+     order by dependency.created_at, dependency.storage_id`,
+    [deploymentStorageId],
+  );
+  return rows.map(({ id }) => id);
+}
+
 /**
  * Ids of the executions that run, or wait to run, on components of the deployments of the given executions, and on
  * components of those.

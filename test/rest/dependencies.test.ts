@@ -174,6 +174,29 @@ describe('dependencies between deployments', function () {
     expect(await call<object>('GET', '/deployments/a')).to.include({ sub_services_count: 0 });
   });
 
+  it('let a cascading workflow run on components, and on theirs', async () => {
+    const cascading = `${simpleBlueprint}workflows:
+  again:
+    mapping: default_workflows.cloudify.plugins.workflows.install
+    is_cascading: true
+`;
+    await rest.upload('cascading', { 'blueprint.yaml': cascading });
+    for (const id of ['c1', 'c2', 'c3']) {
+      await call('PUT', `/deployments/${id}`, { blueprint_id: 'cascading' }, 201);
+    }
+    for (const [source, target] of [
+      ['c1', 'c2'],
+      ['c2', 'c3'],
+    ]) {
+      const creator = { dependency_creator: `component.in_${source}` };
+      await call('PUT', path, { ...creator, source_deployment: source, target_deployment: target });
+    }
+    await call('POST', '/executions', { deployment_id: 'c1', workflow_id: 'again' }, 201);
+    await call('POST', '/executions', { deployment_id: 'c3', workflow_id: 'install', queue: true }, 201);
+    const { items } = await call<List<{ deployment_id: string }>>('GET', '/executions?workflow_id=again');
+    expect(items.map(({ deployment_id: id }) => id).sort()).to.deep.equal(['c1', 'c2', 'c3']);
+  });
+
   it('are removed by what they are', async () => {
     const key = { dependency_creator: 'sharedresource.node_x1', source_deployment: 'a', target_deployment: 'b' };
     await call('DELETE', path, { ...key, is_component_deletion: false }, 204);
