@@ -2,6 +2,12 @@ import type { Json } from '../domain/plan.ts';
 import type { Origin } from '../services/ownership.ts';
 import { readTime } from './times.ts';
 
+/** Schema of the members that tell the origin of a resource. */
+export const originProperties = {
+  created_by: { type: ['string', 'null'] },
+  created_at: { type: ['string', 'null'] },
+};
+
 function textOf(value: Json | undefined): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -14,7 +14,7 @@ import {
 import type { DeploymentGroupUpdate } from '../store/deployment-groups.ts';
 import { findDeployments } from '../store/deployments.ts';
 import type { Transaction } from '../store/session.ts';
-import { requirePermission, scopeOf } from './caller.ts';
+import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import type { CreationLookups } from './deployment-creation.ts';
 import { newDeletions, requireRemovable } from './deployment-deletion.ts';
@@ -28,6 +28,8 @@ import { addMembers, removeMembers, setGroupLabels, setMembers } from './group-m
 import type { MemberSelection } from './group-members.ts';
 import { checkIdentifier, everywhere, requireFreeGlobally, requireOwnTenant } from './identifiers.ts';
 import type { NewLabel } from './labels.ts';
+import { creationTime, ownerId } from './ownership.ts';
+import type { Origin } from './ownership.ts';
 
 /** What a client says of a group; undefined leaves it as it is. */
 export interface DeploymentGroupRequest {
@@ -41,7 +43,7 @@ export interface DeploymentGroupRequest {
   readonly members: MemberSelection;
   readonly newDeployments: readonly GroupDeployment[];
   /** For groups that are restored. */
-  readonly createdAt: Date | undefined;
+  readonly origin: Origin;
   readonly creationCounter: number | undefined;
 }
 
@@ -111,9 +113,8 @@ async function createOrUpdate(
   id: string,
   request: DeploymentGroupRequest,
 ): Promise<DeploymentGroup> {
-  if (request.createdAt !== undefined) {
-    requirePermission(caller, 'set_timestamp');
-  }
+  const { origin } = request;
+  const createdAt = creationTime(caller, origin.createdAt);
   const update = await updateOf(transaction, caller, request);
   const present = await findGroup(transaction, caller, id);
   if (!present) {
@@ -121,9 +122,9 @@ async function createOrUpdate(
       ...update,
       id,
       tenantId: caller.tenant.id,
-      creatorId: caller.user.id,
+      creatorId: await ownerId(transaction, caller, origin.creator),
       visibility: update.visibility ?? 'tenant',
-      createdAt: request.createdAt,
+      createdAt,
     });
   }
   if (update.visibility !== undefined) {

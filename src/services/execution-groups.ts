@@ -20,6 +20,8 @@ import type { ServiceDependencies } from './dependencies.ts';
 import { cancelExecutions, resumeInTurn } from './execution-actions.ts';
 import { startReady } from './execution-batches.ts';
 import { requireOwnTenant } from './identifiers.ts';
+import { creationTime, ownerId } from './ownership.ts';
+import type { Origin } from './ownership.ts';
 import { startOnGroup } from './group-executions.ts';
 import type { GroupStartRequest } from './group-executions.ts';
 
@@ -32,7 +34,7 @@ export interface GroupRestoreRequest extends Pick<
   'deploymentGroupId' | 'workflowId' | 'concurrency'
 > {
   readonly id: string | undefined;
-  readonly createdAt: Date | undefined;
+  readonly origin: Origin;
   readonly executionIds: readonly string[];
 }
 
@@ -91,9 +93,7 @@ async function restore(
   if (request.id !== undefined) {
     requirePermission(caller, 'set_execution_group_details');
   }
-  if (request.createdAt !== undefined) {
-    requirePermission(caller, 'set_timestamp');
-  }
+  const createdAt = creationTime(caller, request.origin.createdAt);
   const deploymentGroup = await getDeploymentGroup(transaction, scopeOf(caller), request.deploymentGroupId);
   const { items } = await listExecutions(transaction, scopeOf(caller), {
     filters: { id: request.executionIds },
@@ -103,9 +103,9 @@ async function restore(
   const group = await createExecutionGroup(transaction, {
     id: request.id ?? dependencies.newId(),
     tenantId: caller.tenant.id,
-    creatorId: caller.user.id,
+    creatorId: await ownerId(transaction, caller, request.origin.creator),
     visibility: deploymentGroup.visibility,
-    createdAt: request.createdAt,
+    createdAt,
     workflowId: request.workflowId,
     concurrency: request.concurrency,
     deploymentGroupStorageId: deploymentGroup.storageId,

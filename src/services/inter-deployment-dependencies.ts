@@ -14,11 +14,13 @@ import {
 } from '../store/inter-deployment-dependencies.ts';
 import type { NewInterDeploymentDependency } from '../store/inter-deployment-dependencies.ts';
 import type { Session, Transaction } from '../store/session.ts';
-import { requirePermission, scopeOf } from './caller.ts';
+import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { requireOwnTenant } from './identifiers.ts';
+import { creationTime, ownerId } from './ownership.ts';
+import type { Origin } from './ownership.ts';
 
 /** How one deployment uses another. */
 export interface DependencyRequest {
@@ -31,7 +33,7 @@ export interface DependencyRequest {
   readonly externalSource: JsonObject | undefined;
   readonly externalTarget: JsonObject | undefined;
   readonly id: string | undefined;
-  readonly createdAt: Date | undefined;
+  readonly origin: Origin;
 }
 
 export interface SingleDependencyRequest extends DependencyRequest {
@@ -110,8 +112,9 @@ async function store(
   source: Source | undefined,
   requests: readonly (DependencyRequest & { visibility?: Visibility | undefined })[],
 ): Promise<InterDeploymentDependency[]> {
-  if (requests.some(({ createdAt }) => createdAt !== undefined)) {
-    requirePermission(caller, 'set_timestamp');
+  const owners = new Map<string | undefined, number>();
+  for (const { creator } of requests.map(({ origin }) => origin)) {
+    owners.set(creator, owners.get(creator) ?? (await ownerId(transaction, caller, creator)));
   }
   const named = requests.flatMap(({ target, externalTarget }) =>
     target === undefined || externalTarget !== undefined ? [] : [target],
@@ -125,9 +128,9 @@ async function store(
     return {
       id: request.id ?? dependencies.newId(),
       tenantId: caller.tenant.id,
-      creatorId: caller.user.id,
+      creatorId: owners.get(request.origin.creator) ?? caller.user.id,
       visibility: request.visibility ?? source?.visibility ?? 'tenant',
-      createdAt: request.createdAt,
+      createdAt: creationTime(caller, request.origin.createdAt),
       dependencyCreator: request.creator,
       sourceDeploymentStorageId: request.externalSource ? undefined : source?.storageId,
       targetDeploymentStorageId: request.externalTarget ? undefined : target,

@@ -136,6 +136,23 @@ describe('components and shared resources', function () {
     await mustRun(client, 'whole', 'uninstall');
   });
 
+  it('are updated with their deployment', async () => {
+    await deploy(client, 'changing', parent('changing'), files);
+    await mustRun(client, 'changing', 'install');
+    const { execution_id: id } = await client.transport.json<{ execution_id: string }>(
+      'POST',
+      '/deployment-updates/changing/update/initiate',
+      { body: { inputs: { seconds: 1 } } },
+    );
+    const ended = await followExecution(client, id, { onEvents: () => undefined, patience: 60_000 });
+    expect(ended.error ?? '').to.equal('');
+    expect((await client.deployments.get('changing-part')).inputs).to.include({ seconds: 1 });
+    const { items } = await client.executions.list({
+      filters: { deployment_id: 'changing-part', workflow_id: 'update' },
+    });
+    expect(items.map(({ status }) => status)).to.deep.equal(['terminated']);
+  });
+
   it('say why they could not be installed', async () => {
     await deploy(client, 'bad', parent('bad'), {
       'inner/blueprint.yaml': child.replace('gantry.sleep', 'gantry.nope'),

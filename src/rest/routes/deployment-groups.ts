@@ -4,11 +4,11 @@ import type { GroupDeployment } from '../../services/group-deployments.ts';
 import type { MemberSelection } from '../../services/group-members.ts';
 import { visibilityFor } from '../../services/identifiers.ts';
 import { parseLabels } from '../../services/labels.ts';
+import { originOf, originProperties } from '../origin.ts';
 import { noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
 import { shapeOne } from '../shapes/field.ts';
 import { deploymentGroupShape } from '../shapes/records.ts';
-import { readTime } from '../times.ts';
 import { displayNameOf } from './deployments.ts';
 
 const selectionProperties = {
@@ -44,7 +44,7 @@ const putSchema = {
     default_inputs: { type: ['object', 'null'] },
     ...selectionProperties,
     new_deployments: newDeploymentsSchema,
-    created_at: { type: ['string', 'null'] },
+    ...originProperties,
     creation_counter: { type: ['integer', 'null'], minimum: 0 },
   },
 };
@@ -93,7 +93,6 @@ function putRequest(call: ApiCall): DeploymentGroupRequest {
   const body = call.body as JsonObject;
   const { labels, default_inputs: defaultInputs, creation_counter: counter } = body;
   const visibility = text(body['visibility']);
-  const createdAt = text(body['created_at']);
   return {
     visibility: visibility === undefined ? undefined : visibilityFor(call.tenantCaller, { visibility }),
     description: typeof body['description'] === 'string' ? body['description'] : undefined,
@@ -102,7 +101,7 @@ function putRequest(call: ApiCall): DeploymentGroupRequest {
     labels: labels === undefined || labels === null ? undefined : parseLabels(labels),
     members: selectionOf(body),
     newDeployments: newDeploymentsOf(body['new_deployments']),
-    createdAt: createdAt === undefined ? undefined : readTime(createdAt, 'created_at'),
+    origin: originOf(body),
     creationCounter: typeof counter === 'number' ? counter : undefined,
   };
 }

@@ -2,6 +2,7 @@ import { GantryError } from '../../domain/errors.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import { executionGroupActions } from '../../services/execution-groups.ts';
 import type { ExecutionGroupService } from '../../services/execution-groups.ts';
+import { originOf, originProperties } from '../origin.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
 import { ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
@@ -9,7 +10,6 @@ import { isObject } from '../body.ts';
 import { shapeOne } from '../shapes/field.ts';
 import { executionGroupShape, withoutMembers } from '../shapes/records.ts';
 import { pythonList } from '../python-text.ts';
-import { readTime } from '../times.ts';
 
 const startSchema = {
   type: 'object',
@@ -23,7 +23,7 @@ const startSchema = {
     concurrency: { type: ['integer', 'null'] },
     id: { type: ['string', 'null'] },
     associated_executions: { type: ['array', 'null'], items: { type: 'string' } },
-    created_at: { type: ['string', 'null'] },
+    ...originProperties,
   },
 };
 
@@ -58,7 +58,6 @@ function startRoute(groups: ExecutionGroupService): Route {
     handle: async (call) => {
       const body = call.body as JsonObject;
       const { force, associated_executions: executions, parameters, default_parameters: defaults } = body;
-      const createdAt = text(body['created_at']);
       const common = {
         deploymentGroupId: text(body['deployment_group_id']) ?? '',
         workflowId: text(body['workflow_id']) ?? '',
@@ -69,7 +68,7 @@ function startRoute(groups: ExecutionGroupService): Route {
           ? await groups.restore(call.tenantCaller, {
               ...common,
               id: text(body['id']),
-              createdAt: createdAt === undefined ? undefined : readTime(createdAt, 'created_at'),
+              origin: originOf(body),
               executionIds: executions as string[],
             })
           : await groups.start(call.tenantCaller, {

@@ -7,12 +7,12 @@ import type {
   InterDeploymentDependencyService,
 } from '../../services/inter-deployment-dependencies.ts';
 import { isObject } from '../body.ts';
+import { originOf, originProperties } from '../origin.ts';
 import { defaultPageSize } from '../query.ts';
 import { noContent, ok } from '../route.ts';
 import type { Answer, ApiCall, Route } from '../route.ts';
 import { shapeOne } from '../shapes/field.ts';
 import { dependencyShape } from '../shapes/records.ts';
-import { readTime } from '../times.ts';
 
 const path = '/deployments/inter-deployment-dependencies';
 
@@ -23,7 +23,7 @@ const dependencyProperties = {
   external_source: { type: ['object', 'null'] },
   external_target: { type: ['object', 'null'] },
   id: { type: ['string', 'null'] },
-  created_at: { type: ['string', 'null'] },
+  ...originProperties,
 };
 
 const createSchema = {
@@ -80,12 +80,11 @@ function keyOf(body: JsonObject): DependencyKeyRequest {
 }
 
 function requestOf(body: JsonObject): DependencyRequest & DependencyKeyRequest {
-  const createdAt = text(body['created_at']);
   return {
     ...keyOf(body),
     targetFunction: mapping(body['target_deployment_func']),
     id: text(body['id']),
-    createdAt: createdAt === undefined ? undefined : readTime(createdAt, 'created_at'),
+    origin: originOf(body),
   };
 }
 

@@ -1,8 +1,9 @@
 /** `cloudify.nodes.Component`: another deployment as a part of this one. */
+import { isDeepStrictEqual } from 'node:util';
 import { GantryError } from '../../domain/errors.ts';
 import type { JsonObject } from '../../domain/plan.ts';
 import { NonRecoverableError } from '../sdk.ts';
-import { createSecrets, blueprintIdOf, deleteBlueprint, deleteSecrets } from './blueprint.ts';
+import { blueprintIdOf, createSecrets, deleteBlueprint, deleteSecrets, uploadBlueprint } from './blueprint.ts';
 import type { ManagedDeployment } from './manager.ts';
 import type { ExtensionCall } from './operation.ts';
 import { labelsOf, objectOf, textOf } from './operation.ts';
@@ -124,6 +125,35 @@ export async function executeStart(call: ExtensionCall): Promise<void> {
     }
     ctx.logger.info(`Nothing of deployment "${deploymentId}" is installed`);
   }
+  await refresh(call);
+}
+
+/** Updates the deployment to the blueprint and inputs that `resource_config` has now, where they are others. */
+export async function updateComponent(call: ExtensionCall): Promise<void> {
+  const { ctx, manager } = call;
+  const id = deploymentIdOf(call);
+  const deployment = await manager.findDeployment(id);
+  if (!deployment) {
+    throw new NonRecoverableError(`Deployment "${id}" of the component does not exist`);
+  }
+  const blueprintId = blueprintIdOf(call);
+  const inputs = objectOf(deploymentSettings(call)['inputs']);
+  const isChanged =
+    blueprintId !== deployment.blueprintId ||
+    Object.entries(inputs).some(([name, value]) => !isDeepStrictEqual(value, deployment.inputs[name]));
+  if (!isChanged) {
+    ctx.logger.info(`Deployment "${id}" of the component is up to date`);
+    return;
+  }
+  await uploadBlueprint(call);
+  ctx.logger.info(`Updating deployment "${id}" of the component`);
+  const executionId = await manager.updateDeployment(id, { blueprintId, inputs }, ctx.signal);
+  await requireSuccess(ctx, manager, executionId, {
+    deploymentId: id,
+    workflowId: 'update',
+    isRedirecting: isRedirecting(call),
+    waiting: call.waiting,
+  });
   await refresh(call);
 }
 

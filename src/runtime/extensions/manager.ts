@@ -76,6 +76,15 @@ export interface ExtensionsManager {
   findDeployment(id: string): Promise<ManagedDeployment | undefined>;
   /** Stores the deployment; `waitUntilEnded` of its create execution tells when it is filled. */
   createDeployment(deployment: NewManagedDeployment, signal: AbortSignal): Promise<ManagedDeployment>;
+  /**
+   * Starts an update of a deployment to a blueprint, with inputs that win over those it has.
+   * @returns id of the execution
+   */
+  updateDeployment(
+    id: string,
+    change: { blueprintId: string; inputs: JsonObject },
+    signal: AbortSignal,
+  ): Promise<string>;
   /** Deletes it and waits until it is gone. */
   deleteDeployment(id: string, waiting: Waiting): Promise<void>;
   /** Capabilities with their functions evaluated. */

@@ -1,7 +1,6 @@
-import { NonRecoverableError } from '../sdk.ts';
 import type { BuiltinPlugins } from '../types.ts';
 import { createSecrets, removeBlueprint, uploadBlueprint } from './blueprint.ts';
-import { createComponent, deleteComponent, executeStart, refresh } from './component.ts';
+import { createComponent, deleteComponent, executeStart, refresh, updateComponent } from './component.ts';
 import { checkDrift, checkStatus, heal } from './component-checks.ts';
 import type { ExtensionsHost } from './manager.ts';
 import { extensionOperation } from './operation.ts';
@@ -31,7 +30,7 @@ export function extensionsPlugin(host: ExtensionsHost): BuiltinPlugins {
     'component.check_status': checkStatus,
     'component.check_drift': checkDrift,
     'component.heal': heal,
-    'component.update': notUpdated,
+    'component.update': updateComponent,
     'shared_resource.connect_deployment': connect,
     'shared_resource.disconnect_deployment': disconnect,
     'shared_resource.refresh': refreshShared,
@@ -58,10 +57,4 @@ export function extensionsPlugin(host: ExtensionsHost): BuiltinPlugins {
 async function uploadWithSecrets(call: ExtensionCall): Promise<void> {
   await createSecrets(call);
   await uploadBlueprint(call);
-}
-
-async function notUpdated(): Promise<void> {
-  throw new NonRecoverableError(
-    'The deployment of a component is not updated with its parent; update it by itself, or reinstall the component',
-  );
 }

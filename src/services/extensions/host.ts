@@ -7,6 +7,8 @@ import type { Permission } from '../../domain/permissions.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import { cancellingExecutionStatuses } from '../../domain/states.ts';
 import type { BlueprintState } from '../../domain/states.ts';
+import { updateSwitches } from '../../executor/system/update/start.ts';
+import type { UpdateOrder } from '../../executor/system/update/start.ts';
 import type {
   ExtensionsHost,
   ExtensionsManager,
@@ -36,7 +38,14 @@ export interface ExtensionsHostDependencies {
   readonly database: Database;
   readonly services: Pick<
     Services,
-    'blueprints' | 'deployments' | 'executions' | 'files' | 'interDeploymentDependencies' | 'secrets' | 'waiter'
+    | 'blueprints'
+    | 'deployments'
+    | 'deploymentUpdates'
+    | 'executions'
+    | 'files'
+    | 'interDeploymentDependencies'
+    | 'secrets'
+    | 'waiter'
   >;
   readonly permissions: PermissionDirectory;
 }
@@ -157,6 +166,30 @@ class CallersManager implements ExtensionsManager {
     return this.#managedDeployment(await deployments.create(this.#caller, request, true, signal));
   }
 
+  async updateDeployment(
+    id: string,
+    { blueprintId, inputs }: { blueprintId: string; inputs: JsonObject },
+    signal: AbortSignal,
+  ): Promise<string> {
+    this.#require('deployment_update_create');
+    const order: UpdateOrder = {
+      blueprintId,
+      inputs,
+      reinstallIds: [],
+      workflowId: undefined,
+      runtimeOnlyEvaluation: undefined,
+      isPreview: false,
+      isForced: false,
+      switches: updateSwitches,
+    };
+    const { deploymentUpdates } = this.#dependencies.services;
+    const { executionId } = await deploymentUpdates.initiate(this.#caller, id, order, signal);
+    if (executionId === undefined) {
+      throw new GantryError('conflict_error', `The update of deployment ${id} was not started`);
+    }
+    return executionId;
+  }
+
   async deleteDeployment(id: string, waiting: Waiting): Promise<void> {
     this.#require('deployment_delete');
     const { deployments } = this.#dependencies.services;
@@ -182,7 +215,7 @@ class CallersManager implements ExtensionsManager {
     const source = this.#execution.deploymentId ?? '';
     const key = { creator, source, target, externalSource: undefined, externalTarget: undefined };
     if (!(await dependencies.isKnown(this.#caller, key))) {
-      const rest = { targetFunction: undefined, id: undefined, createdAt: undefined, visibility: undefined };
+      const rest = { targetFunction: undefined, id: undefined, origin: {}, visibility: undefined };
       await dependencies.create(this.#caller, { ...key, ...rest });
     }
   }
