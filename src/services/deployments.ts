@@ -3,6 +3,7 @@ import type { JsonObject } from '../domain/plan.ts';
 import { evaluateCapabilities, evaluateFunctions, evaluateOutputs } from '../dsl/functions/index.ts';
 import type { Declared, PayloadContext } from '../dsl/functions/index.ts';
 import { readDeploymentActivity } from '../store/deployment-activity.ts';
+import { readDirectChildren } from '../store/deployment-status.ts';
 import { getDeployment, listDeployments, updateDeployment } from '../store/deployments.ts';
 import { createEvaluationStorage } from '../store/evaluation-storage.ts';
 import { createExecutions } from '../store/executions.ts';
@@ -38,6 +39,8 @@ export interface DeploymentService {
     options?: { groupId?: string | undefined; dependenciesOf?: string | undefined; environmentsOnly?: boolean },
   ): Promise<Page<Deployment>>;
   get(caller: TenantCaller, id: string, fields?: readonly string[]): Promise<Deployment>;
+  /** The deployment, with numbers and statuses of its direct children only. */
+  withDirectChildren(deployment: Deployment): Promise<Deployment>;
   /** Which workflows of the deployments can be started now: storage id -> names. */
   availableWorkflows(deployments: readonly Deployment[]): Promise<ReadonlyMap<number, ReadonlySet<string>>>;
   /** @throws GantryError, see `createDeploymentFrom` and `waitForCreation` */
@@ -109,6 +112,11 @@ export function createDeploymentService(
     },
 
     get: (caller, id, fields) => read(database, caller, id, fields),
+
+    withDirectChildren: async (deployment) => ({
+      ...deployment,
+      ...(await readDirectChildren(database, deployment.storageId)),
+    }),
 
     async availableWorkflows(deployments) {
       const activities = await readDeploymentActivity(

@@ -1,4 +1,7 @@
+import type { Deployment } from '../domain/entities.ts';
+import type { DeploymentStatus } from '../domain/states.ts';
 import type { Session } from './session.ts';
+import { onlyRow } from './values.ts';
 
 /** The order of deployment statuses is not that of the alphabet. */
 const rank = (status: string): string =>
@@ -69,6 +72,41 @@ export async function refreshSubDeployments(session: Session, parents: readonly 
     const ids = changed.map((row) => row.storage_id);
     level = ids.length > 0 ? await findParents(session, ids) : [];
   }
+}
+
+/** What is known about the direct children of a deployment, without what is below them. */
+export async function readDirectChildren(
+  session: Session,
+  storageId: number,
+): Promise<
+  Pick<Deployment, 'subServicesCount' | 'subEnvironmentsCount' | 'subServicesStatus' | 'subEnvironmentsStatus'>
+> {
+  const rows = await session.prepared<{
+    services: number;
+    environments: number;
+    services_status: DeploymentStatus | null;
+    environments_status: DeploymentStatus | null;
+  }>(
+    `select count(*) filter (where not is_environment) as services, count(*) filter (where is_environment) as environments,
+       ${named(`max(${rank('deployment_status')}) filter (where not is_environment)`)} as services_status,
+       ${named(`max(${rank('deployment_status')}) filter (where is_environment)`)} as environments_status
+     from (
+       select child.deployment_status, exists (
+         select from deployments_labels
+         where resource_id = child.storage_id and key = 'csys-obj-type' and value = 'environment'
+       ) as is_environment
+       from deployment_labels_dependencies join deployments child on child.storage_id = source_deployment_id
+       where target_deployment_id = $1
+     ) children`,
+    [storageId],
+  );
+  const { services, environments, services_status: servicesStatus, environments_status: status } = onlyRow(rows);
+  return {
+    subServicesCount: services,
+    subEnvironmentsCount: environments,
+    subServicesStatus: servicesStatus ?? undefined,
+    subEnvironmentsStatus: status ?? undefined,
+  };
 }
 
 const parentsStatement = `

@@ -174,6 +174,49 @@ describe('dependencies between deployments', function () {
     expect(await call<object>('GET', '/deployments/a')).to.include({ sub_services_count: 0 });
   });
 
+  it('count services and environments through the tree, and show the worst status', async () => {
+    interface Summary {
+      sub_services_count: number;
+      sub_environments_count: number;
+      sub_services_status: string | null;
+      sub_environments_status: string | null;
+      deployment_status: string;
+    }
+    const labelled: [string, object[]][] = [
+      ['root', []],
+      ['env', [{ 'csys-obj-parent': 'root' }, { 'csys-obj-type': 'environment' }]],
+      ['leaf1', [{ 'csys-obj-parent': 'env' }]],
+      ['leaf2', [{ 'csys-obj-parent': 'root' }]],
+    ];
+    for (const [id, labels] of labelled) {
+      await call('PUT', `/deployments/${id}`, { blueprint_id: 'b', labels }, 201);
+    }
+    const read = async (query = ''): Promise<Summary> => call<Summary>('GET', `/deployments/root${query}`);
+    expect(await read()).to.include({
+      sub_services_count: 2,
+      sub_environments_count: 1,
+      sub_services_status: 'requires_attention',
+      sub_environments_status: 'requires_attention',
+    });
+    expect(await read('?all_sub_deployments=false')).to.include({ sub_services_count: 1, sub_environments_count: 1 });
+    for (const id of ['leaf1', 'leaf2', 'env', 'root']) {
+      const { id: execution } = await call<{ id: string }>(
+        'POST',
+        '/executions',
+        { deployment_id: id, workflow_id: 'install' },
+        201,
+      );
+      await rest.services.waiter.waitUntilEnded(execution, 30_000);
+    }
+    expect(await read()).to.include({
+      sub_services_status: 'good',
+      sub_environments_status: 'good',
+      deployment_status: 'good',
+    });
+    await call('PATCH', '/deployments/leaf2', { labels: [] });
+    expect(await read()).to.include({ sub_services_count: 1, sub_environments_count: 1 });
+  });
+
   it('let a cascading workflow run on components, and on theirs', async () => {
     const cascading = `${simpleBlueprint}workflows:
   again:

@@ -240,10 +240,13 @@ export function deploymentRoutes(deployments: DeploymentService, filters: Filter
       path: '/deployments/:deployment_id',
       summary: 'Get a deployment',
       access: { permission: 'deployment_get' },
+      query: ['all_sub_deployments'],
       handle: async (call) => {
         const include = call.query.include();
         const fields = neededFields(selectFields(deploymentShape, include));
-        const deployment = await deployments.get(call.tenantCaller, idOf(call), fields);
+        const found = await deployments.get(call.tenantCaller, idOf(call), fields);
+        const isDeep = call.query.switch('all_sub_deployments', true);
+        const deployment = isDeep ? found : await deployments.withDirectChildren(found);
         const [view] = fields.includes('workflows') ? await withWorkflows(deployments, [deployment]) : [];
         return ok(shapeOne(deploymentShape, view ?? withoutWorkflows(deployment), include));
       },
