@@ -97,6 +97,41 @@ export interface BreakpointShape {
   type?: string | null;
 }
 
+export interface PlannedOperationShape {
+  id: string;
+  operation: string;
+  task: string;
+  node_id: string;
+  node_instance_id: string;
+  related_instance_id: string | null;
+  host_id: string | null;
+  inputs: Record<string, unknown>;
+  path: string[];
+  /** Ids of the operations that end directly before it. */
+  after: string[];
+  starts_at: number;
+  seconds: number | null;
+}
+
+export interface PlannedGraphShape {
+  name: string;
+  seconds: number;
+  critical_path: string[];
+  operations: PlannedOperationShape[];
+}
+
+/** What a workflow would do. */
+export interface ExecutionPlanShape {
+  workflow_id: string;
+  deployment_id: string;
+  parameters: Record<string, unknown>;
+  total_operations: number;
+  seconds: number;
+  unknown_durations: number;
+  graphs: PlannedGraphShape[];
+  messages: { level: string; message: string }[];
+}
+
 /** One attempt of an operation. */
 export interface OperationShape {
   id: string;

@@ -13,6 +13,8 @@ import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
+import { planExecution } from './execution-plan.ts';
+import type { ExecutionPlan, PlanRequest } from './execution-plan.ts';
 import { requireOwnTenant } from './identifiers.ts';
 import { decideOperation } from './operation-control.ts';
 import type { OperationDecisionRequest } from './operation-control.ts';
@@ -33,6 +35,8 @@ export interface ExecutionControlService {
     target: { executionId: string; operationId: string },
     request: OperationDecisionRequest,
   ): Promise<OperationRow>;
+  /** See `planExecution`. */
+  plan(caller: TenantCaller, request: PlanRequest): Promise<ExecutionPlan>;
   /** Operations of an execution with everything known about their attempts. */
   operations(caller: TenantCaller, id: string, query: ListQuery): Promise<Page<OperationRow>>;
 }
@@ -85,6 +89,8 @@ export function createExecutionControlService(dependencies: ServiceDependencies)
       }),
 
     decide: (caller, target, request) => decideOperation(dependencies, caller, target, request),
+
+    plan: (caller, request) => planExecution(dependencies, caller, request),
 
     async operations(caller, id, query) {
       await getExecution(database, scopeOf(caller), id);

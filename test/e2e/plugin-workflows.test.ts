@@ -50,6 +50,24 @@ describe('workflows of plugins', function () {
     expect(execution.finished_operations).to.equal(execution.total_operations);
   });
 
+  it('can be planned before they run', async () => {
+    const plan = await manager.client.executions.plan('rolling', 'rolling_restart', { parameters: { batch_size: 2 } });
+    expect(plan.graphs.map(({ name, operations }) => [name, operations.length])).to.deep.equal([
+      ['batch_1', 6],
+      ['batch_2', 6],
+      ['batch_3', 3],
+    ]);
+    const { code, stdout } = await manager.gantry(
+      'executions',
+      'plan',
+      'rolling_restart',
+      '-d',
+      'rolling',
+      '--mermaid',
+    );
+    expect([code, stdout.split('\n')[0]]).to.deep.equal([0, 'flowchart TD']);
+  });
+
   it('have their parameters checked against what the blueprint declares', async () => {
     const refused = await runWorkflow(manager.client, 'rolling', 'rolling_restart', {
       parameters: { batch_size: 0 },

@@ -383,6 +383,30 @@ describe('steering executions', function () {
     });
   });
 
+  it('plans a workflow without a trace, with the durations of earlier executions', async () => {
+    interface Plan {
+      total_operations: number;
+      unknown_durations: number;
+      seconds: number;
+      graphs: { name: string; critical_path: string[]; operations: { operation: string; node_id: string }[] }[];
+    }
+    await ended(await start());
+    count += 1;
+    const other = `d${count}`;
+    expect((await rest.call('PUT', `/deployments/${other}`, { body: { blueprint_id: 'b' } })).status).to.equal(201);
+    const before = await call<{ metadata: { pagination: { total: number } } }>('GET', '/executions?_size=1');
+    const plan = await call<Plan>('POST', '/executions/plan', { deployment_id: other, workflow_id: 'install' });
+    expect(plan).to.include({ total_operations: 4, unknown_durations: 0 });
+    expect(plan.seconds).to.be.a('number');
+    expect(plan.graphs.map(({ name }) => name)).to.deep.equal(['install']);
+    const after = await call<{ metadata: { pagination: { total: number } } }>('GET', '/executions?_size=1');
+    expect(after.metadata.pagination.total).to.equal(before.metadata.pagination.total);
+    const answer = await rest.call('POST', '/executions/plan', {
+      body: { deployment_id: other, workflow_id: 'scale', parameters: { scalable_entity_name: 'nothing' } },
+    });
+    expect(answer.status, answer.text).to.equal(400);
+  });
+
   it('shows every attempt with inputs, times and who ran it', async () => {
     const execution = await ended(await start());
     const [first] = await operations(execution);

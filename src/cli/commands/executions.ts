@@ -16,6 +16,7 @@ import { formatEvent } from '../progress.ts';
 import { watchExecution } from '../watch.ts';
 import { addExecutionGroupCommands } from './execution-groups.ts';
 import { addSteering, collectBreakpoints } from './execution-control.ts';
+import { addPlan } from './execution-plan.ts';
 import { listOptions, wholeNumber, withListOptions } from './listing.ts';
 import type { ListCommandOptions } from './listing.ts';
 
@@ -310,6 +311,7 @@ export function addExecutionCommands(program: Command, setting: CommandSetting):
   addReading(executions, setting);
   addActions(executions, setting);
   addExecutionGroupCommands(executions, setting);
+  addPlan(executions, setting);
   addSteering(executions, setting);
   addEvents(program, setting);
 }

@@ -1,7 +1,14 @@
 import { eachItem, fetchPage } from '../pages.ts';
 import type { ListOptions } from '../pages.ts';
 import type { Transport } from '../transport.ts';
-import type { BreakpointShape, EventShape, ExecutionShape, OperationShape, Page } from '../types.ts';
+import type {
+  BreakpointShape,
+  EventShape,
+  ExecutionPlanShape,
+  ExecutionShape,
+  OperationShape,
+  Page,
+} from '../types.ts';
 
 export interface StartOptions {
   parameters?: Readonly<Record<string, unknown>>;
@@ -64,6 +71,22 @@ export class ExecutionsApi {
 
   act(id: string, action: ExecutionAction): Promise<ExecutionShape> {
     return this.transport.json('POST', `/executions/${encodeURIComponent(id)}`, { body: { action } });
+  }
+
+  /** What a workflow would do, without running it. */
+  plan(
+    deploymentId: string,
+    workflowId: string,
+    options: Pick<StartOptions, 'parameters' | 'allowCustomParameters'> = {},
+  ): Promise<ExecutionPlanShape> {
+    return this.transport.json('POST', '/executions/plan', {
+      body: {
+        deployment_id: deploymentId,
+        workflow_id: workflowId,
+        parameters: options.parameters ?? {},
+        allow_custom_parameters: options.allowCustomParameters === true,
+      },
+    });
   }
 
   /** Replaces the breakpoints. */

@@ -16,6 +16,7 @@ import { evaluateRoutes } from './evaluate.ts';
 import { eventRoutes } from './events.ts';
 import { executionGroupRoutes } from './execution-groups.ts';
 import { executionControlRoutes } from './execution-control.ts';
+import { executionPlanRoutes } from './execution-plan.ts';
 import { executionRoutes } from './executions.ts';
 import { fileServerRoutes } from './file-server.ts';
 import { interDeploymentDependencyRoutes } from './inter-deployment-dependencies.ts';
@@ -50,6 +51,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...deploymentUpdateRoutes(services.deploymentUpdates),
     ...evaluateRoutes(services.deployments),
     ...executionControlRoutes(services.executionControl),
+    ...executionPlanRoutes(services.executionControl),
     ...executionRoutes(services.executions, services.schedules),
     ...nodeRoutes(services.nodes),
     ...nodeInstanceRoutes(services.nodeInstances),
