@@ -36,6 +36,8 @@ import { createKeyRotation } from './services/key-rotation.ts';
 import type { KeyRotation } from './services/key-rotation.ts';
 import { createServices } from './services/services.ts';
 import type { Services } from './services/services.ts';
+import { makeMetrics, measureOperations, startProbes } from './observation.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { Shutdown } from './shutdown.ts';
 import { bootstrap } from './store/bootstrap.ts';
 import { connectDatabase, Database } from './store/database.ts';
@@ -59,6 +61,7 @@ interface Foundation {
   /** Seconds without heartbeat after which another process counts as dead. */
   staleAfter: () => number;
   isNew: boolean;
+  metrics: Metrics;
   /** The use cases, made once for all roles that need them. */
   services: () => Promise<Services>;
 }
@@ -117,11 +120,12 @@ async function layFoundation(
     staleAfter,
     isNew,
   };
+  const metrics = makeMetrics(parts);
   let services: Promise<Services> | undefined;
-  return { ...parts, services: () => (services ??= startServices(parts, shutdown)) };
+  return { ...parts, metrics, services: () => (services ??= startServices(parts, shutdown)) };
 }
 
-async function startServices(parts: Omit<Foundation, 'services'>, shutdown: Shutdown): Promise<Services> {
+async function startServices(parts: Omit<Foundation, 'services' | 'metrics'>, shutdown: Shutdown): Promise<Services> {
   const services = await createServices({ ...parts, ...brokerAccounts(parts.config) });
   shutdown.add('services', () => services.stop());
   return services;
@@ -134,7 +138,12 @@ async function startExecutorRole(foundation: Foundation, shutdown: Shutdown): Pr
   shutdown.add('blueprint parser', () => parser.stop());
   const common = { random: (bound: number) => randomInt(bound), reveal };
   const systemWorkflows = makeSystemWorkflows({ config, files, clock, parser, encryption: secretBox, ...common });
-  const executor = await startExecutor({ ...foundation, ...common, systemWorkflows });
+  const executor = await startExecutor({
+    ...foundation,
+    ...common,
+    systemWorkflows,
+    onEnded: (...ended) => foundation.metrics.observeExecution(...ended),
+  });
   shutdown.add('executor', () => executor.stop());
 }
 
@@ -149,7 +158,7 @@ async function startBrokerRole(foundation: Foundation, shutdown: Shutdown): Prom
   const host = makeOperationHost({ ...foundation, sink });
   const taskBroker = await startTaskBroker({
     ...foundation,
-    runtime,
+    runtime: measureOperations(runtime, foundation.metrics),
     host,
     serve: servePluginTasks({ ...foundation, plugins }),
   });
@@ -168,9 +177,14 @@ function brokerAccounts({ amqp }: Config): { agentBroker?: AgentBrokerAccounts; 
 
 /** Starts the REST service; resolves with its address. */
 async function startRestRole(foundation: Foundation, shutdown: Shutdown): Promise<string> {
-  const { config, log } = foundation;
+  const { config, log, metrics } = foundation;
   const services = await foundation.services();
-  const server = await serveHttp(config.http, createApp({ config, log, services }), (problem) =>
+  metrics.add({
+    name: 'gantry_live_streams',
+    help: 'Open streams of server-sent events',
+    read: () => services.live.size,
+  });
+  const server = await serveHttp(config.http, createApp({ config, log, services, metrics }), (problem) =>
     log.warn('The renewed certificate is of no use; the one before is kept', { problem }),
   );
   shutdown.add('REST service', () => server.stop());
@@ -234,6 +248,7 @@ export async function startManager(asked: Config, log: Logger, signal: AbortSign
     for (const role of startOrder.filter((name) => config.roles.includes(name))) {
       url = (await starters[role](foundation, shutdown)) ?? url;
     }
+    await startProbes(foundation, foundation.metrics, shutdown);
     log.info('Started', { name: config.instanceName, roles: config.roles, url });
     return {
       url,

@@ -249,6 +249,8 @@ export interface PluginShape extends Omit<ResourceShape, 'created_at'> {
 export interface StatusShape {
   status: string;
   services: Record<string, { status: string; is_remote?: boolean; extra_info?: unknown }>;
+  /** Processes of the manager; a Cloudify Manager has none to tell. */
+  processes?: { name: string; roles: string[]; status: string; host: string | null; started_at: string }[];
 }
 
 export interface VersionShape {

@@ -25,6 +25,11 @@ export interface Config {
     /** Largest accepted upload in bytes. */
     maxUploadBytes: number;
   };
+  probes: {
+    host: string;
+    /** Port of /metrics, /healthz and /readyz; undefined = not served. */
+    port: number | undefined;
+  };
   database: {
     /** `embedded` or a postgres:// URL. */
     url: string;
@@ -156,6 +161,8 @@ export const environmentVariables: Readonly<Record<string, string>> = {
   GANTRY_DATA: 'data directory',
   GANTRY_HOST: 'address to listen on',
   GANTRY_PORT: 'port to listen on; 0 picks a free one',
+  GANTRY_METRICS_HOST: 'address that /metrics, /healthz and /readyz are served on; default 127.0.0.1',
+  GANTRY_METRICS_PORT: 'port that /metrics, /healthz and /readyz are served on; absent: not at all',
   GANTRY_PUBLIC_URL: 'how clients and operations reach the REST service',
   GANTRY_TLS_CERT: 'certificate of the REST service itself, when no nginx terminates TLS',
   GANTRY_TLS_KEY: 'its key',
@@ -246,6 +253,13 @@ export function loadConfig(environment: Environment, overrides: ConfigOverrides 
         1024,
         2 ** 40,
       ),
+    },
+    probes: {
+      host: environment['GANTRY_METRICS_HOST'] ?? '127.0.0.1',
+      port:
+        environment['GANTRY_METRICS_PORT'] === undefined
+          ? undefined
+          : integer('GANTRY_METRICS_PORT', environment['GANTRY_METRICS_PORT'], 0, 0, 65535),
     },
     database: {
       url: database === 'embedded' ? database : url('The database URL', database, ['postgres:', 'postgresql:']),

@@ -354,6 +354,8 @@ export class ExecutionRun {
     try {
       const execution = { ...this.#execution, controlVersion: this.#gate.version };
       this.#execution = await this.#dependencies.statuses.end(execution, outcome);
+      const { onEnded, clock } = this.#dependencies;
+      onEnded?.(execution.workflowId, outcome.status, (clock.now() - execution.createdAt.getTime()) / 1000);
     } catch (thrown) {
       if (!(thrown instanceof DecidedMeanwhile)) {
         throw thrown;

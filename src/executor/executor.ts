@@ -44,6 +44,8 @@ export interface ExecutorDependencies {
   staleAfter: () => number;
   /** Workflows the product brings for itself, by id; see `makeSystemWorkflows`. */
   systemWorkflows: SystemWorkflows;
+  /** Told when an execution was driven to its end. @param seconds since it was created */
+  onEnded?: (workflowId: string, outcome: string, seconds: number) => void;
 }
 
 /** What one execution works with. */

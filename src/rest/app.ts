@@ -3,8 +3,10 @@ import type { Express } from 'express';
 import type { Config } from '../config/config.ts';
 import { ClientFiles } from '../files/client-files.ts';
 import type { Logger } from '../log/logger.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Services } from '../services/services.ts';
 import { errorHandler, unknownPath } from './errors.ts';
+import { measureRequests } from './probes.ts';
 import { mountRoutes } from './mount.ts';
 import type { Route } from './route.ts';
 import { assignRequestId, hardenAnswers } from './request-id.ts';
@@ -18,6 +20,8 @@ export interface AppDependencies {
   readonly config: Config;
   readonly log: Logger;
   readonly services: Services;
+  /** Measures requests. */
+  readonly metrics?: Metrics;
   /** Adds what else the process serves, such as a console, before unknown paths are answered. */
   readonly extend?: (app: Express) => void;
 }
@@ -32,6 +36,9 @@ export function createApp(dependencies: AppDependencies): Express {
   app.set('case sensitive routing', true);
   app.set('strict routing', true);
   app.set('trust proxy', [...dependencies.config.http.trustedProxies]);
+  if (dependencies.metrics) {
+    measureRequests(app, dependencies.metrics);
+  }
   app.use(assignRequestId, hardenAnswers);
   const routes = allRoutes(dependencies);
   app.use(apiPrefixes, mountRoutes(routes, services));

@@ -26,9 +26,20 @@ export interface SettingChange {
   readonly isForced: boolean;
 }
 
+/** A process of the product, as far as the database knows. */
+export interface ProcessState {
+  readonly name: string;
+  readonly roles: readonly string[];
+  /** Whether it was heard of lately; one that ended cleanly is not listed at all. */
+  readonly isAlive: boolean;
+  readonly startedAt: Date;
+  readonly lastSeen: Date;
+  readonly host: string | undefined;
+}
+
 export interface ManagerService {
   isHealthy(): Promise<boolean>;
-  status(): Promise<{ isHealthy: boolean; services: Record<string, ServiceState> }>;
+  status(): Promise<{ isHealthy: boolean; services: Record<string, ServiceState>; processes: ProcessState[] }>;
   listConfig(scope: string | undefined): Promise<Setting[]>;
   /** @throws GantryError not_found_error, ambiguous_name */
   getConfig(name: string, scope: string | undefined): Promise<Setting>;
@@ -91,8 +102,17 @@ export function createManagerService(dependencies: ManagerServiceDependencies): 
     );
 
   const status: ManagerService['status'] = async () => {
-    const processes = await listProcesses(database, staleAfterSeconds);
-    const live = new Set(processes.flatMap(({ roles }) => roles));
+    const [known, living] = await Promise.all([listProcesses(database), listProcesses(database, staleAfterSeconds)]);
+    const live = new Set(living.flatMap(({ roles }) => roles));
+    const names = new Set(living.map(({ name }) => name));
+    const processes = known.map(({ name, roles, startedAt, lastSeen, info }) => ({
+      name,
+      roles,
+      isAlive: names.has(name),
+      startedAt,
+      lastSeen,
+      host: typeof info['hostname'] === 'string' ? info['hostname'] : undefined,
+    }));
     const state = (isActive: boolean, extra: JsonObject = {}): ServiceState => ({
       status: isActive ? 'Active' : 'Inactive',
       is_remote: false,
@@ -107,7 +127,8 @@ export function createManagerService(dependencies: ManagerServiceDependencies): 
     for (const [role, name] of Object.entries(roleServices)) {
       services[name] = state(role === 'rest' || live.has(role));
     }
-    return { isHealthy: Object.values(services).every((service) => service.status === 'Active'), services };
+    const isHealthy = Object.values(services).every((service) => service.status === 'Active');
+    return { isHealthy, services, processes };
   };
 
   const getConfig: ManagerService['getConfig'] = async (name, scope) => {

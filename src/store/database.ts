@@ -155,6 +155,12 @@ export class Database extends Statements implements Session {
     this.#listener = new Listener(() => new pg.Client(this.clientConfig()), options.log, silenceLimit);
   }
 
+  /** Connections of the pool by what they do, and how many wait for one. */
+  get poolState(): { idle: number; busy: number; waiting: number } {
+    const { totalCount, idleCount, waitingCount } = this.#pool;
+    return { idle: idleCount, busy: totalCount - idleCount, waiting: waitingCount };
+  }
+
   /** Settings for a connection outside the pool, e.g. one that holds a lock for a long time. */
   clientConfig(): pg.ClientConfig {
     const { statementTimeout = 60_000, silenceLimit = defaultSilenceLimit } = this.#options;

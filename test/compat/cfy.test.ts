@@ -126,7 +126,7 @@ describe('the unmodified cfy', function () {
 
   it('makes, downloads, uploads, restores and deletes snapshots', async () => {
     const output = await cfy.must('snapshots', 'create', 'backup');
-    const [, id = ''] = /execution's id is (\S+)/.exec(output) ?? [];
+    const [, id = ''] = /execution's id is ([0-9a-f-]{36})/.exec(output) ?? [];
     await followExecution(manager.client, id);
     expect((await cfy.json<Item[]>('snapshots', 'list')).map((item) => [item.id, item.status])).to.deep.equal([
       ['backup', 'created'],
@@ -138,7 +138,7 @@ describe('the unmodified cfy', function () {
     expect(await cfy.must('snapshots', 'status')).to.contain('not-running');
     await cfy.must('secrets', 'create', 'too-late', '-s', 'x');
     const restored = await cfy.must('snapshots', 'restore', 'copy', '--force');
-    const [, restoreId = ''] = /execution's id is (\S+)/.exec(restored) ?? [];
+    const [, restoreId = ''] = /execution's id is ([0-9a-f-]{36})/.exec(restored) ?? [];
     expect((await followExecution(manager.client, restoreId, { patience: 60_000 })).status).to.equal('terminated');
     expect((await cfy.json<{ key: string }[]>('secrets', 'list')).map(({ key }) => key)).to.not.include('too-late');
     await cfy.must('snapshots', 'delete', 'backup');

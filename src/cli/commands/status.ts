@@ -5,7 +5,7 @@ import { packageRoot } from '../../config/package-root.ts';
 import { FailedOutcome } from '../errors.ts';
 import { command } from '../invocation.ts';
 import type { CommandSetting } from '../invocation.ts';
-import { colourStatus } from '../output.ts';
+import { colourStatus, shortTime } from '../output.ts';
 
 /** Version of this program. */
 export async function programVersion(): Promise<string> {
@@ -30,6 +30,15 @@ export function addStatusCommands(program: Command, setting: CommandSetting): vo
             { title: 'service', value: (service) => service.name },
             { title: 'status', value: (service) => colourStatus(service.status) },
           ]);
+          if (status.processes) {
+            invocation.output.list(status.processes, [
+              { title: 'process', value: (entry) => entry.name },
+              { title: 'roles', value: (entry) => entry.roles.join(', ') },
+              { title: 'status', value: (entry) => colourStatus(entry.status) },
+              { title: 'host', value: (entry) => entry.host },
+              { title: 'since', value: (entry) => shortTime(entry.started_at) },
+            ]);
+          }
         } else {
           invocation.output.data({ ...status, version });
         }

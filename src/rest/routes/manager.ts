@@ -4,7 +4,7 @@ import { GantryError } from '../../domain/errors.ts';
 import type { JsonObject } from '../../domain/plan.ts';
 import { holds } from '../../services/caller.ts';
 import type { Caller } from '../../services/caller.ts';
-import type { ManagerService } from '../../services/manager.ts';
+import type { ProcessState, ManagerService } from '../../services/manager.ts';
 import type { PermissionService } from '../../services/permissions.ts';
 import type { Setting } from '../../store/settings.ts';
 import { isObject, textMember } from '../body.ts';
@@ -24,6 +24,17 @@ function shapeConfig(caller: Caller, item: Setting): JsonObject {
     updated_at: item.updatedAt?.toISOString() ?? null,
     scope: item.scope,
     updater_name: item.updaterName ?? null,
+  };
+}
+
+function shapeProcess({ name, roles, isAlive, startedAt, lastSeen, host }: ProcessState): JsonObject {
+  return {
+    name,
+    roles: [...roles],
+    status: isAlive ? 'Active' : 'Inactive',
+    started_at: startedAt.toISOString(),
+    last_seen: lastSeen.toISOString(),
+    host: host ?? null,
   };
 }
 
@@ -62,9 +73,12 @@ function statusRoutes(manager: ManagerService, restoring: { readonly isRestoring
       query: ['summary'],
       isMaintenance: true,
       handle: async ({ query }) => {
-        const { isHealthy, services } = await manager.status();
+        const { isHealthy, services, processes } = await manager.status();
         const status = isHealthy ? 'OK' : 'Fail';
-        return ok({ status, services: query.switch('summary') ? {} : services });
+        return ok({
+          status,
+          ...(query.switch('summary') ? { services: {} } : { services, processes: processes.map(shapeProcess) }),
+        });
       },
     },
     {
