@@ -99,6 +99,14 @@ function describeCaller(response: Response, caller: Caller): void {
   }
 }
 
+/** What is about users, tokens and settings: read by executions in part, written by none. */
+const readableAdministration = /^\/(tenants|config|license|ldap|maintenance|provider)(\/|$)/;
+const closedAdministration = /^\/(users|user-groups|tokens|permissions|audit)(\/|$)/;
+
+function isAdministration({ path, method }: Route): boolean {
+  return closedAdministration.test(path) || (method !== 'get' && readableAdministration.test(path));
+}
+
 /** Admits, reads and answers one request. */
 async function answer(route: Route, call: Call, authorization: AuthorizationService): Promise<void> {
   const { request, response } = call;
@@ -109,7 +117,11 @@ async function answer(route: Route, call: Call, authorization: AuthorizationServ
         {
           credentials: credentialsOf(request),
           tenantName: request.get('tenant'),
-          access: { ...access, isAllTenants: access.hasAllTenants === true && call.query.flag('_all_tenants') },
+          access: {
+            ...access,
+            isAllTenants: access.hasAllTenants === true && call.query.flag('_all_tenants'),
+            isClosedToExecutions: isAdministration(route),
+          },
           maintenance: {
             isAllowed: route.isMaintenance === true,
             isBeginning: route.method !== 'get' && route.method !== 'delete' && beginning.test(route.path),

@@ -124,11 +124,49 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
     return { user, method: 'http_basic', execution: undefined };
   };
 
-  const withPassword = async (username: string, password: string, address: string): Promise<Identity> => {
-    const attempt = `${address} ${username.toLowerCase()}`;
-    if ((failures.get(attempt) ?? 0) >= mostFailures) {
-      throw new GantryError('too_many_requests', 'Too many wrong passwords; try again in a minute');
+  const underWay = new Map<string, Set<Promise<unknown>>>();
+
+  /**
+   * Lets no more guesses through than may fail: those that are made at once wait until it is known how the ones before
+   * them came out.
+   * @throws GantryError too_many_requests
+   */
+  const guess = async (attempt: string, check: () => Promise<Identity>): Promise<Identity> => {
+    for (;;) {
+      const others = underWay.get(attempt) ?? new Set();
+      const failed = failures.get(attempt) ?? 0;
+      if (failed >= mostFailures) {
+        throw new GantryError('too_many_requests', 'Too many wrong passwords; try again in a minute');
+      }
+      if (failed + others.size < mostFailures) {
+        break;
+      }
+      await Promise.race(others);
     }
+    const together = underWay.get(attempt) ?? new Set();
+    underWay.set(attempt, together);
+    const outcome = check();
+    const settled = outcome.then(
+      () => undefined,
+      (error: unknown) => {
+        if (error instanceof GantryError && error.code === 'unauthorized_error') {
+          failures.set(attempt, (failures.get(attempt) ?? 0) + 1);
+        }
+      },
+    );
+    together.add(settled);
+    try {
+      return await outcome;
+    } finally {
+      await settled;
+      together.delete(settled);
+      if (together.size === 0) {
+        underWay.delete(attempt);
+      }
+    }
+  };
+
+  const withPassword = async (username: string, password: string): Promise<Identity> => {
     const wrong = unauthorized(
       `Authentication failed for <User username=\`${username}\`>. Wrong credentials or locked account`,
     );
@@ -137,16 +175,19 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
     // an account that cannot be used takes as long and counts as much as a wrong password: nobody learns which there are
     const isElsewhere = account?.user.id !== bootstrapUserId && (await directory?.isEnabled()) === true;
     if (directory && isElsewhere) {
-      const user = await findInDirectory(directory, username.toLowerCase(), password);
+      // the directory may lock its accounts, too: it is not asked about those that are locked here
+      const isAsked = account === undefined || isOpen;
+      const user = isAsked ? await findInDirectory(directory, username.toLowerCase(), password) : undefined;
       if (!user?.isActive || (await isLocked(user))) {
-        failures.set(attempt, (failures.get(attempt) ?? 0) + 1);
+        if (account && isOpen) {
+          await accounts.recordFailure(account.user.id);
+        }
         throw wrong;
       }
       return enter(user);
     }
     const isRight = await isPasswordRight(password, isOpen ? account.passwordHash : undefined);
     if (!isOpen || !isRight) {
-      failures.set(attempt, (failures.get(attempt) ?? 0) + 1);
       if (isOpen) {
         await accounts.recordFailure(account.user.id);
       }
@@ -219,10 +260,12 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
         return execution;
       }
       if (basic) {
-        return withPassword(basic.username, basic.password, address);
+        const { username, password } = basic;
+        return guess(`${address} ${username.toLowerCase()}`, () => withPassword(username, password));
       }
       if (token !== undefined) {
-        return withApiToken(token);
+        // secrets of imported tokens take as long to compare as passwords
+        return guess(`${address} token ${parseApiToken(token)?.id ?? ''}`, () => withApiToken(token));
       }
       throw unauthorized(noCredentials);
     },

@@ -1,4 +1,4 @@
-import type { Tenant, User } from '../domain/entities.ts';
+import type { Execution, Tenant, User } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { Permission } from '../domain/permissions.ts';
 import type { AuthenticationService, Credentials, Identity } from './authentication.ts';
@@ -17,6 +17,8 @@ export interface AdmissionRequest {
     /** With `ignored` only the system role counts, whatever tenant is named. */
     readonly tenant?: 'required' | 'optional' | 'ignored';
     readonly isOpenToExecutions?: boolean;
+    /** Whether no execution may call it, whoever started it. */
+    readonly isClosedToExecutions?: boolean;
     /** Whether the caller asks for all its tenants, on a route that has that. */
     readonly isAllTenants: boolean;
   };
@@ -98,6 +100,22 @@ function refuseInMaintenance(
   }
 }
 
+/**
+ * The token of an execution is in the hands of plugins and scripts: with it they do what workflows do, in the tenant of
+ * the execution, whatever else the person may do who started it.
+ */
+function refuseBeyondExecution(execution: Execution, tenant: Tenant | undefined, { access }: AdmissionRequest): void {
+  if (access.isClosedToExecutions) {
+    throw new GantryError('forbidden_error', 'Executions may not administrate the manager');
+  }
+  if (access.isAllTenants || (tenant && tenant.id !== execution.tenantId)) {
+    throw new GantryError(
+      'forbidden_error',
+      `Authorization failed: execution ${execution.id} may work in its tenant \`${execution.tenantName}\` only`,
+    );
+  }
+}
+
 function refuseWhileRestoring(caller: Caller, { maintenance }: AdmissionRequest): void {
   if (maintenance.isChange && !(maintenance.isBypassed && holds(caller, 'snapshot_restore'))) {
     throw new GantryError(
@@ -131,6 +149,9 @@ export function createAuthorization(dependencies: AuthorizationDependencies): Au
         access.isOpenToExecutions === true &&
         execution !== undefined &&
         (named === undefined || named.id === execution.tenantId);
+      if (execution) {
+        refuseBeyondExecution(execution, named, request);
+      }
       const ownTenant = isOpen ? known.get(execution.tenantName) : undefined;
       const tenant = access.tenant === 'ignored' ? undefined : (named ?? ownTenant);
       const caller: Caller = {

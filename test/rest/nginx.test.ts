@@ -72,6 +72,20 @@ describe('the product behind its nginx.conf', function () {
     expect((await fetch(`${origin}/resources/deployments/default_tenant/d1/page.html`)).status).to.equal(401);
   });
 
+  it('lets nobody pretend to come from elsewhere, to guess more passwords', async () => {
+    const statuses: number[] = [];
+    for (let round = 0; round < 12; round += 1) {
+      const guess = Buffer.from(`guesser:password ${round}`).toString('base64');
+      const headers = {
+        authorization: `Basic ${guess}`,
+        'x-forwarded-for': `10.0.0.${round}`,
+        'x-real-ip': '10.9.9.9',
+      };
+      statuses.push((await ask('/api/v3.1/version', { headers })).status);
+    }
+    expect(statuses.slice(-2)).to.deep.equal([429, 429]);
+  });
+
   it('gives types, lists and archives of directories from the service', async () => {
     const types = await ask('/resources/cloudify/types/types.yaml');
     expect(types.status).to.equal(200);

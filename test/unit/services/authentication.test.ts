@@ -151,6 +151,50 @@ describe('finding out who calls', () => {
     expect((await authentication.authenticate({ ...basic('right'), address: 'elsewhere' })).user.id).to.equal(7);
   });
 
+  it('counts guesses that are made at once, and lets any number of right ones through', async () => {
+    const together = await Promise.all(Array.from({ length: 30 }, (_, index) => refusal(basic(`wrong ${index}`))));
+    expect(together.filter((text) => text.startsWith('401'))).to.have.length(10);
+    expect(together.filter((text) => text.startsWith('429'))).to.have.length(20);
+    expect(verifications).to.equal(10);
+    const elsewhere = { ...basic('right'), address: 'there' };
+    const right = await Promise.all(Array.from({ length: 30 }, () => authentication.authenticate(elsewhere)));
+    expect(right.map((identity) => identity.user.username)).to.deep.equal(Array<string>(30).fill('Ada'));
+  });
+
+  it('refuses to be asked many secrets of one token from one place', async () => {
+    const texts: string[] = [];
+    for (let round = 0; round < 12; round += 1) {
+      texts.push(await refusal({ ...nothing, token: `ctok-${'a'.repeat(10)}-${String(round).padStart(40, 'b')}` }));
+    }
+    expect(texts.map((text) => text.slice(0, 3))).to.deep.equal([...Array<string>(10).fill('401'), '429', '429']);
+  });
+
+  it('counts wrong passwords of a directory against the account, and does not ask it about a locked one', async () => {
+    let asked = 0;
+    const directory = {
+      isEnabled: async () => true,
+      login: async (_name: string, password: string) => {
+        asked += 1;
+        return password === 'right' ? account.user : undefined;
+      },
+    };
+    accounts.lockRule = async () => ({ failures: 2, period: 10 });
+    authentication = createAuthentication({
+      accounts,
+      now: () => now,
+      verifyPassword: async () => false,
+      directory,
+    });
+    for (let round = 0; round < 3; round += 1) {
+      await refusal(basic(`wrong ${round}`));
+    }
+    expect([failures, asked]).to.deep.equal([3, 3]);
+    expect(await refusal(basic('right'))).to.contain('401');
+    expect(asked).to.equal(3);
+    now += 11 * 60_000;
+    expect((await authentication.authenticate(basic('right'))).user.username).to.equal('Ada');
+  });
+
   it('takes API tokens until they expire', async () => {
     const made = createApiToken();
     const expirationDate = new Date(now + 1000);
