@@ -1,0 +1,145 @@
+import { expect } from 'chai';
+import { PostgresServer } from '../kit/postgres-server.ts';
+import { until } from '../kit/until.ts';
+import { RestService } from './kit.ts';
+
+const blueprint = `
+tosca_definitions_version: cloudify_dsl_1_3
+imports: [cloudify/types/types.yaml]
+plugins: { test: { executor: central_deployment_agent, install: false } }
+node_templates:
+  web:
+    type: cloudify.nodes.Root
+    interfaces:
+      cloudify.interfaces.lifecycle: { create: test.create }
+`;
+
+interface Execution {
+  id: string;
+  status: string;
+  deployment_id: string;
+}
+
+describe('rules of executions', function () {
+  this.timeout(60_000);
+  let postgres: PostgresServer;
+  let rest: RestService;
+  let count = 0;
+  let open: () => void = () => undefined;
+  let gate: Promise<void> = Promise.resolve();
+
+  before(async () => {
+    postgres = await PostgresServer.start();
+    const run = async (): Promise<{ ok: true; result: null }> => {
+      await gate;
+      return { ok: true, result: null };
+    };
+    rest = await RestService.start(postgres, { run, hasScheduler: true });
+    await rest.upload('b', { 'blueprint.yaml': blueprint });
+  });
+  after(async () => {
+    open();
+    await rest?.stop();
+    await postgres?.stop();
+  });
+  beforeEach(() => {
+    gate = new Promise((resolve) => (open = resolve));
+  });
+
+  const newDeployment = async (): Promise<string> => {
+    count += 1;
+    const answer = await rest.call('PUT', `/deployments/d${count}`, { body: { blueprint_id: 'b' } });
+    expect(answer.status, answer.text).to.equal(201);
+    return `d${count}`;
+  };
+  const start = async (deployment: string, more: object = {}): Promise<Execution & { error_code?: string }> =>
+    (
+      await rest.call('POST', '/executions', { body: { deployment_id: deployment, workflow_id: 'install', ...more } })
+    ).json();
+  const statusOf = async ({ id }: Execution): Promise<string> =>
+    (await rest.call('GET', `/executions/${id}`)).json<Execution>().status;
+  const reaches = (execution: Execution, status: string): Promise<unknown> =>
+    until(`${execution.id} to be ${status}`, async () => (await statusOf(execution)) === status);
+
+  it('a second execution of a deployment is refused, waits with queue, and runs beside it with force', async () => {
+    const deployment = await newDeployment();
+    const first = await start(deployment);
+    await reaches(first, 'started');
+    expect((await start(deployment)).error_code).to.equal('existing_running_execution_error');
+    const queued = await start(deployment, { queue: true });
+    expect(queued.status).to.equal('queued');
+    const forced = await start(deployment, { force: true });
+    await reaches(forced, 'started');
+    expect(await statusOf(queued)).to.equal('queued');
+    open();
+    await reaches(first, 'terminated');
+    await reaches(queued, 'terminated');
+  });
+
+  it('executions of different deployments run in parallel', async () => {
+    const executions = [await start(await newDeployment()), await start(await newDeployment())];
+    await Promise.all(executions.map((execution) => reaches(execution, 'started')));
+    open();
+    await Promise.all(executions.map((execution) => reaches(execution, 'terminated')));
+  });
+
+  it('a queued execution that is cancelled never runs and ends cancelled', async () => {
+    const deployment = await newDeployment();
+    const first = await start(deployment);
+    const queued = await start(deployment, { queue: true });
+    await rest.call('POST', `/executions/${queued.id}`, { body: { action: 'cancel' } });
+    expect(await statusOf(queued)).to.equal('cancelled');
+    open();
+    await reaches(first, 'terminated');
+    expect(await statusOf(queued)).to.equal('cancelled');
+  });
+
+  it('a deployment that runs something cannot be deleted, nor one with live node instances unless forced', async () => {
+    const deployment = await newDeployment();
+    const first = await start(deployment);
+    await reaches(first, 'started');
+    const busy = await rest.call('DELETE', `/deployments/${deployment}?force=true`);
+    expect([busy.status, busy.json<{ error_code: string }>().error_code]).to.deep.equal([
+      400,
+      'dependent_exists_error',
+    ]);
+    open();
+    await reaches(first, 'terminated');
+    const live = await rest.call('DELETE', `/deployments/${deployment}`);
+    expect(live.status, live.text).to.equal(400);
+    const forced = await rest.call('DELETE', `/deployments/${deployment}?force=true`);
+    expect(forced.status, forced.text).to.be.oneOf([200, 204]);
+  });
+
+  it('an ended execution never changes again', async () => {
+    open();
+    const execution = await start(await newDeployment());
+    await reaches(execution, 'terminated');
+    for (const action of ['cancel', 'force-cancel', 'kill', 'resume', 'pause']) {
+      const answer = await rest.call('POST', `/executions/${execution.id}`, { body: { action } });
+      expect(answer.status, action).to.be.oneOf([400, 409]);
+    }
+    const reported = await rest.call('PATCH', `/executions/${execution.id}`, { body: { status: 'started' } });
+    expect(reported.status).to.equal(400);
+    expect(await statusOf(execution)).to.equal('terminated');
+  });
+
+  it('a deployment is good once all node instances are started, and cancelling keeps it so', async () => {
+    open();
+    const deployment = await newDeployment();
+    await reaches(await start(deployment), 'terminated');
+    const status = async (): Promise<string> =>
+      (await rest.call('GET', `/deployments/${deployment}`)).json<{ deployment_status: string }>().deployment_status;
+    expect(await status()).to.equal('good');
+    gate = new Promise((resolve) => (open = resolve));
+    const restart = await start(deployment, {
+      workflow_id: 'execute_operation',
+      parameters: { operation: 'cloudify.interfaces.lifecycle.create' },
+    });
+    await reaches(restart, 'started');
+    expect(await status()).to.equal('in_progress');
+    await rest.call('POST', `/executions/${restart.id}`, { body: { action: 'cancel' } });
+    await reaches(restart, 'cancelled');
+    expect(await status()).to.equal('good');
+  });
+});
