@@ -137,8 +137,11 @@ describe('groups of deployments and executions', function () {
       expect((await call<Page<object>>('GET', summary)).items).to.deep.equal([
         { visibility: 'tenant', deployments: 1 },
       ]);
-      const members = await call<Page<Group>>('GET', '/deployments?_group_id=h');
-      expect(members.items.map(({ id }) => id)).to.deep.equal(['m2']);
+      await put('also', { deployment_ids: ['m2'] });
+      for (const name of ['_group_id', 'deployment_group_id']) {
+        const members = await call<Page<Group>>('GET', `/deployments?${name}=h`);
+        expect(members.items.map(({ id }) => id)).to.deep.equal(['m2']);
+      }
     });
 
     it('that do not exist refuse the whole request', async () => {

@@ -81,12 +81,14 @@ function listRoute(deployments: DeploymentService, filters: FilterService): Rout
       const filterId = query.one('_filter_id');
       const rules =
         filterId === undefined ? undefined : await filters.rules(call.tenantCaller, 'deployments', filterId);
-      const parsed = parseList(query, deploymentShape, options, rules);
+      // a deployment may be in several groups, so this is no value of its own
+      const groupId = query.one('_group_id') ?? query.one('deployment_group_id');
+      const parsed = parseList(query.without('deployment_group_id'), deploymentShape, options, rules);
       const wantsWorkflows = query.flag('_get_data') || query.include()?.includes('workflows') === true;
       const fields = parsed.query.fields?.filter((name) => name !== 'workflows' || wantsWorkflows);
       const list = fields ? { ...parsed.query, fields } : parsed.query;
       const page = await deployments.list(caller, list, parsed.isAllTenants, {
-        groupId: query.one('_group_id'),
+        groupId,
         dependenciesOf: query.one('_dependencies_of'),
         environmentsOnly: query.has('_environments_only'),
       });
