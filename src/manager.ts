@@ -85,7 +85,11 @@ async function layFoundation(
 ): Promise<Foundation> {
   const url = await openDatabase(config, log, shutdown);
   const { poolSize } = config.database;
-  const database = await connectDatabase({ url, poolSize, log, applicationName: config.instanceName }, signal);
+  const plansOnce = !config.roles.includes('rest');
+  const database = await connectDatabase(
+    { url, poolSize, log, applicationName: config.instanceName, plansOnce },
+    signal,
+  );
   shutdown.add('database', () => database.close());
   if (isBrokerInProcess(config)) {
     const giveBack = await claimSoleUse(database);
