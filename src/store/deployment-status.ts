@@ -16,29 +16,59 @@ const named = (ranked: string): string =>
  * Compatibility: Cloudify 7 status rules; a cancelled execution alone needs no attention.
  */
 export async function refreshDeploymentStatuses(session: Session, storageIds: readonly number[]): Promise<void> {
-  await session.prepared(
-    `with current as (
-      select deployments.storage_id,
-        exists (
-          select from node_instances where deployment_id = deployments.storage_id and state <> 'started'
-        ) as is_inactive,
-        executions.status
-      from deployments left join executions on executions.storage_id = deployments.latest_execution_id
-      where deployments.storage_id = any($1)
-    )
-    update deployments set
-      installation_status = case when is_inactive then 'inactive' else 'active' end,
-      deployment_status = ${named(`greatest(
-        case
-          when status in ('pending', 'started', 'paused', 'cancelling', 'force_cancelling', 'kill_cancelling', 'queued') then 1
-          when status = 'failed' or is_inactive then 2
-          else 0
-        end,
-        ${rank('sub_services_status')}, ${rank('sub_environments_status')})`)}
-    from current where current.storage_id = deployments.storage_id`,
-    [storageIds],
-  );
+  await session.prepared(refreshStatement, [storageIds]);
   await refreshAncestors(session, storageIds);
+}
+
+/** What the columns follow from: `current` has storage_id, is_inactive and the status of the latest execution. */
+const refreshedColumns = `
+  installation_status = case when current.is_inactive then 'inactive' else 'active' end,
+  deployment_status = ${named(`greatest(
+    case
+      when current.status in ('pending', 'started', 'paused', 'cancelling', 'force_cancelling', 'kill_cancelling', 'queued') then 1
+      when current.status = 'failed' or current.is_inactive then 2
+      else 0
+    end,
+    ${rank('sub_services_status')}, ${rank('sub_environments_status')})`)}`;
+
+const isInactive = `exists (
+  select from node_instances where deployment_id = deployments.storage_id and state <> 'started')`;
+
+const refreshStatement = `
+  with current as (
+    select deployments.storage_id, ${isInactive} as is_inactive, executions.status
+    from deployments left join executions on executions.storage_id = deployments.latest_execution_id
+    where deployments.storage_id = any($1)
+  )
+  update deployments set ${refreshedColumns} from current where current.storage_id = deployments.storage_id`;
+
+const latestStatement = `
+  with given as (
+    select * from unnest($1::bigint[], $2::bigint[]) as given (deployment_id, execution_id)
+  ), current as (
+    select deployments.storage_id, given.execution_id, ${isInactive} as is_inactive, executions.status
+    from given join deployments on deployments.storage_id = given.deployment_id
+    join executions on executions.storage_id = given.execution_id
+  ), updated as (
+    update deployments set latest_execution_id = current.execution_id, ${refreshedColumns}
+    from current where current.storage_id = deployments.storage_id
+  )
+  select exists (select from deployment_labels_dependencies where source_deployment_id = any($1)) as "hasParents"`;
+
+/**
+ * Makes executions the latest of their deployments, whose statuses follow (those of ancestors included).
+ * @param latest storage ids; a deployment is in it once
+ */
+export async function setLatestExecutions(
+  session: Session,
+  latest: readonly { deploymentStorageId: number; executionStorageId: number }[],
+): Promise<void> {
+  const deployments = latest.map(({ deploymentStorageId }) => deploymentStorageId);
+  const executions = latest.map(({ executionStorageId }) => executionStorageId);
+  const [row] = await session.prepared<{ hasParents: boolean }>(latestStatement, [deployments, executions]);
+  if (row?.hasParents) {
+    await refreshAncestors(session, deployments);
+  }
 }
 
 /** Shows deployments as busy until they are gone. */

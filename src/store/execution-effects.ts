@@ -1,5 +1,5 @@
 import type { Execution } from '../domain/entities.ts';
-import { refreshDeploymentStatuses } from './deployment-status.ts';
+import { setLatestExecutions } from './deployment-status.ts';
 import { failUpdatesOfExecutions } from './deployment-updates.ts';
 import { insertEvents } from './events.ts';
 import type { Session } from './session.ts';
@@ -29,22 +29,19 @@ export async function applyExecutionStatuses(
   executions: readonly Execution[],
   options: ExecutionEffectsOptions = {},
 ): Promise<void> {
-  const bound = executions.filter(({ deploymentStorageId }) => deploymentStorageId !== undefined);
-  if (bound.length > 0 && !options.isDeploymentLeaving) {
-    const deployments = bound.flatMap(({ deploymentStorageId }) => deploymentStorageId ?? []);
-    await session.prepared(
-      `update deployments set latest_execution_id = latest.execution_id
-       from unnest($1::bigint[], $2::bigint[]) as latest (deployment_id, execution_id)
-       where storage_id = latest.deployment_id`,
-      [deployments, bound.map(({ storageId }) => storageId)],
-    );
-    await refreshDeploymentStatuses(session, deployments);
+  const latest = executions.flatMap(({ deploymentStorageId, storageId: executionStorageId }) =>
+    deploymentStorageId === undefined ? [] : [{ deploymentStorageId, executionStorageId }],
+  );
+  if (latest.length > 0 && !options.isDeploymentLeaving) {
+    await setLatestExecutions(session, latest);
   }
   const broken = executions.filter(({ status }) => status === 'failed' || status === 'cancelled');
-  await failUpdatesOfExecutions(
-    session,
-    broken.map(({ storageId }) => storageId),
-  );
+  if (broken.length > 0) {
+    await failUpdatesOfExecutions(
+      session,
+      broken.map(({ storageId }) => storageId),
+    );
+  }
   await tellGroups(session, executions);
 }
 
