@@ -3,6 +3,7 @@ import { SecretsApi, TenantsApi, TokensApi, UsersApi } from './resources/adminis
 import { BlueprintsApi } from './resources/blueprints.ts';
 import { DeploymentsApi } from './resources/deployments.ts';
 import { DeploymentGroupsApi, ExecutionGroupsApi } from './resources/groups.ts';
+import { DeploymentUpdatesApi } from './resources/deployment-updates.ts';
 import { ExecutionsApi } from './resources/executions.ts';
 import { Transport } from './transport.ts';
 import type { TransportOptions } from './transport.ts';
@@ -13,6 +14,7 @@ export class GantryClient {
   readonly transport: Transport;
   readonly blueprints: BlueprintsApi;
   readonly deployments: DeploymentsApi;
+  readonly deploymentUpdates: DeploymentUpdatesApi;
   readonly executions: ExecutionsApi;
   readonly deploymentGroups: DeploymentGroupsApi;
   readonly executionGroups: ExecutionGroupsApi;
@@ -26,6 +28,7 @@ export class GantryClient {
     this.transport = new Transport(options);
     this.blueprints = new BlueprintsApi(this.transport);
     this.deployments = new DeploymentsApi(this.transport);
+    this.deploymentUpdates = new DeploymentUpdatesApi(this.transport);
     this.executions = new ExecutionsApi(this.transport);
     this.deploymentGroups = new DeploymentGroupsApi(this.transport);
     this.executionGroups = new ExecutionGroupsApi(this.transport);

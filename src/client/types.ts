@@ -73,6 +73,34 @@ export interface ExecutionGroupShape extends ResourceShape {
   status: string | null;
 }
 
+export interface UpdateStepShape {
+  action: 'add' | 'remove' | 'modify';
+  entity_type: string;
+  entity_id: string[];
+}
+
+interface ChangedInstanceShape {
+  id: string;
+  node_id: string;
+  /** Absent for instances that are only related to changed ones. */
+  modification?: string;
+}
+
+export interface DeploymentUpdateShape extends ResourceShape {
+  state: string;
+  deployment_id: string;
+  execution_id: string | null;
+  old_blueprint_id: string | null;
+  new_blueprint_id: string | null;
+  old_inputs: Record<string, unknown> | null;
+  new_inputs: Record<string, unknown> | null;
+  steps: UpdateStepShape[];
+  deployment_update_node_instances: Record<string, ChangedInstanceShape[] | undefined> | null;
+  recursive_dependencies: { deployment: string; dependency_type: string; tenant: string }[] | null;
+  schedules_to_create: { id: string }[] | null;
+  labels_to_create: LabelShape[] | null;
+}
+
 export interface ExecutionShape extends ResourceShape {
   workflow_id: string;
   deployment_id: string | null;

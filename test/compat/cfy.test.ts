@@ -99,6 +99,38 @@ describe('the unmodified cfy', function () {
     expect(events).to.match(/Saying good morning/);
   });
 
+  it('previews and makes an update of a deployment', async () => {
+    const folder = join(packageRoot(), 'test', 'fixtures', 'compat', 'next.yaml');
+    await cfy.must('blueprints', 'upload', folder, '-b', 'next');
+    const words = ['deployments', 'update', 'first', '-b', 'next', '-i', 'greeting=good evening'];
+    const preview = await cfy.must(...words, '--preview');
+    expect(preview).to.match(/\| +preview +\|/);
+    expect(preview).to.match(/\| +node +\| +nodes: second_listener +\| +add +\|/);
+    expect(preview).to.match(/Installed nodes:\s+- second_listener/);
+    expect(preview).to.match(/Old inputs:[^]*good morning[^]*New inputs:[^]*good evening/);
+    expect(preview).to.match(/labels will be created:[^]*tier[^]*second/);
+    expect(await cfy.json<Item[]>('node-instances', 'list', '-d', 'first')).to.have.length(2);
+    const output = await cfy.must(...words);
+    expect(output).to.match(/Saying good evening/);
+    expect(output).to.match(/\[second_listener_\w+\.start\] Heard good evening|Heard good evening/);
+    expect(output).to.contain('Successfully updated deployment first');
+    const instances = await cfy.json<Item[]>('node-instances', 'list', '-d', 'first');
+    expect(instances.map(({ state }) => state)).to.deep.equal(['started', 'started', 'started']);
+    expect(await cfy.must('deployments', 'outputs', 'first')).to.contain('good evening');
+    expect(await cfy.must('deployments', 'list')).to.match(/first[^]*next/);
+    const history = await cfy.json<Item[]>('deployments', 'history', '-d', 'first');
+    expect(history.map(({ state }) => state)).to.have.members(['preview', 'successful']);
+    const done = history.find(({ state }) => state === 'successful');
+    expect(await cfy.must('deployments', 'get-update', done?.id ?? '')).to.match(/successful[^]*second_listener/);
+  });
+
+  it('is told when an update cannot be made', async () => {
+    const { code, stdout, stderr } = await cfy.run('deployments', 'update', 'first', '-b', 'next', '-w', 'nowhere');
+    expect(code).not.to.equal(0);
+    expect(`${stdout}${stderr}`).to.match(/has no workflow nowhere[^]*Failed updating deployment first/);
+    expect(await cfy.must('deployments', 'outputs', 'first')).to.contain('good evening');
+  });
+
   it('makes, uses and revokes tokens', async () => {
     const token = await cfy.json<{ id: string; value: string }>('tokens', 'create', '--description', 'test');
     expect(token.value).to.match(/^ctok-/);
@@ -149,7 +181,7 @@ describe('the unmodified cfy', function () {
     const unknown = await cfy.run('deployments', 'create', 'other', '-b', 'first', '-i', 'nonsense=1');
     expect(unknown.code).not.to.equal(0);
     expect(unknown.stdout + unknown.stderr).to.contain('unknown input');
-    const used = await cfy.run('blueprints', 'delete', 'first');
+    const used = await cfy.run('blueprints', 'delete', 'next');
     expect(used.code).not.to.equal(0);
     expect(used.stdout + used.stderr).to.match(/exist deployments/);
     const live = await cfy.run('deployments', 'delete', 'first');
@@ -163,6 +195,7 @@ describe('the unmodified cfy', function () {
     await cfy.must('deployments', 'delete', 'first');
     expect(await cfy.json<Item[]>('deployments', 'list')).to.deep.equal([]);
     await cfy.must('blueprints', 'delete', 'first');
+    await cfy.must('blueprints', 'delete', 'next');
     expect(await cfy.json<Item[]>('blueprints', 'list')).to.deep.equal([]);
   });
 

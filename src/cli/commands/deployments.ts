@@ -9,6 +9,7 @@ import type { Column } from '../output.ts';
 import { watchExecution } from '../watch.ts';
 import { visibilityOption } from './blueprints.ts';
 import { addDeploymentGroupCommands } from './deployment-groups.ts';
+import { addUpdateCommands } from './deployment-updates.ts';
 import { listOptions, withListOptions } from './listing.ts';
 import type { ListCommandOptions } from './listing.ts';
 
@@ -183,6 +184,7 @@ export function addDeploymentCommands(program: Command, setting: CommandSetting)
   addReading(deployments, setting);
   addOutputs(deployments, setting);
   addChanging(deployments, setting);
+  addUpdateCommands(deployments, setting);
   addDeploymentGroupCommands(deployments, setting);
   addOutputs(program, setting);
 }

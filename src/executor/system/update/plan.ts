@@ -96,7 +96,10 @@ async function readStarting(
 ): Promise<Starting> {
   const scope = { tenantId: update.tenantId };
   const deployment = await getDeployment(database, scope, update.deploymentId);
-  const blueprintId = update.keepsBlueprint ? deployment.blueprintId : (update.newBlueprintId ?? '');
+  const blueprintId = update.keepsBlueprint ? deployment.blueprintId : update.newBlueprintId;
+  if (blueprintId === undefined) {
+    throw new GantryError('not_found_error', 'Cannot update: the blueprint to go to has been deleted meanwhile');
+  }
   const blueprint = await getBlueprint(database, scope, blueprintId);
   if (!blueprint.plan) {
     throw new GantryError('deployment_creation_error', `Blueprint ${blueprintId} has no plan; upload it again`);
