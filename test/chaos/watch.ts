@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 
 /** Seconds without any progress after which what runs counts as hung, on an idle machine. */
-const patience = 20;
+const patience = 60;
 
 /** Anything that changes while an execution goes on. */
 const progressStatement = `

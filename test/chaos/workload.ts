@@ -3,7 +3,7 @@ import type { GantryClient } from '../../src/client/client.ts';
 import { GantryApiError } from '../../src/client/errors.ts';
 import { followExecution } from '../../src/client/follow.ts';
 import type { NodeInstanceShape } from '../../src/client/types.ts';
-import { deploy } from '../kit/blueprints.ts';
+import { deploy, uploadBlueprint, writeBlueprint } from '../kit/blueprints.ts';
 import {
   chaosBlueprint,
   healedNode,
@@ -39,6 +39,16 @@ export interface Sighting {
   readonly properties: Readonly<Record<string, unknown>>;
 }
 
+/** The workflow an update of a deployment runs as. */
+const updateWorkflow = 'csys_new_deployment_update';
+
+/** The blueprint as it is installed, and with the node that updates add and remove. */
+type Variant = 'plain' | 'extended';
+
+function blueprintOf(deploymentId: string, variant: unknown): string {
+  return variant === 'extended' ? `${deploymentId}-extended` : deploymentId;
+}
+
 const size = tiers * nodesPerTier;
 const added = 2;
 
@@ -46,10 +56,17 @@ function scaleBy(delta: number): Pick<Task, 'workflow' | 'parameters'> {
   return { workflow: 'scale', parameters: { scalable_entity_name: scaledNode, delta } };
 }
 
+/** An update to another blueprint; see `blueprintOf`. */
+function updateTo(variant: Variant): Pick<Task, 'workflow' | 'parameters'> {
+  return { workflow: updateWorkflow, parameters: { variant } };
+}
+
 /** One round of a deployment's life. */
 const round: readonly Task[] = [
   { workflow: 'install', parameters: {}, installs: size, uninstalls: 0, instances: size, state: 'started' },
   { ...scaleBy(added), installs: added, uninstalls: 0, instances: size + added, state: 'started' },
+  { ...updateTo('extended'), installs: 1, uninstalls: 0, instances: size + added + 1, state: 'started' },
+  { ...updateTo('plain'), installs: 0, uninstalls: 1, instances: size + added, state: 'started' },
   { workflow: 'heal', parameters: {}, installs: 1, uninstalls: 1, instances: size + added, state: 'started' },
   { ...scaleBy(-added), installs: 0, uninstalls: added, instances: size, state: 'started' },
   { workflow: 'uninstall', parameters: {}, installs: 0, uninstalls: size, instances: size, state: 'deleted' },
@@ -80,6 +97,9 @@ export class Workload {
   async start(deploymentId: string): Promise<void> {
     const files = { [scriptPath]: stepScript };
     await deploy(this.client, deploymentId, chaosBlueprint(), files, { journal: this.journal });
+    const extended = await writeBlueprint(chaosBlueprint(true), files);
+    await uploadBlueprint(this.client, blueprintOf(deploymentId, 'extended'), extended.path);
+    await extended.dispose();
     this.lives.push(
       this.live(deploymentId).catch((error: unknown) => {
         if (!this.limit.signal.aborted) {
@@ -143,7 +163,9 @@ export class Workload {
     parameters: Readonly<Record<string, unknown>>,
   ): Promise<string | undefined> {
     try {
-      return (await this.client.executions.start(deploymentId, workflow, { parameters })).id;
+      return workflow === updateWorkflow
+        ? await this.update(deploymentId, blueprintOf(deploymentId, parameters['variant']))
+        : (await this.client.executions.start(deploymentId, workflow, { parameters })).id;
     } catch (error) {
       const isRunning = error instanceof GantryApiError && error.code === 'existing_running_execution_error';
       if (isPassing(error) || isRunning) {
@@ -151,6 +173,16 @@ export class Workload {
       }
       throw error;
     }
+  }
+
+  private async update(deploymentId: string, blueprintId: string): Promise<string> {
+    const path = `/deployment-updates/${deploymentId}/update/initiate`;
+    const { transport } = this.client;
+    return (
+      await transport.json<{ execution_id: string }>('POST', path, {
+        body: { blueprint_id: blueprintId, skip_heal: true },
+      })
+    ).execution_id;
   }
 
   /** An execution that a request started whose answer got lost. */
