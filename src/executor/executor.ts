@@ -75,8 +75,8 @@ const claimBatch = 100;
 const retryDelay = 5000;
 /** Milliseconds a message waits for the database before it is given back: it may be this process alone that is cut off. */
 const claimPatience = 10_000;
-/** Milliseconds without the broker after which executions are given back, for the same reason. */
-const brokerPatience = 30_000;
+/** Without the broker executions are given back, for the same reason, after so many stale limits. */
+const staleLimitsWithoutBroker = 5;
 
 /** Starts driving executions: consumes workflow messages and runs their graphs. */
 export async function startExecutor(dependencies: ExecutorDependencies): Promise<Executor> {
@@ -119,6 +119,7 @@ class ExecutionDriver implements Executor {
       stopping,
     };
     this.#claims = new GroupCommit({ maxItems: claimBatch, parallel: 2, commit: (ids) => this.#claimAll(ids) });
+    const brokerPatience = config.executor.staleAfterSeconds * 1000 * staleLimitsWithoutBroker;
     this.#brokerWatch = new OutageWatch(brokerPatience, () => void this.#track(this.#giveBackAll()));
   }
 

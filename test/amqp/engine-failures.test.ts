@@ -1,10 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
+import { silentLogger } from '../../src/log/logger.ts';
+import { startScheduler } from '../../src/scheduler/scheduler.ts';
 import type { SystemWorkflow } from '../../src/executor/system-workflow.ts';
 import { createTestDatabase } from '../kit/database.ts';
 import type { TestDatabase } from '../kit/database.ts';
 import { EngineProcess, ended, seedDeployment, startWorkflow } from '../kit/engine.ts';
 import { HeldOperations } from '../kit/held-operations.ts';
 import { isRabbitmqInstalled, sharedRabbitmq } from '../kit/rabbitmq.ts';
+import { TcpProxy } from '../kit/tcp-proxy.ts';
 
 describe('an execution in spite of failures', () => {
   let test: TestDatabase;
@@ -74,5 +78,31 @@ describe('an execution in spite of failures', () => {
     const execution = await startWorkflow(process, deployment, 'install');
     expect(await ended(test.database, execution.id)).to.include({ status: 'terminated', error: '' });
     expect(resumed).to.deep.equal([false, true]);
+  });
+
+  it('goes on elsewhere when its executor alone cannot reach the broker', async function () {
+    this.timeout(120_000);
+    const proxy = await TcpProxy.start((await sharedRabbitmq()).port);
+    const operations = new HeldOperations();
+    await start({ roles: ['broker'], run: operations.run });
+    const lonely = await start({ roles: ['executor'], amqpUrl: proxy.over(amqpUrl) });
+    const deployment = await seedDeployment(test.database, { instances: 2 });
+    operations.hold();
+    const execution = await startWorkflow(lonely, deployment, 'install');
+    await operations.started(2);
+    const other = await start({ roles: ['executor'] });
+    const { config, database, connection: broker } = other;
+    const clock = { now: () => Date.now() };
+    const common = { config, database, broker, clock, log: silentLogger, newId: randomUUID };
+    const scheduler = await startScheduler({ ...common, staleAfter: () => 2 });
+    proxy.become('refuse');
+    operations.release();
+    expect(await ended(test.database, execution.id)).to.include({ status: 'terminated' });
+    expect(operations.runs).to.have.length(6);
+    expect([lonely.executor?.running(), other.executor?.running()]).to.deep.equal([[], []]);
+    proxy.become('pass');
+    await lonely.connection.whenConnected();
+    await scheduler.stop();
+    await proxy.stop();
   });
 });

@@ -191,8 +191,16 @@ export class Workload {
     workflow: string,
     known: ReadonlySet<string>,
   ): Promise<string | undefined> {
-    const filters = { deployment_id: deploymentId, workflow_id: workflow };
-    const { items } = await patiently(() => this.client.executions.list({ filters, size: 1000 }), this.limit.signal);
+    const query = {
+      deployment_id: deploymentId,
+      workflow_id: workflow,
+      _include_system_workflows: true,
+      _size: 1000,
+    };
+    const { items } = await patiently(
+      () => this.client.transport.json<{ items: { id: string }[] }>('GET', '/executions', { query }),
+      this.limit.signal,
+    );
     return items.find(({ id }) => !known.has(id))?.id;
   }
 
