@@ -88,7 +88,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     }
     complaints.forEach((complaint) => log(complaint));
     await rm(folder, { recursive: true, force: true });
+    log('everything is stopped');
     left = await site.stop();
+    log('everything has stopped');
   }
   left.forEach((process) => log(`left running: ${process}`));
   return { ...result, wrong: result.wrong + left.length };
