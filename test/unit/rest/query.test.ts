@@ -22,7 +22,8 @@ describe('the query language', () => {
         { field: 'createdAt', descending: true },
         { field: 'workflowId', descending: false },
       ],
-      filters: { status: ['started', 'failed'] },
+      // who asks for what is started also gets what is paused
+      filters: { status: ['started', 'paused', 'failed'] },
       fields: ['id', 'status'],
     });
   });

@@ -1,6 +1,6 @@
 // @ts-check
 /** @typedef {import('gantry/plugin').PluginContext} PluginContext */
-/** @typedef {import('gantry/plugin').NodeInstance} NodeInstance */
+/** @typedef {import('gantry/plugin').WorkflowContext} WorkflowContext */
 
 const lifecycle = 'cloudify.interfaces.lifecycle';
 
@@ -21,7 +21,8 @@ export async function stop(ctx) {
 /** Operation: fails unless the worker runs. @param {PluginContext} ctx */
 export async function check(ctx) {
   const runtime = await ctx.instance.runtimeProperties();
-  if (runtime.get('running') !== true || (ctx.inputs.fail_on ?? []).includes(runtime.get('starts'))) {
+  const failing = /** @type {number[]} */ (ctx.inputs.fail_on ?? []);
+  if (runtime.get('running') !== true || failing.includes(Number(runtime.get('starts')))) {
     throw Object.assign(new Error(`${ctx.instance.id} does not run as it should`), { name: 'NonRecoverableError' });
   }
 }
@@ -30,7 +31,7 @@ export async function check(ctx) {
  * Workflow: stops, starts and checks the instances of a node in batches, so that the others go on serving. A batch
  * that does not come back ends the workflow before the next one is touched.
  *
- * @type {import('gantry/plugin').Workflow}
+ * @param {WorkflowContext} ctx
  */
 export async function rollingRestart(ctx) {
   const { node_id: nodeId, batch_size: size } = /** @type {{node_id: string, batch_size: number}} */ (ctx.parameters);
