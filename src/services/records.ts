@@ -1,6 +1,11 @@
 import type { DeploymentModification } from '../domain/entities.ts';
 import type { Permission } from '../domain/permissions.ts';
-import type { DeploymentGroup, DeploymentUpdate, InterDeploymentDependency } from '../domain/resources.ts';
+import type {
+  DeploymentGroup,
+  DeploymentUpdate,
+  InterDeploymentDependency,
+  PluginsUpdate,
+} from '../domain/resources.ts';
 import type { Database } from '../store/database.ts';
 import { getDeploymentGroup, listDeploymentGroups } from '../store/deployment-groups.ts';
 import { getModification, listModifications } from '../store/deployment-modifications.ts';
@@ -9,6 +14,7 @@ import {
   getInterDeploymentDependency,
   listInterDeploymentDependencies,
 } from '../store/inter-deployment-dependencies.ts';
+import { getPluginsUpdate, listPluginsUpdates } from '../store/plugins-updates.ts';
 import type { ListQuery, Page, Scope } from '../store/scope.ts';
 import type { Session } from '../store/session.ts';
 import { listScopeOf, scopeOf } from './caller.ts';
@@ -39,6 +45,7 @@ export interface Records {
   readonly modifications: RecordService<DeploymentModification>;
   readonly updates: RecordService<DeploymentUpdate>;
   readonly dependencies: RecordService<InterDeploymentDependency>;
+  readonly pluginsUpdates: RecordService<PluginsUpdate>;
 }
 
 /** Makes the reading of resources that need nothing else for it. */
@@ -53,5 +60,6 @@ export function createRecords(database: Database): Records {
       listInterDeploymentDependencies,
       getInterDeploymentDependency,
     ),
+    pluginsUpdates: recordsOf(database, 'plugins_update_list', listPluginsUpdates, getPluginsUpdate),
   };
 }

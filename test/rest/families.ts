@@ -56,6 +56,8 @@ const inserts: Readonly<Record<string, string>> = {
   inter_deployment_dependencies: `insert into inter_deployment_dependencies
       (id, ${visible}, dependency_creator, source_deployment_id)
     select label, ${values}, 'component.' || label, (select storage_id from deployments where id = label) from family`,
+  plugins_updates: `insert into plugins_updates (id, ${visible}, state, original_blueprint_id)
+    select label, ${values}, 'successful', (select storage_id from blueprints where id = label) from family`,
   agents: `insert into agents (id, name, ${visible}, node_instance_id, install_method, state, rabbitmq_exchange)
     select label, label, ${values}, (select storage_id from node_instances where id = label), 'remote', 'started', label
     from family`,

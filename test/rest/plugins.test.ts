@@ -210,6 +210,25 @@ describe('plugins', function () {
     expect(nobody.status).to.equal(404);
   });
 
+  it('shows updates of plugins that were restored', async () => {
+    await rest.database.query(
+      `insert into plugins_updates (id, tenant_id, creator_id, visibility, state, original_blueprint_id, deployments_to_update)
+       select 'old', 0, 0, 'tenant', 'successful', storage_id, '["d"]' from blueprints where id = 'with-plugin'`,
+    );
+    const list = (await rest.call('GET', '/plugins-updates')).json<{ items: object[] }>();
+    const one = (await rest.call('GET', '/plugins-updates/old')).json<object>();
+    expect(one).to.deep.include({
+      id: 'old',
+      state: 'successful',
+      blueprint_id: 'with-plugin',
+      execution_id: null,
+      deployments_to_update: ['d'],
+      forced: false,
+    });
+    expect(list.items).to.deep.equal([one]);
+    expect((await rest.call('GET', '/plugins-updates/new')).status).to.equal(404);
+  });
+
   const refusedCalls: [string, string, object, number, string, RegExp][] = [
     ['POST', 'an unknown action', { action: 'eat', managers: ['x'] }, 400, 'unknown_action', /eat/],
     ['POST', 'to install nowhere', { action: 'install' }, 400, 'bad_parameters_error', /Name managers or agents/],

@@ -5,7 +5,13 @@ import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
 import { shapeOne } from '../shapes/field.ts';
 import type { Shape } from '../shapes/field.ts';
-import { dependencyShape, deploymentGroupShape, deploymentUpdateShape, modificationShape } from '../shapes/records.ts';
+import {
+  dependencyShape,
+  deploymentGroupShape,
+  deploymentUpdateShape,
+  modificationShape,
+  pluginsUpdateShape,
+} from '../shapes/records.ts';
 
 interface RecordRoutes<Entity> {
   readonly path: string;
@@ -82,6 +88,15 @@ export function recordRoutes(records: Records): Route[] {
       shape: dependencyShape,
       records: records.dependencies,
       list: 'inter_deployment_dependency_list',
+      search: 'id',
+    }),
+    ...routesOf({
+      path: '/plugins-updates',
+      names: ['an update of plugins', 'updates of plugins'],
+      shape: pluginsUpdateShape,
+      records: records.pluginsUpdates,
+      list: 'plugins_update_list',
+      get: 'plugins_update_get',
       search: 'id',
     }),
   ];

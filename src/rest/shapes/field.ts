@@ -71,6 +71,28 @@ export interface FieldMaker<Entity> {
 
 export const visibilities = ['private', 'tenant', 'global'] as const;
 
+/** The members that most resources begin with. */
+export function headFields<Entity extends Resource & { readonly createdAt: Date }>(): Field<Entity>[] {
+  return [
+    {
+      name: 'created_at',
+      type: 'timestamp',
+      read: (entity) => entity.createdAt,
+      column: 'createdAt',
+      needs: ['createdAt'],
+    },
+    { name: 'id', type: 'text', read: (entity) => entity.id, column: 'id', needs: ['id'] },
+    {
+      name: 'visibility',
+      type: 'text',
+      read: (entity) => entity.visibility,
+      column: 'visibility',
+      needs: ['visibility'],
+      values: visibilities,
+    },
+  ];
+}
+
 /** The members at the end of every resource of a tenant. */
 export function commonFields<Entity extends Resource>(): Field<Entity>[] {
   return [

@@ -4,9 +4,10 @@ import type {
   DeploymentUpdate,
   ExecutionGroup,
   InterDeploymentDependency,
+  PluginsUpdate,
 } from '../../domain/resources.ts';
 import { endedExecutionStatuses } from '../../domain/states.ts';
-import { commonFields, fieldsOf, visibilities } from './field.ts';
+import { commonFields, fieldsOf, headFields, visibilities } from './field.ts';
 import type { Shape } from './field.ts';
 import { shapeLabels } from './label.ts';
 
@@ -15,9 +16,7 @@ const group = fieldsOf<DeploymentGroup>();
 export const deploymentGroupShape: Shape<DeploymentGroup> = {
   kind: 'DeploymentGroup',
   fields: [
-    group.timestamp('created_at', 'createdAt'),
-    group.text('id', 'id'),
-    group.text('visibility', 'visibility', { values: visibilities }),
+    ...headFields<DeploymentGroup>(),
     group.text('description', 'description'),
     group.json('default_inputs', 'defaultInputs'),
     group.integer('creation_counter', 'creationCounter'),
@@ -61,9 +60,7 @@ function groupStatus({ executionStatuses: statuses }: ExecutionGroupView): strin
 export const executionGroupShape: Shape<ExecutionGroupView> = {
   kind: 'ExecutionGroup',
   fields: [
-    executionGroup.timestamp('created_at', 'createdAt'),
-    executionGroup.text('id', 'id'),
-    executionGroup.text('visibility', 'visibility', { values: visibilities }),
+    ...headFields<ExecutionGroupView>(),
     executionGroup.text('workflow_id', 'workflowId'),
     executionGroup.integer('concurrency', 'concurrency'),
     executionGroup.text('deployment_group_id', 'deploymentGroupId'),
@@ -78,9 +75,7 @@ const modification = fieldsOf<DeploymentModification>();
 export const modificationShape: Shape<DeploymentModification> = {
   kind: 'DeploymentModification',
   fields: [
-    modification.timestamp('created_at', 'createdAt'),
-    modification.text('id', 'id'),
-    modification.text('visibility', 'visibility', { values: visibilities }),
+    ...headFields<DeploymentModification>(),
     modification.json('context', 'context'),
     modification.timestamp('ended_at', 'endedAt'),
     modification.json('modified_nodes', 'modifiedNodes'),
@@ -97,9 +92,7 @@ const update = fieldsOf<DeploymentUpdate>();
 export const deploymentUpdateShape: Shape<DeploymentUpdate> = {
   kind: 'DeploymentUpdate',
   fields: [
-    update.timestamp('created_at', 'createdAt'),
-    update.text('id', 'id'),
-    update.text('visibility', 'visibility', { values: visibilities }),
+    ...headFields<DeploymentUpdate>(),
     update.json('deployment_plan', 'deploymentPlan'),
     update.json('deployment_update_node_instances', 'nodeInstances'),
     update.json('central_plugins_to_uninstall', 'centralPluginsToUninstall'),
@@ -140,6 +133,8 @@ export const deploymentUpdateShape: Shape<DeploymentUpdate> = {
 };
 
 const dependency = fieldsOf<InterDeploymentDependency>();
+const [tenantName, createdBy, ...availability] = commonFields<InterDeploymentDependency>();
+const ownership = [tenantName, createdBy].filter((field) => field !== undefined);
 
 export const dependencyShape: Shape<InterDeploymentDependency> = {
   kind: 'InterDeploymentDependencies',
@@ -151,9 +146,27 @@ export const dependencyShape: Shape<InterDeploymentDependency> = {
     dependency.json('target_deployment_func', 'targetDeploymentFunction'),
     dependency.json('external_source', 'externalSource'),
     dependency.json('external_target', 'externalTarget'),
-    ...commonFields<InterDeploymentDependency>().slice(0, 2),
+    ...ownership,
     dependency.text('source_deployment_id', 'sourceDeploymentId'),
     dependency.text('target_deployment_id', 'targetDeploymentId'),
-    ...commonFields<InterDeploymentDependency>().slice(2),
+    ...availability,
+  ],
+};
+
+const pluginsUpdate = fieldsOf<PluginsUpdate>();
+
+export const pluginsUpdateShape: Shape<PluginsUpdate> = {
+  kind: 'PluginsUpdate',
+  fields: [
+    ...headFields<PluginsUpdate>(),
+    pluginsUpdate.text('state', 'state'),
+    pluginsUpdate.boolean('forced', 'isForced'),
+    pluginsUpdate.boolean('all_tenants', 'isAllTenants'),
+    pluginsUpdate.text('blueprint_id', 'blueprintId'),
+    pluginsUpdate.text('temp_blueprint_id', 'temporaryBlueprintId'),
+    pluginsUpdate.text('execution_id', 'executionId'),
+    pluginsUpdate.json('deployments_to_update', 'deploymentsToUpdate'),
+    pluginsUpdate.json('deployments_per_tenant', 'deploymentsPerTenant'),
+    ...commonFields<PluginsUpdate>(),
   ],
 };
