@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { runUpdate } from '../../../src/workflows/update.ts';
 import type { UpdateInput } from '../../../src/workflows/update.ts';
-import { failFinally, Simulation, succeedWith, World } from './simulation.ts';
+import { Crash, failFinally, Simulation, succeedWith, World } from './simulation.ts';
 import type { Behaviour } from './simulation.ts';
 import { topologyOf } from './topology-kit.ts';
 import type { NodeSpec } from './topology-kit.ts';
@@ -204,5 +204,71 @@ describe('update of a deployment', () => {
     const specs = { a: { ...running(['update']), state: 'stopped' } };
     const { world } = await run(specs, { changedNodeIds: new Set(['a']), reinstallIds: ['a'] });
     expect(world.operations()).to.deep.equal([]);
+  });
+});
+
+describe('an update whose process dies', () => {
+  const specs: Readonly<Record<string, NodeSpec>> = {
+    old: running(),
+    fresh: { operations: ['create'] },
+    plain: running(),
+    smooth: running(['update']),
+    source: running(
+      [],
+      [
+        { target: 'old', source: ['unlink'] },
+        { target: 'fresh', source: ['establish'] },
+      ],
+    ),
+  };
+  const failing: Behaviour = (call) => (call.operation.endsWith('.update') ? failFinally() : undefined);
+
+  /** Runs to the end with a kill at every `crashAt`-th commit; choices and store outlive it. */
+  async function runWithCrashes(crashAt: number | undefined): Promise<{ world: World; crashes: number }> {
+    const world = new World(topologyOf(specs));
+    const kept = new Map<string, readonly string[]>();
+    const input: UpdateInput = {
+      ...nothing,
+      added: { instanceIds: ['fresh'], relatedIds: [] },
+      removed: { instanceIds: ['old'], relatedIds: [] },
+      extended: { instanceIds: ['source'], relatedIds: ['fresh'], relationships: [between('source', 'fresh')] },
+      reduced: { instanceIds: ['source'], relatedIds: ['old'], relationships: [between('source', 'old')] },
+      changedNodeIds: new Set(['plain', 'smooth']),
+      decisions: {
+        once: async (name, choose) => {
+          const choice = kept.get(name) ?? [...choose()];
+          kept.set(name, choice);
+          return choice;
+        },
+      },
+    };
+    for (let crashes = 0; ; crashes += 1) {
+      const isLast = crashAt === undefined || crashes > 0;
+      const options = { behaviour: failing, isResume: crashes > 0, ...(isLast ? {} : { crashAt }) };
+      const simulation = new Simulation(world, options);
+      try {
+        const error = await simulation.execute(async (context) => {
+          await runUpdate(context, input);
+          return undefined;
+        });
+        expect(error).to.equal(undefined);
+        return { world, crashes };
+      } catch (error) {
+        expect(error).to.be.instanceOf(Crash);
+      }
+    }
+  }
+
+  it('goes on with the same choices, wherever it was', async () => {
+    const whole = await runWithCrashes(undefined);
+    const expected = [...whole.world.operations()].sort();
+    let crashes = 0;
+    for (let crashAt = 1; crashAt < 60; crashAt += 1) {
+      const broken = await runWithCrashes(crashAt);
+      crashes += broken.crashes;
+      expect([...broken.world.operations()].sort(), `killed at commit ${crashAt}`).to.deep.equal(expected);
+      expect(broken.world.states(), `killed at commit ${crashAt}`).to.deep.equal(whole.world.states());
+    }
+    expect(crashes).to.be.greaterThan(10);
   });
 });
