@@ -60,6 +60,7 @@ export const errorCatalogue = {
   plugin_installation_error: { status: 400 },
   plugin_installation_timeout: { status: 400 },
   plugins_update_failed: { status: 400 },
+  quota_exceeded_error: { status: 403 },
   request_too_large: { status: 413 },
   snapshot_action_error: { status: 400 },
   storage_error: { status: 409 },

@@ -10,7 +10,7 @@ import type { ArchiveFormat } from './archive-format.ts';
 import { defaultUnpackLimits } from './limits.ts';
 import type { UnpackLimits } from './limits.ts';
 import { limitBytes } from './limit-bytes.ts';
-import { packDirectory } from './pack.ts';
+import { directoryBytes, packDirectory } from './pack.ts';
 import { singleTopDirectory, unpackArchive, unrecognizedFormat } from './unpack.ts';
 
 export interface FileStoreOptions {
@@ -256,6 +256,21 @@ export class FileStore {
   async removeBlueprint(tenant: string, blueprintId: string): Promise<void> {
     await this.removeBlueprintArchive(tenant, blueprintId);
     await rm(this.blueprintDirectory(tenant, blueprintId), { recursive: true, force: true });
+  }
+
+  /** Bytes of everything of a tenant, its plugins included. */
+  async tenantBytes(tenant: string, pluginIds: readonly string[]): Promise<number> {
+    const name = segment(tenant);
+    const tops = ['blueprints', 'uploaded-blueprints', 'deployments', 'tenant-resources'];
+    const directories = [
+      ...tops.map((top) => join(this.root, top, name)),
+      ...pluginIds.map((id) => this.pluginDirectory(id)),
+    ];
+    let bytes = 0;
+    for (const directory of directories) {
+      bytes += await directoryBytes(directory);
+    }
+    return bytes;
   }
 
   /** Removes everything of a tenant; nothing there is not an error. */

@@ -69,3 +69,17 @@ export async function zipFiles(directory: string): Promise<{ content: Readable; 
   });
   return { content: Readable.from(zip.outputStream), bytes };
 }
+
+/** Bytes of all files below a directory; 0 when it is not there. */
+export async function directoryBytes(directory: string): Promise<number> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
+  let bytes = 0;
+  for (const entry of entries) {
+    if (entry.isFile()) {
+      // what is removed meanwhile does not count
+      const found = await stat(join(entry.parentPath, entry.name)).catch(() => undefined);
+      bytes += found?.size ?? 0;
+    }
+  }
+  return bytes;
+}

@@ -29,6 +29,7 @@ import type { NewLabel } from './labels.ts';
 import { creationTime, ownerId } from './ownership.ts';
 import type { Origin } from './ownership.ts';
 import { sendAfterCommit } from './outbox.ts';
+import { requireStorage } from './tenant-quotas.ts';
 import { isSystemWorkflowUnfinished } from './start-execution.ts';
 
 /** A blueprint with the execution that uploaded it. */
@@ -223,6 +224,7 @@ export function createBlueprintService(dependencies: ServiceDependencies): Bluep
     },
 
     async upload(caller, upload) {
+      await requireStorage(dependencies, caller.tenant, 'bytes' in upload.archive ? upload.archive.bytes : 0);
       const stored = await database.transactionAs(actorOf(caller), (transaction) =>
         storeUpload(dependencies, caller, upload, transaction),
       );

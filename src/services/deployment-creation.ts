@@ -10,6 +10,7 @@ import { createExecutions, findExecution, listExecutions } from '../store/execut
 import type { Session, Transaction } from '../store/session.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
+import { requireQuota } from '../store/tenant-quotas.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { createExecutionToken } from '../security/tokens.ts';
@@ -125,6 +126,7 @@ async function store(
   transaction: Transaction,
 ): Promise<Deployment> {
   await removeFailedAttempt(transaction, caller, request.id);
+  await requireQuota(transaction, caller.tenant, 'deployments');
   const displayName = request.displayName ?? request.id;
   const deployment = await createDeployment(transaction, {
     id: request.id,

@@ -21,6 +21,7 @@ import type { Transaction } from '../store/session.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { startReady } from './execution-batches.ts';
 import { sendAfterCommit } from './outbox.ts';
+import { requireQuota } from '../store/tenant-quotas.ts';
 import type { NewMessage } from './outbox.ts';
 
 /** Ways to cancel; each is the event of the state table with the same name. */
@@ -100,6 +101,9 @@ export async function resumeExecution(
   if (!isResumable) {
     const verb = isForced ? 'force-resume' : 'resume';
     throw new GantryError('conflict_error', `Cannot ${verb} execution: \`${id}\` in state: \`${status}\``);
+  }
+  if (status !== 'started') {
+    await requireQuota(transaction, { id: execution.tenantId, name: execution.tenantName }, 'executions');
   }
   if (status !== 'started' && !keepsOperations) {
     await resetOperations(transaction, [id], isForced);

@@ -33,6 +33,7 @@ import { requireOwnTenant, widerVisibility } from './identifiers.ts';
 import { creationTime, newOwnerId, ownerId } from './ownership.ts';
 import type { Origin } from './ownership.ts';
 import { PluginInstallation } from './plugin-installation.ts';
+import { requireStorage } from './tenant-quotas.ts';
 import type { PluginTargets } from './plugin-installation.ts';
 
 export interface PluginUpload {
@@ -146,6 +147,7 @@ export function createPluginService(dependencies: ServiceDependencies): PluginSe
     get: (caller, id) => getPlugin(database, scopeOf(caller), id),
 
     async upload(caller, upload) {
+      await requireStorage({ database, files }, caller.tenant, upload.archive.bytes);
       const opened = await openPluginUpload(files, upload.archive);
       const ids = opened.packages.map((_, index) => (index === 0 ? upload.id : undefined) ?? newId());
       try {

@@ -92,6 +92,8 @@ import { createSecretsProviderService } from './secrets-providers.ts';
 import type { SecretsProviderService } from './secrets-providers.ts';
 import { createTenantDirectory } from './tenant-directory.ts';
 import { createTenantService } from './tenants.ts';
+import { createTenantQuotaService } from './tenant-quotas.ts';
+import type { TenantQuotaService } from './tenant-quotas.ts';
 import type { TenantService } from './tenants.ts';
 import { createTokenService } from './tokens.ts';
 import type { TokenService } from './tokens.ts';
@@ -122,6 +124,7 @@ export interface Services {
   readonly records: Records;
   readonly directory: DirectoryService;
   readonly tenants: TenantService;
+  readonly tenantQuotas: TenantQuotaService;
   readonly users: UserService;
   readonly tokens: TokenService;
   readonly manager: ManagerService;
@@ -217,6 +220,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     secretExchange: createSecretExchange(common, secrets, { box: secretBox, reveal, tenants }),
     secretsProviders: createSecretsProviderService(common, secretBox),
     records: createRecords(database),
+    tenantQuotas: createTenantQuotaService({ database, files }),
     tenants: createTenantService({
       database,
       directory: tenants,

@@ -9,6 +9,7 @@ import { readDeploymentActivity } from '../store/deployment-activity.ts';
 import { getDeployment } from '../store/deployments.ts';
 import { findBlockingExecutions, lockQueue } from '../store/execution-queue.ts';
 import { createExecutions, findExecution } from '../store/executions.ts';
+import { requireQuota } from '../store/tenant-quotas.ts';
 import type { Session, Transaction } from '../store/session.ts';
 import { requirePermission, scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
@@ -187,6 +188,9 @@ async function startInTransaction(
   const isQueued = await mustWait(transaction, deployment, request);
   await refuseUnavailable(transaction, deployment, workflow, request);
   const { token, tokenHash } = createExecutionToken();
+  if (!isQueued && !request.isDryRun) {
+    await requireQuota(transaction, { id: deployment.tenantId, name: deployment.tenantName }, 'executions');
+  }
   const [execution] = await createExecutions(transaction, [
     {
       id: request.id ?? dependencies.newId(),

@@ -70,6 +70,8 @@ const additional: Readonly<Record<string, Demand>> = {
   'POST /executions/*/step': 'execution_cancel',
   'GET /executions/*/operations': 'operations',
   'POST /executions/*/operations/*': 'execution_cancel',
+  'GET /tenants/*/quotas': 'handler',
+  'PUT /tenants/*/quotas': 'tenant_create',
   'GET /tenants/*': 'handler',
   'POST /users/*': 'handler',
   'GET /permissions': 'handler',

@@ -4,6 +4,7 @@ import type { TenantShape, TokenShape, UserShape } from '../../client/types.ts';
 import { UsageError } from '../errors.ts';
 import { command } from '../invocation.ts';
 import type { CommandSetting, Invocation } from '../invocation.ts';
+import { wholeNumber } from './listing.ts';
 import { shortTime } from '../output.ts';
 import type { Column } from '../output.ts';
 
@@ -68,6 +69,52 @@ function addTokenCommands(program: Command, setting: CommandSetting): void {
     );
 }
 
+interface QuotaOptions {
+  deployments?: number | null;
+  executions?: number | null;
+  storage?: number | null;
+}
+
+/** A limit: a whole number, or `none`. */
+function limitOf(text: string): number | null {
+  return text === 'none' ? null : wholeNumber(text);
+}
+
+function addQuotaCommand(tenants: Command, setting: CommandSetting): void {
+  tenants
+    .command('quota')
+    .argument('<name>')
+    .option('--deployments <n>', 'how many deployments the tenant may have, or none for no limit', limitOf)
+    .option('--executions <n>', 'how many executions may run at once, or none', limitOf)
+    .option('--storage <bytes>', 'bytes on the file server, or none', limitOf)
+    .description('show what a tenant uses and may use at most, or set limits')
+    .addHelpText('after', '\nExample:\n  gantry tenants quota test --deployments 50 --storage 10000000000')
+    .action(
+      command(setting, async (invocation, options: QuotaOptions, name: string) => {
+        const client = await invocation.client();
+        const { deployments, executions, storage } = options;
+        const limits = {
+          ...(deployments === undefined ? {} : { deployments }),
+          ...(executions === undefined ? {} : { executions }),
+          ...(storage === undefined ? {} : { storage_bytes: storage }),
+        };
+        const quota =
+          Object.keys(limits).length > 0
+            ? await client.tenants.setQuota(name, limits)
+            : await client.tenants.quota(name);
+        if (invocation.output.format !== 'table') {
+          invocation.output.data(quota);
+          return;
+        }
+        invocation.output.list(['deployments', 'executions', 'storage_bytes'] as const, [
+          { title: 'of', value: (what) => what },
+          { title: 'limit', value: (what) => quota.limits[what] ?? 'none' },
+          { title: 'used', value: (what) => quota.used[what] },
+        ]);
+      }),
+    );
+}
+
 function addTenantCommands(program: Command, setting: CommandSetting): void {
   const tenants = program.command('tenants').alias('tenant').description('manage tenants');
   tenants
@@ -101,6 +148,7 @@ function addTenantCommands(program: Command, setting: CommandSetting): void {
         invocation.output.done(`Tenant ${name} deleted`, { deleted: name });
       }),
     );
+  addQuotaCommand(tenants, setting);
   tenants
     .command('add-user')
     .argument('<tenant>')

@@ -30,6 +30,19 @@ export class TokensApi {
   }
 }
 
+/** What a tenant may use at most; null = no limit. */
+export interface TenantLimits {
+  deployments: number | null;
+  executions: number | null;
+  storage_bytes: number | null;
+}
+
+export interface TenantQuotaShape {
+  tenant_name: string;
+  limits: TenantLimits;
+  used: { deployments: number; executions: number; storage_bytes: number };
+}
+
 /** Calls on `/tenants`. */
 export class TenantsApi {
   private readonly transport: Transport;
@@ -48,6 +61,14 @@ export class TenantsApi {
 
   get(name: string): Promise<TenantShape> {
     return this.transport.json('GET', `/tenants/${encodeURIComponent(name)}`);
+  }
+
+  quota(name: string): Promise<TenantQuotaShape> {
+    return this.transport.json('GET', `/tenants/${encodeURIComponent(name)}/quotas`);
+  }
+
+  setQuota(name: string, limits: Partial<TenantLimits>): Promise<TenantQuotaShape> {
+    return this.transport.json('PUT', `/tenants/${encodeURIComponent(name)}/quotas`, { body: limits });
   }
 
   create(name: string): Promise<TenantShape> {

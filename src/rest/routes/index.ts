@@ -59,7 +59,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...eventRoutes(services.events),
     ...secretRoutes(services.secrets, services.secretExchange),
     ...secretsProviderRoutes(services.secretsProviders),
-    ...tenantRoutes(services.tenants),
+    ...tenantRoutes(services.tenants, services.tenantQuotas),
     ...userRoutes(services.users),
     ...tokenRoutes(services.tokens),
     ...filterRoutes(services.filters, services.labels),

@@ -6,6 +6,7 @@ import type { JsonObject } from '../../domain/plan.ts';
 import { holds, requirePermission } from '../../services/caller.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { Holder, TenantDetails, TenantService } from '../../services/tenants.ts';
+import type { QuotaView, TenantQuotaService } from '../../services/tenant-quotas.ts';
 import type { JsonSchema } from '../body.ts';
 import { envelope } from '../query.ts';
 import type { QueryValues } from '../query.ts';
@@ -215,9 +216,73 @@ function linkRoutes(tenants: TenantService, link: Link): Route[] {
   ];
 }
 
-/** Routes of `/tenants`. */
-export function tenantRoutes(tenants: TenantService): Route[] {
+const limitSchema = { type: ['integer', 'null'], minimum: 0, maximum: 2_147_483_647 };
+const quotaSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    deployments: limitSchema,
+    executions: limitSchema,
+    storage_bytes: { type: ['integer', 'null'], minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+  },
+};
+
+function shapeQuota(tenantName: string, { limits, used }: QuotaView): Record<string, unknown> {
+  return {
+    tenant_name: tenantName,
+    limits: {
+      deployments: limits.deployments ?? null,
+      executions: limits.executions ?? null,
+      storage_bytes: limits.storageBytes ?? null,
+    },
+    used: { deployments: used.deployments, executions: used.executions, storage_bytes: used.storageBytes },
+  };
+}
+
+/** What tenants may use at most. */
+function quotaRoutes(tenants: TenantService, quotas: TenantQuotaService): Route[] {
   return [
+    {
+      method: 'get',
+      path: '/tenants/:tenant_name/quotas',
+      summary: 'What a tenant uses, and may use at most',
+      // the permission counts in the tenant that is asked for
+      access: { tenant: 'optional' },
+      isMaintenance: true,
+      handle: async ({ caller, parameters }) => {
+        const tenant = await tenants.get(caller, parameters['tenant_name'] ?? '');
+        return ok(shapeQuota(tenant.name, await quotas.get(tenant)));
+      },
+    },
+    {
+      method: 'put',
+      path: '/tenants/:tenant_name/quotas',
+      summary: 'Set what a tenant may use at most; null = no limit, what is not named stays',
+      access: { permission: 'tenant_create', tenant: 'optional' },
+      body: quotaSchema,
+      handle: async ({ caller, parameters, body }) => {
+        const tenant = await tenants.get(caller, parameters['tenant_name'] ?? '');
+        const { limits } = await quotas.get(tenant);
+        const given = body as JsonObject;
+        const limit = (name: string, stored: number | undefined): number | undefined => {
+          const value = given[name];
+          return value === undefined ? stored : typeof value === 'number' ? value : undefined;
+        };
+        const changed = await quotas.put(caller, tenant, {
+          deployments: limit('deployments', limits.deployments),
+          executions: limit('executions', limits.executions),
+          storageBytes: limit('storage_bytes', limits.storageBytes),
+        });
+        return ok(shapeQuota(tenant.name, changed));
+      },
+    },
+  ];
+}
+
+/** Routes of `/tenants`. */
+export function tenantRoutes(tenants: TenantService, quotas: TenantQuotaService): Route[] {
+  return [
+    ...quotaRoutes(tenants, quotas),
     listRoute(tenants),
     ...links.flatMap((link) => linkRoutes(tenants, link)),
     {

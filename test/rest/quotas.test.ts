@@ -1,0 +1,116 @@
+import { expect } from 'chai';
+import { PostgresServer } from '../kit/postgres-server.ts';
+import { RestService, simpleBlueprint } from './kit.ts';
+import type { Answer } from './kit.ts';
+
+describe('quotas of tenants', function () {
+  this.timeout(60_000);
+  let postgres: PostgresServer;
+  let rest: RestService;
+
+  before(async () => {
+    postgres = await PostgresServer.start();
+    rest = await RestService.start(postgres, { hasEngine: true });
+    expect((await rest.upload('app', { 'blueprint.yaml': simpleBlueprint })).status).to.equal(201);
+  });
+
+  after(async () => {
+    await rest?.stop();
+    await postgres?.stop();
+  });
+
+  afterEach(() => limit({ deployments: null, executions: null, storage_bytes: null }));
+
+  function limit(limits: object): Promise<Answer> {
+    return rest.call('PUT', '/tenants/default_tenant/quotas', { body: limits, tenant: null });
+  }
+
+  function deploy(id: string): Promise<Answer> {
+    return rest.call('PUT', `/deployments/${id}`, { body: { blueprint_id: 'app' } });
+  }
+
+  it('are without limits until somebody sets some, and show what is used', async () => {
+    const answer = await rest.call('GET', '/tenants/default_tenant/quotas', { tenant: null });
+    const { limits, used } = answer.json<{ limits: object; used: { storage_bytes: number } }>();
+    expect(limits).to.deep.equal({ deployments: null, executions: null, storage_bytes: null });
+    expect(used).to.include({ deployments: 0, executions: 0 });
+    expect(used.storage_bytes).to.be.greaterThan(simpleBlueprint.length);
+  });
+
+  it('keep limits that are not named', async () => {
+    await limit({ deployments: 5 });
+    const changed = await limit({ executions: 7 });
+    expect(changed.json<{ limits: object }>().limits).to.deep.equal({
+      deployments: 5,
+      executions: 7,
+      storage_bytes: null,
+    });
+    for (const wrong of [{ deployments: -1 }, { deployments: 1.5 }, { executions: 'many' }, { other: 1 }]) {
+      expect((await limit(wrong)).status).to.equal(400);
+    }
+    expect((await rest.call('PUT', '/tenants/nowhere/quotas', { body: {}, tenant: null })).status).to.equal(404);
+  });
+
+  it('bound deployments, also when many are created at once', async () => {
+    await limit({ deployments: 2 });
+    const answers = await Promise.all(['d1', 'd2', 'd3', 'd4', 'd5'].map(deploy));
+    expect(answers.filter(({ status }) => status === 201)).to.have.length(2);
+    const [refused] = answers.filter(({ status }) => status !== 201);
+    expect(refused?.status).to.equal(403);
+    expect(refused?.json<object>()).to.deep.include({
+      error_code: 'quota_exceeded_error',
+      quota: { what: 'deployments', limit: 2, used: 2 },
+    });
+    expect(refused?.text).to.contain('may have 2 deployments and has 2');
+    const rows = await rest.database.query('select from deployments');
+    expect(rows).to.have.length(2);
+  });
+
+  it('bound executions that run at once, and resumed ones', async () => {
+    const { items } = (await rest.call('GET', '/deployments?_include=id')).json<{ items: { id: string }[] }>();
+    const [id = ''] = items.map((item) => item.id);
+    await limit({ executions: 0 });
+    const start = await rest.call('POST', '/executions', { body: { deployment_id: id, workflow_id: 'install' } });
+    expect([start.status, start.json<{ error_code: string }>().error_code]).to.deep.equal([
+      403,
+      'quota_exceeded_error',
+    ]);
+    await rest.database.query(
+      `insert into executions (id, tenant_id, creator_id, visibility, status, workflow_id, deployment_id)
+       select 'failed-one', 0, 0, 'tenant', 'failed', 'install', storage_id from deployments where id = $1`,
+      [id],
+    );
+    const resume = await rest.call('POST', '/executions/failed-one', { body: { action: 'resume' } });
+    expect(resume.json<{ error_code: string }>().error_code, resume.text).to.equal('quota_exceeded_error');
+    const [row] = await rest.database.query<{ status: string }>(
+      `select status from executions where id = 'failed-one'`,
+    );
+    expect(row?.status).to.equal('failed');
+    await limit({ executions: 1 });
+    const fits = await rest.call('POST', '/executions', { body: { deployment_id: id, workflow_id: 'install' } });
+    expect(fits.status, fits.text).to.equal(201);
+  });
+
+  it('bound what lies on the file server', async () => {
+    const before = await rest.call('GET', '/tenants/default_tenant/quotas');
+    const used = before.json<{ used: { storage_bytes: number } }>().used.storage_bytes;
+    await limit({ storage_bytes: used + 10 });
+    const refused = await rest.upload('second', { 'blueprint.yaml': simpleBlueprint });
+    expect([refused.status, refused.json<{ error_code: string }>().error_code]).to.deep.equal([
+      403,
+      'quota_exceeded_error',
+    ]);
+    expect(await rest.database.query(`select from blueprints where id = 'second'`)).to.deep.equal([]);
+    const after = await rest.call('GET', '/tenants/default_tenant/quotas');
+    expect(after.json<{ used: { storage_bytes: number } }>().used.storage_bytes).to.equal(used);
+    await limit({ storage_bytes: used + 100_000 });
+    expect((await rest.upload('second', { 'blueprint.yaml': simpleBlueprint })).status).to.equal(201);
+  });
+
+  it('count for one tenant only', async () => {
+    await limit({ deployments: 0 });
+    expect((await rest.call('POST', '/tenants/other')).status).to.equal(201);
+    const upload = await rest.call('GET', '/tenants/other/quotas', { tenant: null });
+    expect(upload.json<{ limits: object }>().limits).to.deep.include({ deployments: null });
+  });
+});
