@@ -48,6 +48,8 @@ const inserts: Readonly<Record<string, string>> = {
     select kind, label, ${values}, '[]' from family, unnest(array['blueprints', 'deployments']) as kind`,
   plugins: `insert into plugins (id, ${visible}, archive_name, package_name, package_version)
     select label, ${values}, label || '.wgn', label, '1.0' from family`,
+  snapshots: `insert into snapshots (id, ${visible}, status) select label, ${values}, 'created' from family`,
+  log_bundles: `insert into log_bundles (id, ${visible}, status) select label, ${values}, 'created' from family`,
   deployment_groups: `insert into deployment_groups (id, ${visible}) select label, ${values} from family`,
   execution_groups: `insert into execution_groups (id, ${visible}, workflow_id) select label, ${values}, 'install' from family`,
   execution_schedules: `insert into execution_schedules (id, ${visible}, deployment_id, workflow_id, rule)

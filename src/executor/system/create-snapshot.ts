@@ -76,6 +76,7 @@ export function createSnapshot({ files, clock }: SystemDependencies): SystemWork
       const directory = await files.temporaryDirectory();
       const path = join(directory, `${id}.zip`);
       const zip = new ZipWriter(path);
+      const createdAt = new Date(clock.now()).toISOString();
       try {
         const { migrations, tables } = await database.readConsistently(async (transaction) => ({
           migrations: await listAppliedMigrations(transaction),
@@ -85,7 +86,7 @@ export function createSnapshot({ files, clock }: SystemDependencies): SystemWork
         const manifest: SnapshotManifest = {
           format: snapshotFormat,
           version: snapshotVersion,
-          created_at: new Date(clock.now()).toISOString(),
+          created_at: createdAt,
           snapshot_id: id,
           execution_id: execution.id,
           migrations,
