@@ -167,7 +167,7 @@ describe('the unmodified cfy', function () {
     await cfy.must('snapshots', 'download', 'backup', '-o', file);
     await cfy.must('snapshots', 'upload', file, '-s', 'copy');
     await rm(file);
-    expect(await cfy.must('snapshots', 'status')).to.contain('not-running');
+    expect(await cfy.must('snapshots', 'status')).to.contain('No snapshot is currently being restored');
     await cfy.must('secrets', 'create', 'too-late', '-s', 'x');
     const restored = await cfy.must('snapshots', 'restore', 'copy', '--force');
     const [, restoreId = ''] = /execution's id is ([0-9a-f-]{36})/.exec(restored) ?? [];
