@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BrokerConnection } from '../amqp/connection.ts';
 import { OutageWatch } from '../amqp/outage-watch.ts';
 import type { Config } from '../config/config.ts';
@@ -40,6 +41,8 @@ export interface Scheduler {
 }
 
 const hour = 3600 * 1000;
+/** Milliseconds to wait before this process stands again when it could not begin. */
+const standPause = 1000;
 /** Milliseconds without the broker after which the leadership is given up. */
 const brokerPatience = 30_000;
 const longestTimer = 24 * hour;
@@ -78,6 +81,8 @@ class Caretaker implements Scheduler {
 
   start(): void {
     this.#stand();
+    // until it is connected for the first time, too
+    this.#brokerWatch.disconnected();
     this.#dependencies.broker.addUser(this.#brokerWatch);
   }
 
@@ -114,7 +119,9 @@ class Caretaker implements Scheduler {
       this.#term.catch((error: unknown) => {
         // a leader that does nothing is worse than none
         log.warn('The scheduler could not begin; it stands for the leadership anew', { error });
-        void this.#withdraw().then(() => this.#stand());
+        void this.#withdraw()
+          .then(() => delay(standPause))
+          .then(() => this.#stand());
       });
       return;
     }
