@@ -9,8 +9,10 @@ import type { Stack } from './stack.ts';
 import { timeWorkflow } from './workflow-time.ts';
 
 const operationsPerInstance = 3;
-/** Instances of the installations before the measured one: code is compiled and caches are filled then. */
+/** Instances of the installations before the measured ones: code is compiled and caches are filled then. */
 const warmUpInstances = 300;
+/** Installations of each size; the median by time counts, for a short one is soon disturbed. */
+const runs = 3;
 
 export interface InstallFigures {
   instances: number;
@@ -82,13 +84,20 @@ async function measureSizes(
 ): Promise<InstallFigures[]> {
   await measureInstall(stack, warmUpInstances, 'warm-up-1');
   await measureInstall(stack, warmUpInstances, 'warm-up-2');
-  const figures: InstallFigures[] = [];
-  for (const size of sizes) {
-    const figure = await measureInstall(stack, size, `install-${size}`);
-    figures.push(figure);
-    log(describe(figure));
+  const measured = new Map<number, InstallFigures[]>(sizes.map((size) => [size, []]));
+  for (let run = 1; run <= runs; run += 1) {
+    for (const [size, figures] of measured) {
+      const figure = await measureInstall(stack, size, `install-${size}-${run}`);
+      figures.push(figure);
+      log(describe(figure));
+    }
   }
-  return figures;
+  return [...measured.values()].map(median);
+}
+
+function median(figures: readonly InstallFigures[]): InstallFigures {
+  const sorted = figures.toSorted((left, right) => left.seconds - right.seconds);
+  return sorted[Math.floor(sorted.length / 2)] as InstallFigures;
 }
 
 /**
