@@ -65,6 +65,7 @@ const additional: Readonly<Record<string, Demand>> = {
   'GET /audit/stream': 'audit_log_view',
   'DELETE /audit': 'audit_log_truncate',
   'POST /audit': 'audit_log_inject',
+  'POST /executions/plan': 'execution_start',
   'PUT /executions/*/breakpoints': 'execution_cancel',
   'GET /executions/*/breakpoints': 'execution_get',
   'POST /executions/*/step': 'execution_cancel',
