@@ -19,6 +19,7 @@ import { addServerCommands } from './commands/up.ts';
 import { exitCodes, reportError } from './errors.ts';
 import type { CommandSetting } from './invocation.ts';
 import type { ManagerControl } from './manager-control.ts';
+import { addTableCommands } from './tables/index.ts';
 import type { Terminal } from './terminal.ts';
 
 const epilogue = `
@@ -82,6 +83,7 @@ export function buildProgram(setting: CommandSetting, control: ManagerControl): 
   addPluginCommands(program, setting);
   addSecretCommands(program, setting);
   addAdministrationCommands(program, setting);
+  addTableCommands(program, setting);
   addKeyCommands(program, setting, control);
   addCertificateCommands(program, setting);
   addLanguageCommand(program, setting);

@@ -1,0 +1,107 @@
+import { createWriteStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { fileUpload } from '../../client/archive.ts';
+import type { GantryClient } from '../../client/client.ts';
+import type { ExecutionShape } from '../../client/types.ts';
+import { at, sends, valueOf } from './definition.ts';
+import type { CommandDefinition, CommandOption, Given } from './definition.ts';
+
+const fields = ['id', 'status', 'created_at', 'visibility', 'created_by', 'error'];
+const executionFields = ['id', 'workflow_id', 'status'];
+
+const contentOptions: readonly CommandOption[] = [
+  { flags: '--without-credentials', about: 'leave users, tokens and the values of secrets out' },
+  { flags: '--without-logs', about: 'leave logs out' },
+  { flags: '--without-events', about: 'leave events out' },
+];
+
+/** Archives that the manager makes: both kinds have the same commands. */
+function archiveCommands(group: 'snapshots' | 'log-bundles', name: string): CommandDefinition[] {
+  const isSnapshot = group === 'snapshots';
+  return [
+    { kind: 'list', words: `${group} list`, about: `list ${name}s`, path: () => `/${group}`, fields },
+    {
+      kind: 'item',
+      words: `${group} create`,
+      about: `make a ${name}; follow it with: gantry executions follow ID`,
+      takes: ['id'],
+      options: isSnapshot ? contentOptions : [],
+      fields: executionFields,
+      run: sends((given) => ({
+        method: 'PUT',
+        path: `/${group}${at`/${valueOf(given, 'id')}`}`,
+        body: isSnapshot
+          ? {
+              include_credentials: given.options['withoutCredentials'] !== true,
+              include_logs: given.options['withoutLogs'] !== true,
+              include_events: given.options['withoutEvents'] !== true,
+            }
+          : {},
+      })),
+    },
+    {
+      kind: 'action',
+      words: `${group} download`,
+      about: `download a ${name}`,
+      takes: ['id', 'file'],
+      run: async (client, given) => {
+        const file = valueOf(given, 'file');
+        await client.transport.download(
+          `/${group}${at`/${valueOf(given, 'id')}/archive`}`,
+          createWriteStream(file, { mode: 0o600 }),
+        );
+        return { file };
+      },
+      done: (given) => `Written to ${valueOf(given, 'file')}`,
+    },
+    {
+      kind: 'action',
+      words: `${group} delete`,
+      about: `delete a ${name}`,
+      takes: ['id'],
+      run: sends((given) => ({ method: 'DELETE', path: `/${group}${at`/${valueOf(given, 'id')}`}` })),
+      done: (given) => `${valueOf(given, 'id')} deleted`,
+    },
+  ];
+}
+
+async function uploadSnapshot(client: GantryClient, given: Given): Promise<unknown> {
+  const file = valueOf(given, 'file');
+  const { size } = await stat(file);
+  return client.transport.json('PUT', at`/snapshots/${valueOf(given, 'id')}/archive`, {
+    stream: fileUpload(file, size),
+  });
+}
+
+/** Commands for snapshots and log bundles. */
+export const archiveTable: readonly CommandDefinition[] = [
+  ...archiveCommands('snapshots', 'snapshot'),
+  ...archiveCommands('log-bundles', 'log bundle'),
+  {
+    kind: 'item',
+    words: 'snapshots status',
+    about: 'show whether a snapshot is being made or restored',
+    fields: ['status'],
+    run: sends(() => ({ method: 'GET', path: '/snapshot-status' })),
+  },
+  {
+    kind: 'action',
+    words: 'snapshots upload',
+    about: 'upload a snapshot, of this or another manager',
+    takes: ['id', 'file'],
+    run: uploadSnapshot,
+    done: (given) => `Snapshot ${valueOf(given, 'id')} uploaded`,
+  },
+  {
+    kind: 'item',
+    words: 'snapshots restore',
+    about: 'replace what the manager holds by a snapshot',
+    takes: ['id'],
+    options: [{ flags: '--force', about: 'also when the manager holds something already' }],
+    fields: executionFields,
+    run: (client, given) =>
+      client.transport.json<ExecutionShape>('POST', at`/snapshots/${valueOf(given, 'id')}/restore`, {
+        body: { force: given.options['force'] === true },
+      }),
+  },
+];

@@ -1,0 +1,248 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import type { GantryClient } from '../../client/client.ts';
+import { at, optionOf, sends, valueOf } from './definition.ts';
+import type { CommandDefinition, Given } from './definition.ts';
+import type { Invocation } from '../invocation.ts';
+import { UsageError } from '../errors.ts';
+import { parseInputs } from '../inputs.ts';
+
+const maintenanceFields = ['status', 'activated_at', 'activation_requested_at', 'requested_by', 'remaining_executions'];
+
+function maintenance(word: 'activate' | 'deactivate', about: string): CommandDefinition {
+  return {
+    kind: 'item',
+    words: `maintenance-mode ${word}`,
+    about,
+    fields: maintenanceFields,
+    run: sends(() => ({ method: 'POST', path: `/maintenance/${word}` })),
+  };
+}
+
+const providerFields = ['id', 'name', 'type', 'visibility', 'created_by'];
+const connectionOption = {
+  flags: '--connection <parameters>',
+  about: 'name=value;name=value, a mapping or a file',
+  isRequired: true,
+};
+
+const providerCommands: readonly CommandDefinition[] = [
+  {
+    kind: 'list',
+    words: 'secrets providers list',
+    about: 'list places where secrets are kept',
+    path: () => '/secrets-providers',
+    fields: providerFields,
+  },
+  {
+    kind: 'item',
+    words: 'secrets providers get',
+    about: 'show a secrets provider',
+    takes: ['name'],
+    fields: providerFields,
+    run: sends((given) => ({ method: 'GET', path: at`/secrets-providers/${valueOf(given, 'name')}` })),
+  },
+  {
+    kind: 'action',
+    words: 'secrets providers create',
+    about: 'name a place where secrets are kept',
+    takes: ['name'],
+    options: [{ flags: '--type <type>', about: 'kind of provider, such as vault', isRequired: true }, connectionOption],
+    run: async (client, given) =>
+      client.transport.json('PUT', '/secrets-providers', {
+        body: {
+          name: valueOf(given, 'name'),
+          type: optionOf(given, 'type'),
+          connection_parameters: await parseInputs([optionOf(given, 'connection') ?? '']),
+        },
+      }),
+    done: (given) => `Secrets provider ${valueOf(given, 'name')} made`,
+  },
+  {
+    kind: 'action',
+    words: 'secrets providers update',
+    about: 'change how a secrets provider is reached',
+    takes: ['name'],
+    options: [connectionOption],
+    run: async (client, given) =>
+      client.transport.json('PATCH', at`/secrets-providers/${valueOf(given, 'name')}`, {
+        body: { connection_parameters: await parseInputs([optionOf(given, 'connection') ?? '']) },
+      }),
+    done: (given) => `Secrets provider ${valueOf(given, 'name')} changed`,
+  },
+  {
+    kind: 'action',
+    words: 'secrets providers delete',
+    about: 'forget a secrets provider',
+    takes: ['name'],
+    run: sends((given) => ({ method: 'DELETE', path: at`/secrets-providers/${valueOf(given, 'name')}` })),
+    done: (given) => `Secrets provider ${valueOf(given, 'name')} deleted`,
+  },
+  {
+    kind: 'action',
+    words: 'secrets export',
+    about: 'write secrets into a file, encrypted unless --plain',
+    takes: ['file'],
+    options: [
+      { flags: '--passphrase-file <file>', about: 'file with the passphrase that encrypts them' },
+      { flags: '--plain', about: 'do not encrypt' },
+    ],
+    run: async (client, given) => {
+      const secrets = await client.transport.json<unknown>('GET', '/secrets/share/export', {
+        query: { _passphrase: await passphraseOf(given) },
+      });
+      await writeFile(valueOf(given, 'file'), `${JSON.stringify(secrets, undefined, 2)}\n`, { mode: 0o600 });
+      return { file: valueOf(given, 'file') };
+    },
+    done: (given) => `Secrets written to ${valueOf(given, 'file')}`,
+  },
+  {
+    kind: 'action',
+    words: 'secrets import',
+    about: 'read secrets from a file that export wrote',
+    takes: ['file'],
+    options: [
+      { flags: '--passphrase-file <file>', about: 'file with the passphrase that encrypted them' },
+      { flags: '--plain', about: 'they are not encrypted' },
+      { flags: '--override', about: 'replace secrets that are there' },
+    ],
+    run: async (client, given) =>
+      client.transport.json('POST', '/secrets/share/import', {
+        body: {
+          secrets_list: JSON.parse(await readFile(valueOf(given, 'file'), 'utf8')) as unknown,
+          passphrase: await passphraseOf(given),
+          override_collisions: given.options['override'] === true,
+        },
+      }),
+    done: (given) => `Secrets of ${valueOf(given, 'file')} read`,
+  },
+];
+
+/** @throws UsageError unless there is a passphrase, or plain text was asked for */
+async function passphraseOf(given: Given): Promise<string | undefined> {
+  const file = optionOf(given, 'passphraseFile');
+  if (file === undefined && given.options['plain'] !== true) {
+    throw new UsageError('Name a --passphrase-file, or say --plain');
+  }
+  return file === undefined ? undefined : (await readFile(file, 'utf8')).trim();
+}
+
+const machineFields = ['hostname', 'private_ip', 'public_ip', 'version', 'edition', 'last_seen'];
+
+async function listSettings(client: GantryClient, _given: Given, { output }: Invocation): Promise<void> {
+  const { items } = await client.transport.json<{ items: Record<string, unknown>[] }>('GET', '/config');
+  const fields = ['name', 'value', 'scope', 'is_editable', 'updated_at'];
+  output.list(
+    items,
+    fields.map((field) => ({ title: field.replaceAll('_', ' '), value: (item) => item[field] })),
+  );
+}
+
+async function changeSetting(client: GantryClient, given: Given): Promise<unknown> {
+  const { value } = await parseInputs([`value=${valueOf(given, 'value')}`]);
+  return client.transport.json('PUT', at`/config/${valueOf(given, 'name')}`, { body: { value, force: false } });
+}
+
+/** Commands for the manager itself. */
+export const managerCommands: readonly CommandDefinition[] = [
+  ...providerCommands,
+  {
+    kind: 'free',
+    words: 'config list',
+    about: 'list settings of the manager',
+    run: listSettings,
+  },
+  {
+    kind: 'action',
+    words: 'config update',
+    about: 'change a setting of the manager',
+    takes: ['name', 'value'],
+    run: changeSetting,
+    done: (given) => `${valueOf(given, 'name')} is ${valueOf(given, 'value')}`,
+  },
+  {
+    kind: 'item',
+    words: 'maintenance-mode status',
+    about: 'show whether the manager refuses changes',
+    fields: maintenanceFields,
+    run: sends(() => ({ method: 'GET', path: '/maintenance' })),
+  },
+  maintenance('activate', 'let nothing new begin'),
+  maintenance('deactivate', 'go on as before'),
+  { kind: 'list', words: 'managers list', about: 'list managers', path: () => '/managers', fields: machineFields },
+  {
+    kind: 'list',
+    words: 'cluster brokers list',
+    about: 'list message brokers',
+    path: () => '/brokers',
+    fields: ['name', 'host', 'port', 'is_external'],
+  },
+  {
+    kind: 'list',
+    words: 'cluster db-nodes list',
+    about: 'list database servers',
+    path: () => '/db-nodes',
+    fields: ['name', 'host', 'is_external'],
+  },
+  {
+    kind: 'item',
+    words: 'cluster status',
+    about: 'show how the parts of the cluster are',
+    fields: ['status', 'services'],
+    run: sends(() => ({ method: 'GET', path: '/cluster-status' })),
+  },
+  {
+    kind: 'list',
+    words: 'agents list',
+    about: 'list agents',
+    options: [{ flags: '--deployment <id>', about: 'of this deployment only' }],
+    path: () => '/agents',
+    filters: (given) => ({ deployment_id: optionOf(given, 'deployment') }),
+    fields: ['id', 'ip', 'deployment', 'node', 'system', 'version', 'install_method'],
+  },
+  {
+    kind: 'list',
+    words: 'audit list',
+    about: 'list who changed what, from where, with what result',
+    options: [
+      { flags: '--user <name>', about: 'by this user only' },
+      { flags: '--execution <id>', about: 'by this execution only' },
+      { flags: '--since <time>', about: 'not before this time' },
+    ],
+    path: () => '/audit',
+    filters: (given) => ({
+      creator_name: optionOf(given, 'user'),
+      execution_id: optionOf(given, 'execution'),
+      since: optionOf(given, 'since'),
+    }),
+    fields: ['created_at', 'creator_name', 'operation', 'ref_table', 'ref_identifier', 'execution_id'],
+  },
+  {
+    kind: 'item',
+    words: 'audit truncate',
+    about: 'delete old entries of the audit log',
+    options: [
+      { flags: '--before <time>', about: 'entries before this time', isRequired: true },
+      { flags: '--user <name>', about: 'of this user only' },
+    ],
+    fields: ['deleted'],
+    run: sends((given) => ({
+      method: 'DELETE',
+      path: '/audit',
+      query: { before: optionOf(given, 'before'), creator_name: optionOf(given, 'user') },
+    })),
+  },
+  {
+    kind: 'item',
+    words: 'ldap status',
+    about: 'show whether users log in by a directory',
+    fields: ['state'],
+    run: async (client) => ({ state: await client.transport.json('GET', '/ldap') }),
+  },
+  {
+    kind: 'item',
+    words: 'idp get',
+    about: 'show the identity provider',
+    fields: ['provider'],
+    run: async (client) => ({ provider: await client.transport.json('GET', '/idp') }),
+  },
+];
