@@ -21,3 +21,6 @@ process.exitCode = await runCommandLine(process.argv.slice(2), processTerminal()
   migrate: async (config, log) => (await import('./manager.ts')).migrateDatabase(config, log),
   keys: async (config, log, work) => (await import('./manager.ts')).withKeyRotation(config, log, work),
 });
+
+// something that never ends, such as a connection nobody closed, must not keep the program from ending
+setTimeout(() => process.exit(), 3000).unref();
