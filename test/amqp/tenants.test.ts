@@ -3,6 +3,7 @@ import { mkdtemp, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'amqplib';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { BrokerManagement } from '../../src/amqp/management.ts';
 import { makeTenantAccounts } from '../../src/amqp/tenant-accounts.ts';
@@ -100,6 +101,14 @@ describe('what tenants have on the broker', function () {
     }
   }
 
+  /** A leftover is due a moment after it was noted. */
+  async function removeAllLeftovers(): Promise<void> {
+    for (let next = await removeBrokerLeftovers(caretaker); next !== undefined;) {
+      await delay(next);
+      next = await removeBrokerLeftovers(caretaker);
+    }
+  }
+
   it('is a vhost and a user that may do everything there', async () => {
     const url = await createTenant('alpha');
     expect(await names('vhosts')).to.deep.equal(['rabbitmq_vhost_alpha']);
@@ -155,7 +164,7 @@ describe('what tenants have on the broker', function () {
     expect(outcome).to.equal('manager_unavailable');
     expect(await test.database.query(`select from tenants where name = 'gamma'`)).to.deep.equal([]);
     expect(await names('vhosts')).to.include('rabbitmq_vhost_gamma');
-    expect(await removeBrokerLeftovers(caretaker)).to.equal(undefined);
+    await removeAllLeftovers();
     expect(await names('vhosts')).to.have.members(['rabbitmq_vhost_alpha', 'rabbitmq_vhost_beta']);
     expect(await names('users')).to.have.members(['rabbitmq_user_alpha', 'rabbitmq_user_beta']);
   });
@@ -165,7 +174,7 @@ describe('what tenants have on the broker', function () {
       .create(administrator, 'alpha', undefined)
       .catch((error: GantryError) => error.code);
     expect(outcome).to.equal('conflict_error');
-    expect(await removeBrokerLeftovers(caretaker)).to.equal(undefined);
+    await removeAllLeftovers();
     expect(await names('vhosts')).to.include('rabbitmq_vhost_alpha');
   });
 
@@ -173,7 +182,7 @@ describe('what tenants have on the broker', function () {
     await mkdir(join(folder, 'deployments', 'beta', 'd1'), { recursive: true });
     await writeFile(join(folder, 'deployments', 'beta', 'd1', 'file'), 'content');
     await serviceWith(accounts).remove(administrator, 'beta');
-    expect(await removeBrokerLeftovers(caretaker)).to.equal(undefined);
+    await removeAllLeftovers();
     expect(await names('vhosts')).to.deep.equal(['rabbitmq_vhost_alpha']);
     expect(await names('users')).to.deep.equal(['rabbitmq_user_alpha']);
     expect(await stat(join(folder, 'deployments', 'beta')).catch(() => undefined)).to.equal(undefined);
@@ -186,7 +195,7 @@ describe('what tenants have on the broker', function () {
     const away = { ...accounts, removeVhost: () => Promise.reject(new Error('The broker is away')) };
     const outcome = await removeBrokerLeftovers({ ...caretaker, accounts: away }).catch(String);
     expect(outcome).to.contain('away');
-    expect(await removeBrokerLeftovers(caretaker)).to.equal(undefined);
+    await removeAllLeftovers();
     expect(await names('vhosts')).to.deep.equal(['rabbitmq_vhost_alpha']);
   });
 
