@@ -33,7 +33,7 @@ async function runSuite(suite, folder) {
   const started = performance.now();
   const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');
   const reporter = join(root, 'scripts', 'lib', 'counting-reporter.cjs');
-  // --exit: a connection that a test leaves open must not keep the whole run from going on
+  // --exit: Node can wait for ever, when it ends by itself, for sockets that were reset while they were paused
   const child = spawn(process.execPath, [mocha, '--exit', '--reporter', reporter, ...filesOf(suite, root)], {
     cwd: root,
     env: { ...process.env, TMPDIR: folder, GANTRY_TEST_COUNTS: counts },
