@@ -62,10 +62,22 @@ const EMPTY: RecordedStorage = {
   deployment_name: null,
 };
 
+function hasGroups({ storage }: EvaluateInput): boolean {
+  return Object.keys(storage?.group_capabilities ?? {}).length > 0;
+}
+
+/**
+ * The storage of recordings knows one value of a group's capability, as if the group were a deployment; that of a
+ * manager knows one per deployment, and the function gives a list. So it is asked for as the capability of one.
+ */
+function asOneDeployment<Value extends Json>(value: Value): Value {
+  return JSON.parse(JSON.stringify(value).replaceAll('"get_group_capability":', '"get_capability":')) as Value;
+}
+
 /** Evaluates a recorded payload against its recorded storage. */
 export async function evaluateVector(input: EvaluateInput): Promise<Json> {
   const storage = storageOf(input.storage ?? EMPTY);
-  const { payload } = input;
+  const payload = hasGroups(input) ? asOneDeployment(input.payload) : input.payload;
   switch (input.function) {
     case 'evaluate_functions': {
       const { self, source, target, source_node: sourceNode, target_node: targetNode } = input.context ?? {};
