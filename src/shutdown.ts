@@ -1,6 +1,6 @@
 import type { Logger } from './log/logger.ts';
 
-/** Milliseconds a part may take to stop before the next one is stopped all the same. */
+/** Milliseconds a part may take to stop before the next one is stopped all the same; a task broker waits 10 s itself. */
 const defaultLimit = 20_000;
 
 /** What has to be ended: in the opposite order of its start, each part whatever becomes of the others. */

@@ -61,6 +61,14 @@ export async function parseInputs(options: readonly string[]): Promise<Record<st
 }
 
 /**
+ * Reads one value as YAML: `80` is a number, `[a, b]` a list.
+ * @throws UsageError when it cannot be read
+ */
+export function parseValue(text: string): unknown {
+  return parseYaml(text, 'The value');
+}
+
+/**
  * Reads labels written `key:value` or `key=value`, several separated by commas.
  * @throws UsageError naming the label that cannot be read
  */

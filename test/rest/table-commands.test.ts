@@ -74,6 +74,7 @@ const commands: readonly (readonly [string, RegExp])[] = [
   ['secrets set-global box', /box is global/],
   ['secrets providers list', /Nothing to show/],
   ['config list', /value/],
+  ['config update marketplace_api_url http://a/;b', /marketplace_api_url is/],
   ['maintenance-mode status', /deactivated/],
   ['managers list', /hostname/],
   ['cluster status', /OK|FAIL|DEGRADED/i],

@@ -4,7 +4,7 @@ import { at, optionOf, sends, valueOf } from './definition.ts';
 import type { CommandDefinition, Given } from './definition.ts';
 import type { Invocation } from '../invocation.ts';
 import { UsageError } from '../errors.ts';
-import { parseInputs } from '../inputs.ts';
+import { parseInputs, parseValue } from '../inputs.ts';
 
 const maintenanceFields = ['status', 'activated_at', 'activation_requested_at', 'requested_by', 'remaining_executions'];
 
@@ -138,7 +138,7 @@ async function listSettings(client: GantryClient, _given: Given, { output }: Inv
 }
 
 async function changeSetting(client: GantryClient, given: Given): Promise<unknown> {
-  const { value } = await parseInputs([`value=${valueOf(given, 'value')}`]);
+  const value = parseValue(valueOf(given, 'value'));
   return client.transport.json('PUT', at`/config/${valueOf(given, 'name')}`, { body: { value, force: false } });
 }
 
