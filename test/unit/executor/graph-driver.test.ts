@@ -11,25 +11,13 @@ import { GraphRun } from '../../../src/graph/graph-run.ts';
 import type { TaskOutcome } from '../../../src/graph/handlers.ts';
 import type { RemoteCall, Task } from '../../../src/graph/task.ts';
 import type { TasksGraph } from '../../../src/graph/tasks-graph.ts';
+import { callOf } from '../graph/kit.ts';
 
 const execution = { id: 'e1', tenantId: 1, creatorId: 1, visibility: 'tenant', isDryRun: false } as Execution;
 const environment = { common: { execution_id: 'e1' }, plugin: () => ({}) };
 
 function call(name: string): RemoteCall {
-  return {
-    taskName: `plugin.${name}`,
-    operation: `interface.${name}`,
-    instanceId: 'web_1',
-    nodeId: 'web',
-    hostId: undefined,
-    plugin: { name: 'plugin', package_name: null, package_version: null, source: null },
-    executor: 'central_deployment_agent',
-    inputs: {},
-    hasIntrinsicFunctions: false,
-    timeout: null,
-    isTimeoutRecoverable: null,
-    related: undefined,
-  };
+  return callOf(name, { instanceId: 'web_1', nodeId: 'web' });
 }
 
 /** A driver whose store and broker are lists, with a journal of what happened in which order. */
