@@ -33,8 +33,9 @@ async function isThere(path: string): Promise<boolean> {
 export async function pythonEnvironment(requirementsFile: string): Promise<string> {
   const requirements = await readFile(requirementsFile);
   const version = await run('python3', ['-c', 'import sys; print(sys.version, sys.prefix)']);
-  const key = createHash('sha256').update(requirements).update(version).digest('hex').slice(0, 16);
   const cache = join(packageRoot(), 'node_modules', '.cache', 'gantry-python');
+  // programs of an environment name its folder: one that was made elsewhere does not run here
+  const key = createHash('sha256').update(requirements).update(version).update(cache).digest('hex').slice(0, 16);
   const folder = join(cache, key);
   const complete = join(folder, 'complete');
   if (await isThere(complete)) {
