@@ -96,9 +96,12 @@ async function follow(live: LiveService, call: ApiCall): Promise<'sent'> {
     setInterval(() => out.beat(stream.position), heartbeat),
     setInterval(() => void admit(), admissionPeriod),
   ];
-  await closed;
-  timers.forEach((timer) => clearInterval(timer));
-  stream.close();
+  try {
+    await closed;
+  } finally {
+    timers.forEach((timer) => clearInterval(timer));
+    stream.close();
+  }
   return 'sent';
 }
 
