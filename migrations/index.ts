@@ -16,6 +16,7 @@ import { secretSettings } from './015-secret-settings.ts';
 import { tenants } from './016-tenants.ts';
 import { live } from './017-live.ts';
 import { restores } from './017-restores.ts';
+import { queuedRequests } from './018-queued-requests.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration } from './migration.ts';
@@ -40,4 +41,5 @@ export const migrations: readonly Migration[] = [
   tenants,
   live,
   restores,
+  queuedRequests,
 ];

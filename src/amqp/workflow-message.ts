@@ -29,11 +29,15 @@ export interface WorkflowMessageOptions {
   readonly isBypassingMaintenance?: boolean;
 }
 
+/** A message that makes an executor start or resume an execution, and where it goes. */
+export interface WorkflowMessage {
+  exchange: string;
+  routingKey: string;
+  body: JsonObject;
+}
+
 /** The message that makes an executor start or resume an execution. */
-export function workflowMessage(
-  execution: Execution,
-  options: WorkflowMessageOptions = {},
-): { exchange: string; routingKey: string; body: JsonObject } {
+export function workflowMessage(execution: Execution, options: WorkflowMessageOptions = {}): WorkflowMessage {
   const system = systemWorkflowOperations[execution.workflowId];
   const operation = options.operation ?? (system === undefined ? '' : `cloudify_system_workflows.${system}`);
   const token = options.executionToken;

@@ -1,5 +1,4 @@
 import type { BrokerConnection } from '../amqp/connection.ts';
-import { workflowMessage } from '../amqp/workflow-message.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
 import { isAnythingQueued } from '../store/driving.ts';
@@ -12,13 +11,9 @@ export async function dequeueExecutions(database: Database, broker: BrokerConnec
   if (!(await isAnythingQueued(database)) || (await readMaintenance(database))?.status === 'activated') {
     return;
   }
-  const started = await database.transaction(async (transaction) => {
-    const executions = await startQueued(transaction);
-    return addToOutbox(
-      transaction,
-      executions.map((execution) => workflowMessage(execution)),
-    );
-  });
+  const started = await database.transaction(async (transaction) =>
+    addToOutbox(transaction, await startQueued(transaction)),
+  );
   if (started.length === 0) {
     return;
   }

@@ -111,6 +111,7 @@ async function fire(
       workflowId: schedule.workflowId,
       status: 'queued',
       parameters: withDefaults(deployment, schedule),
+      requestedParameters: schedule.parameters ?? {},
       deploymentStorageId: deployment.storageId,
       blueprintId: deployment.blueprintId,
       ...argumentsOf(schedule.executionArguments),
@@ -137,12 +138,14 @@ function withDefaults(deployment: Deployment, schedule: ExecutionSchedule): Json
 
 function argumentsOf(given: JsonObject): {
   allowCustomParameters: boolean;
+  isForced: boolean;
   isDryRun: boolean;
   waitAfterFail?: number;
 } {
   const waitAfterFail = given['wait_after_fail'];
   return {
     allowCustomParameters: given['allow_custom_parameters'] === true,
+    isForced: given['force'] === true,
     isDryRun: given['is_dry_run'] === true || given['dry_run'] === true,
     ...(typeof waitAfterFail === 'number' ? { waitAfterFail } : {}),
   };

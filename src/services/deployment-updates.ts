@@ -1,3 +1,4 @@
+import { requireCreatedDeployment } from '../domain/created.ts';
 import type { Blueprint } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { DeploymentUpdate, DeploymentUpdateStep } from '../domain/resources.ts';
@@ -25,7 +26,6 @@ import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { requireOwnTenant } from './identifiers.ts';
 import { sendAfterCommit } from './outbox.ts';
-import { requireCreatedDeployment } from './start-execution.ts';
 
 type UpdateDocuments = Pick<
   DeploymentUpdateChange,

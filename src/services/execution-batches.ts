@@ -59,5 +59,5 @@ export async function sendExecutions(
 
 /** Starts what is queued and may run now, so that the caller sees it started; the scheduler starts the rest in turn. */
 export async function startReady(dependencies: ServiceDependencies, transaction: Transaction): Promise<void> {
-  await sendExecutions(dependencies, transaction, await startQueued(transaction));
+  await sendAfterCommit(transaction, dependencies.outbox, await startQueued(transaction));
 }

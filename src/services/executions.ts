@@ -2,6 +2,7 @@ import type { Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import { executionStatuses, isExecutionEnded } from '../domain/states.ts';
 import type { ExecutionStatus } from '../domain/states.ts';
+import { findBeginnings } from '../store/execution-beginnings.ts';
 import { findBlockingExecutions } from '../store/execution-queue.ts';
 import { applyExecutionStatus } from '../store/execution-effects.ts';
 import { changeExecutionStatus, findExecution, getExecution, listExecutions } from '../store/executions.ts';
@@ -133,10 +134,11 @@ export function createExecutionService(dependencies: ServiceDependencies): Execu
     purge: (caller, request) => purgeExecutions(dependencies, caller, request),
 
     async mayStart(caller, id) {
-      const { deploymentStorageId } = await getExecution(database, scopeOf(caller), id);
+      const { deploymentStorageId, storageId } = await getExecution(database, scopeOf(caller), id);
+      const isForced = (await findBeginnings(database, [storageId])).get(storageId)?.isForced ?? false;
       const system = await findBlockingExecutions(database, { isSystemWorkflow: true, exceptId: id });
       const own =
-        deploymentStorageId === undefined
+        deploymentStorageId === undefined || isForced
           ? []
           : await findBlockingExecutions(database, { deploymentStorageIds: [deploymentStorageId], exceptId: id });
       return system.length === 0 && own.length === 0;

@@ -1,9 +1,10 @@
 /** Starting a workflow on every deployment of a group. */
 import { systemWorkflowIds } from '../amqp/workflow-message.ts';
+import { requireCreatedDeployment } from '../domain/created.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import type { DeploymentGroup, ExecutionGroup } from '../domain/resources.ts';
-import { readDeploymentActivity } from '../store/deployment-activity.ts';
+import { findUnavailable } from '../scheduler/availability.ts';
 import { disruptiveWorkflows, findDependentsOf } from '../store/dependents.ts';
 import { insertEvents } from '../store/events.ts';
 import { changeExecutionStatuses } from '../store/executions.ts';
@@ -16,8 +17,6 @@ import type { TenantCaller } from './caller.ts';
 import { refuseNeeded } from '../domain/dependents.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { sendExecutions, startReady, storeExecutionGroup } from './execution-batches.ts';
-import { requireCreatedDeployment } from './start-execution.ts';
-import { isWorkflowAvailable } from '../workflows/availability.ts';
 import { mergeWorkflowParameters } from '../workflows/declared-parameters.ts';
 
 export interface GroupStartRequest {
@@ -36,8 +35,12 @@ function hasWorkflow({ workflow }: StartCandidate, workflowId: string): boolean 
   return workflow !== undefined || systemWorkflowIds.has(workflowId);
 }
 
+function givenTo(candidate: StartCandidate, request: GroupStartRequest): JsonObject {
+  return { ...request.defaultParameters, ...request.parameters[candidate.id] };
+}
+
 function parametersFor(candidate: StartCandidate, request: GroupStartRequest): JsonObject {
-  const given = { ...request.defaultParameters, ...request.parameters[candidate.id] };
+  const given = givenTo(candidate, request);
   return candidate.workflow
     ? mergeWorkflowParameters(request.workflowId, candidate.workflow, given, { allowCustom: false })
     : given;
@@ -56,20 +59,11 @@ async function refuseUnavailable(
   candidates: readonly StartCandidate[],
   workflowId: string,
 ): Promise<void> {
-  const ruled = candidates.filter(({ workflow }) => workflow?.availability_rules);
-  if (ruled.length === 0) {
-    return;
-  }
-  const activities = await readDeploymentActivity(
-    session,
-    ruled.map(({ storageId }) => storageId),
-  );
-  for (const { storageId, id, workflow } of ruled) {
-    const activity = activities.get(storageId);
-    const now = { instanceStates: activity?.instanceStates ?? [], types: new Set(activity?.types ?? []) };
-    if (workflow && !isWorkflowAvailable(workflow, now)) {
-      throw new GantryError('unavailable_workflow_error', `Workflow not available: ${workflowId} (deployment ${id})`);
-    }
+  const wanted = candidates.map(({ storageId, id, workflow }) => ({ deploymentStorageId: storageId, id, workflow }));
+  const [unavailable] = await findUnavailable(session, wanted);
+  if (unavailable) {
+    const message = `Workflow not available: ${workflowId} (deployment ${unavailable.id})`;
+    throw new GantryError('unavailable_workflow_error', message);
   }
 }
 
@@ -142,6 +136,8 @@ export async function startOnGroup(
     workflowId,
     status: 'queued',
     parameters: parametersFor(candidate, request),
+    requestedParameters: candidate.workflow && givenTo(candidate, request),
+    isForced: request.force,
     deploymentStorageId: candidate.storageId,
     blueprintId: candidate.blueprintId,
   }));

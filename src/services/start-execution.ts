@@ -1,11 +1,12 @@
 import { systemWorkflowIds, workflowMessage } from '../amqp/workflow-message.ts';
 import type { Breakpoint } from '../domain/control.ts';
+import { requireCreatedDeployment } from '../domain/created.ts';
 import type { Deployment, Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { JsonObject, PlanWorkflow } from '../domain/plan.ts';
+import { findUnavailable } from '../scheduler/availability.ts';
 import { findComponentDeployments } from '../store/component-executions.ts';
 import { disruptiveWorkflows, findDependents } from '../store/dependents.ts';
-import { readDeploymentActivity } from '../store/deployment-activity.ts';
 import { getDeployment } from '../store/deployments.ts';
 import { findBlockingExecutions, lockQueue } from '../store/execution-queue.ts';
 import { createExecutions, findExecution } from '../store/executions.ts';
@@ -18,7 +19,6 @@ import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { createExecutionToken } from '../security/tokens.ts';
 import { sendAfterCommit } from './outbox.ts';
-import { isWorkflowAvailable } from '../workflows/availability.ts';
 import { mergeWorkflowParameters } from '../workflows/declared-parameters.ts';
 
 export interface StartRequest {
@@ -37,51 +37,6 @@ export interface StartRequest {
   readonly waitAfterFail: number;
   /** Where it stops before an operation. */
   readonly breakpoints?: readonly Breakpoint[] | undefined;
-}
-
-function lastLine(text: string | undefined): string {
-  return text?.trim().split('\n').at(-1) ?? '';
-}
-
-/** Refuses while the deployment is not there yet. @throws GantryError */
-export function requireCreatedDeployment(
-  deployment: Pick<Deployment, 'id'>,
-  creation: Pick<Execution, 'status' | 'error'> | undefined,
-): void {
-  if (!creation || creation.status === 'terminated') {
-    return;
-  }
-  switch (creation.status) {
-    case 'pending':
-      throw new GantryError(
-        'deployment_environment_creation_pending_error',
-        'Deployment environment creation is still pending, try again in a minute',
-      );
-    case 'started':
-    case 'paused':
-      throw new GantryError(
-        'deployment_environment_creation_in_progress_error',
-        'Deployment environment creation is still in progress, try again in a minute',
-      );
-    case 'failed':
-      throw new GantryError(
-        'deployment_creation_error',
-        `Can't launch executions since environment creation for deployment ${deployment.id} has failed: ${lastLine(creation.error)}`,
-      );
-    case 'cancelled':
-    case 'cancelling':
-    case 'force_cancelling':
-    case 'kill_cancelling':
-      throw new GantryError(
-        'deployment_creation_error',
-        `Can't launch executions since the environment creation for deployment ${deployment.id} has been cancelled [status=${creation.status}]`,
-      );
-    default:
-      throw new GantryError(
-        'deployment_creation_error',
-        `Unexpected deployment status for deployment ${deployment.id} [status=${creation.status}]`,
-      );
-  }
 }
 
 function requireWorkflow(deployment: Deployment, workflowId: string): PlanWorkflow | undefined {
@@ -110,15 +65,11 @@ async function refuseUnavailable(
   workflow: PlanWorkflow | undefined,
   request: StartRequest,
 ): Promise<void> {
-  if (request.force || !workflow?.availability_rules) {
+  if (request.force) {
     return;
   }
-  const activity = (await readDeploymentActivity(session, [deployment.storageId])).get(deployment.storageId);
-  const isAvailable = isWorkflowAvailable(workflow, {
-    instanceStates: activity?.instanceStates ?? [],
-    types: new Set(activity?.types ?? []),
-  });
-  if (!isAvailable) {
+  const wanted = [{ deploymentStorageId: deployment.storageId, workflow }];
+  if ((await findUnavailable(session, wanted)).length > 0) {
     throw new GantryError('unavailable_workflow_error', `Workflow not available: ${request.workflowId}`);
   }
 }
@@ -206,6 +157,8 @@ async function startInTransaction(
       allowCustomParameters: request.allowCustomParameters,
       waitAfterFail: request.waitAfterFail,
       breakpoints: request.breakpoints,
+      isForced: request.force,
+      requestedParameters: isQueued && workflow ? request.parameters : undefined,
       tokenHash,
     },
   ]);

@@ -8,6 +8,8 @@ import type { Session } from './session.ts';
 export interface ExecutionEffectsOptions {
   /** The deployment is about to go: its status is of no interest any more. */
   isDeploymentLeaving?: boolean;
+  /** It never began, so it is not the latest execution of its deployment. */
+  hasNotBegun?: boolean;
 }
 
 /**
@@ -32,7 +34,7 @@ export async function applyExecutionStatuses(
   const latest = executions.flatMap(({ deploymentStorageId, storageId: executionStorageId }) =>
     deploymentStorageId === undefined ? [] : [{ deploymentStorageId, executionStorageId }],
   );
-  if (latest.length > 0 && !options.isDeploymentLeaving) {
+  if (latest.length > 0 && !options.isDeploymentLeaving && !options.hasNotBegun) {
     await setLatestExecutions(session, latest);
   }
   const broken = executions.filter(({ status }) => status === 'failed' || status === 'cancelled');

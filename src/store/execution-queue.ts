@@ -70,22 +70,23 @@ export async function takeQueuedSystemWorkflow(session: Session): Promise<Execut
 /**
  * Queued executions that may run now, oldest first, at most one per deployment: their deployment has no active
  * execution and no environment waiting to be created (unless that is the execution itself), and their execution
- * groups are below their concurrency, counting what is taken here.
+ * groups are below their concurrency, counting what is taken here. Forced ones run beside others of their deployment.
  */
 export async function findRunnableExecutions(session: Session, limit: number): Promise<Execution[]> {
   const rows = await session.prepared<{ id: string }>(
     `with active as materialized (
        select storage_id, deployment_id from executions where status = any($1)
      ), waiting as (
-       select distinct on (coalesce(execution.deployment_id, -execution.storage_id)) execution.storage_id, execution.id,
-         execution.created_at
+       select distinct on (coalesce(case when not execution.is_forced then execution.deployment_id end, -execution.storage_id))
+         execution.storage_id, execution.id, execution.created_at
        from executions execution
        where execution.status = 'queued' and not execution.is_system_workflow
          and (execution.deployment_id is null or execution.workflow_id = 'create_deployment_environment'
-           or not exists (select from active where active.deployment_id = execution.deployment_id)
+           or (execution.is_forced or not exists (select from active where active.deployment_id = execution.deployment_id))
              and not exists (select from executions creation where creation.deployment_id = execution.deployment_id
                and creation.status = 'queued' and creation.workflow_id = 'create_deployment_environment'))
-       order by coalesce(execution.deployment_id, -execution.storage_id), execution.created_at, execution.storage_id
+       order by coalesce(case when not execution.is_forced then execution.deployment_id end, -execution.storage_id),
+         execution.created_at, execution.storage_id
      ), occupied as (
        select member.execution_group_id, count(*) as running from active
        join execution_groups_executions member on member.execution_id = active.storage_id
@@ -115,7 +116,6 @@ export async function findRunnableExecutions(session: Session, limit: number): P
         session,
         executionResource,
         (parameters) => `execution.id = any(${parameters.add(free.map(({ id }) => id))})`,
-        { fields: [] },
       );
 }
 

@@ -54,6 +54,10 @@ export interface NewExecution {
   /** sha256 hex of the execution token. */
   tokenHash?: string | undefined;
   breakpoints?: readonly Breakpoint[] | undefined;
+  /** Runs beside others, whatever the state of its deployment; also when it has waited. */
+  isForced?: boolean | undefined;
+  /** Of one that waits: parameters as they were given; what is left out gets its default when it begins. */
+  requestedParameters?: JsonObject | undefined;
 }
 
 /** What a status change may write besides the status. */
@@ -123,16 +127,18 @@ export async function createExecutions(session: Session, executions: readonly Ne
       executionResource,
       `insert into executions (id, tenant_id, creator_id, visibility, created_at, started_at, ended_at, scheduled_for,
          status, error, workflow_id, parameters, is_system_workflow, is_dry_run, allow_custom_parameters,
-         wait_after_fail, blueprint_id, deployment_id, token_hash, breakpoints)
+         wait_after_fail, blueprint_id, deployment_id, token_hash, breakpoints, is_forced, requested_parameters)
        select id, "tenantId", "creatorId", visibility, coalesce("createdAt", now()), "startedAt", "endedAt",
          "scheduledFor", status, error, "workflowId", parameters, coalesce("isSystemWorkflow", false),
          coalesce("isDryRun", false), coalesce("allowCustomParameters", false), coalesce("waitAfterFail", 600),
-         "blueprintId", "deploymentStorageId", "tokenHash", coalesce(breakpoints, '[]')
+         "blueprintId", "deploymentStorageId", "tokenHash", coalesce(breakpoints, '[]'), coalesce("isForced", false),
+         "requestedParameters"
        from json_to_recordset(${rows}::json) as execution (id text, "tenantId" integer, "creatorId" integer,
          visibility text, "createdAt" timestamptz, "startedAt" timestamptz, "endedAt" timestamptz,
          "scheduledFor" timestamptz, status text, error text, "workflowId" text, parameters jsonb,
          "isSystemWorkflow" boolean, "isDryRun" boolean, "allowCustomParameters" boolean, "waitAfterFail" integer,
-         "blueprintId" text, "deploymentStorageId" bigint, "tokenHash" text, breakpoints jsonb)`,
+         "blueprintId" text, "deploymentStorageId" bigint, "tokenHash" text, breakpoints jsonb, "isForced" boolean,
+         "requestedParameters" jsonb)`,
       parameters,
     );
   } catch (error) {

@@ -98,6 +98,7 @@ export async function startUpdate(transaction: Transaction, start: UpdateStart):
       deploymentStorageId: deployment.storageId,
       blueprintId: deployment.blueprintId,
       allowCustomParameters: true,
+      isForced: order.isForced || order.isPreview,
       tokenHash: start.tokenHash,
     },
   ]);
