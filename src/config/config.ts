@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { GantryError } from '../domain/errors.ts';
+import { databaseServers } from './database-url.ts';
 
 export const roleNames = ['rest', 'executor', 'broker', 'recorder', 'scheduler'] as const;
 export type RoleName = (typeof roleNames)[number];
@@ -115,6 +116,11 @@ function url(name: string, text: string, protocols: readonly string[]): string {
   if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol)) {
     refuse(`${name} must be a URL starting with ${protocols.map((entry) => `${entry}//`).join(' or ')}`);
   }
+  return text;
+}
+
+function databaseUrl(text: string): string {
+  databaseServers(text).forEach((server) => url('The database URL', server, ['postgres:', 'postgresql:']));
   return text;
 }
 
@@ -262,7 +268,7 @@ export function loadConfig(environment: Environment, overrides: ConfigOverrides 
           : integer('GANTRY_METRICS_PORT', environment['GANTRY_METRICS_PORT'], 0, 0, 65535),
     },
     database: {
-      url: database === 'embedded' ? database : url('The database URL', database, ['postgres:', 'postgresql:']),
+      url: database === 'embedded' ? database : databaseUrl(database),
       poolSize: integer('GANTRY_DATABASE_POOL', environment['GANTRY_DATABASE_POOL'], 10, 2, 200),
     },
     amqp: {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { coerceError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { isLockTimeout } from '../store/database-errors.ts';
@@ -62,8 +62,7 @@ export class Leadership {
     const { signal } = this.#stopping;
     let pause = shortestPause;
     while (!signal.aborted) {
-      const client = new pg.Client({
-        ...database.clientConfig(),
+      const client = database.newConnection({
         statement_timeout: 0,
         lock_timeout: waitingLimit,
         query_timeout: waitingLimit + answerLimit,

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Config } from '../config/config.ts';
+import { databaseServers } from '../config/database-url.ts';
 import type { BrokerMember, DatabaseMember, ManagerMember } from '../domain/cluster.ts';
 import { GantryError, notFound } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/plan.ts';
@@ -90,7 +91,8 @@ function configuredBroker({ amqp }: Config): BrokerMember {
 
 function configuredDatabase({ database }: Config): DatabaseMember {
   const isEmbedded = database.url === 'embedded';
-  const host = isEmbedded ? 'localhost' : new URL(database.url).hostname || 'localhost';
+  const [first = ''] = databaseServers(database.url);
+  const host = isEmbedded ? 'localhost' : new URL(first).hostname || 'localhost';
   return { name: host, host, isExternal: !isEmbedded };
 }
 

@@ -28,6 +28,7 @@ const serverCodes = new Set([
   '57P03', // the server starts up or stops
   '25P03', // the server ended a transaction in which nothing happened
 ]);
+const readOnlyCode = '25006';
 const conflictCodes = new Set([
   '40001', // serialization failure
   '40P01', // deadlock
@@ -48,9 +49,16 @@ export function isConnectionError(error: unknown): boolean {
     return error.errors.some(isConnectionError);
   }
   if (isCoded(error)) {
-    return networkCodes.has(error.code) || serverCodes.has(error.code) || error.code.startsWith('08');
+    return (
+      networkCodes.has(error.code) || serverCodes.has(error.code) || error.code.startsWith('08') || isReadOnly(error)
+    );
   }
   return error instanceof Error && connectionLostTexts.some((text) => error.message.includes(text));
+}
+
+/** Whether the server takes no changes: the primary is another one by now, and a new connection may lead there. */
+export function isReadOnly(error: unknown): boolean {
+  return isCoded(error) && error.code === readOnlyCode;
 }
 
 /** Whether a lock was not given within the connection's `lock_timeout`. */

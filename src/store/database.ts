@@ -3,15 +3,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import knexModule from 'knex';
 import type { Knex } from 'knex';
 import pg from 'pg';
+import { databaseServers } from '../config/database-url.ts';
 import { coerceError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
-import { isConnectionError, isReadTimeout, isSerializationConflict } from './database-errors.ts';
+import { isConnectionError, isReadOnly, isReadTimeout, isSerializationConflict } from './database-errors.ts';
 import { Listener } from './listener.ts';
 import type { NotificationHandler } from './listener.ts';
+import { connectionTo, DatabaseServers } from './primary.ts';
 import type { Actor, Session, Transaction } from './session.ts';
 
 export interface DatabaseOptions {
-  /** postgres:// URL. */
+  /** postgres:// URL of one server, or of several with a primary among them. */
   url: string;
   /** Most connections held at once. */
   poolSize: number;
@@ -143,6 +145,7 @@ function beginStatement(actor: Actor | undefined): string {
  * `isConnectionError` holds, later calls connect anew.
  */
 export class Database extends Statements implements Session {
+  readonly #servers: DatabaseServers;
   readonly #pool: pg.Pool;
   readonly #listener: Listener;
   readonly #log: Logger;
@@ -153,7 +156,10 @@ export class Database extends Statements implements Session {
     super();
     this.#options = options;
     this.#log = options.log;
-    this.#pool = new pg.Pool({ ...this.clientConfig(), max: options.poolSize, idleTimeoutMillis: 30_000 });
+    this.#servers = new DatabaseServers(options.url);
+    const Client = connectionTo(this.#servers);
+    const config = { ...this.#clientConfig(), Client };
+    this.#pool = new pg.Pool({ ...config, max: options.poolSize, idleTimeoutMillis: 30_000 });
     this.#pool.on('error', (error) => {
       // the pool does not wait for its goodbyes to arrive, so a server that stops next may answer them
       if (!this.#isClosing) {
@@ -161,7 +167,7 @@ export class Database extends Statements implements Session {
       }
     });
     const silenceLimit = options.silenceLimit ?? defaultSilenceLimit;
-    this.#listener = new Listener(() => new pg.Client(this.clientConfig()), options.log, silenceLimit);
+    this.#listener = new Listener(() => this.newConnection(), options.log, silenceLimit);
   }
 
   /** Connections of the pool by what they do, and how many wait for one. */
@@ -170,11 +176,16 @@ export class Database extends Statements implements Session {
     return { idle: idleCount, busy: totalCount - idleCount, waiting: waitingCount };
   }
 
-  /** Settings for a connection outside the pool, e.g. one that holds a lock for a long time. */
-  clientConfig(): pg.ClientConfig {
+  /** A connection outside the pool, e.g. for a lock that is held for a long time. */
+  newConnection(settings: pg.ClientConfig = {}): pg.Client {
+    const Client = connectionTo(this.#servers);
+    return new Client({ ...this.#clientConfig(), ...settings });
+  }
+
+  #clientConfig(): pg.ClientConfig {
     const { statementTimeout = 60_000, silenceLimit = defaultSilenceLimit } = this.#options;
     return {
-      connectionString: this.#options.url,
+      connectionString: this.#servers.current,
       application_name: this.#options.applicationName ?? 'gantry',
       connectionTimeoutMillis: 10_000,
       statement_timeout: statementTimeout,
@@ -236,7 +247,7 @@ export class Database extends Statements implements Session {
       result = await work(transaction);
       await client.query('commit');
     } catch (error) {
-      if (isReadTimeout(error)) {
+      if (isReadTimeout(error) || isReadOnly(error)) {
         broken = coerceError(error);
       } else {
         await client.query('rollback').catch((failure: unknown) => {
@@ -341,9 +352,14 @@ class ActorSession implements Session {
 
 /** The URL without its password, fit for messages. */
 export function withoutPassword(url: string): string {
-  if (!URL.canParse(url)) {
+  const servers = databaseServers(url);
+  if (!servers.every((server) => URL.canParse(server))) {
     return 'the configured URL';
   }
+  return servers.map(bare).join(' or ');
+}
+
+function bare(url: string): string {
   const parsed = new URL(url);
   parsed.password = '';
   parsed.search = '';

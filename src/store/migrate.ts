@@ -4,9 +4,10 @@ import pg from 'pg';
 import { migrations as shippedMigrations } from '../../migrations/index.ts';
 import type { Migration } from '../../migrations/index.ts';
 import type { Logger } from '../log/logger.ts';
+import { findPrimary } from './primary.ts';
 
 export interface MigrateOptions {
-  /** postgres:// URL of a user that owns the schema. */
+  /** postgres:// URL (of one server or several) of a user that owns the schema. */
   url: string;
   log: Logger;
   /** Tests pass their own. */
@@ -17,13 +18,14 @@ export interface MigrateOptions {
 const lockKey = 7_163_001;
 
 /** Runs `work` while no other process migrates. The connection holds the lock and nothing else. */
-async function whileLocked<Result>(url: string, work: () => Promise<Result>): Promise<Result> {
+async function whileLocked<Result>(given: string, work: (url: string) => Promise<Result>): Promise<Result> {
+  const url = await findPrimary(given);
   const client = new pg.Client({ connectionString: url, application_name: 'gantry-migrate' });
   client.on('error', () => undefined);
   await client.connect();
   try {
     await client.query('select pg_advisory_lock($1)', [lockKey]);
-    return await work();
+    return await work(url);
   } finally {
     await client.end();
   }
@@ -108,8 +110,8 @@ async function prepare(knex: Knex, migrations: readonly Migration[]): Promise<vo
  */
 export async function migrate(options: MigrateOptions): Promise<readonly string[]> {
   const migrations = options.migrations ?? shippedMigrations;
-  return whileLocked(options.url, () =>
-    withKnex(options, async (knex) => {
+  return whileLocked(options.url, (url) =>
+    withKnex({ ...options, url }, async (knex) => {
       await prepare(knex, migrations);
       const [, ran] = (await knex.migrate.latest()) as [number, (string | Migration)[]];
       const names = ran.map((entry) => (typeof entry === 'string' ? entry : entry.name));
@@ -124,8 +126,8 @@ export async function migrate(options: MigrateOptions): Promise<readonly string[
 /** Takes the last migration back; returns its name, undefined when there was none. */
 export async function migrateDown(options: MigrateOptions): Promise<string | undefined> {
   const migrations = options.migrations ?? shippedMigrations;
-  return whileLocked(options.url, () =>
-    withKnex(options, async (knex) => {
+  return whileLocked(options.url, (url) =>
+    withKnex({ ...options, url }, async (knex) => {
       await prepare(knex, migrations);
       const [, [last]] = (await knex.migrate.down()) as [number, (string | Migration)[]];
       return typeof last === 'object' ? last.name : last;

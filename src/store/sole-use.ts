@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Database } from './database.ts';
 
 /** Any number nobody else uses. */
@@ -25,7 +25,7 @@ async function holderOf(client: pg.Client): Promise<string | undefined> {
  * @throws Error with one sentence on what to do when another process has it
  */
 export async function claimSoleUse(database: Database): Promise<() => Promise<void>> {
-  const client = new pg.Client(database.clientConfig());
+  const client = database.newConnection();
   client.on('error', () => undefined);
   await client.connect();
   try {

@@ -217,6 +217,9 @@ describe('database', function () {
       expect(message).to.match(/Cannot use the database at postgres:\/\/user@127\.0\.0\.1.*Check that PostgreSQL runs/);
       expect(message).not.to.contain('hidden');
       expect(withoutPassword('nonsense')).to.equal('the configured URL');
+      expect(withoutPassword('postgres://user:hidden@one:1,two:2/gantry?sslkey=hidden')).to.equal(
+        'postgres://user@one:1/gantry or postgres://user@two:2/gantry',
+      );
     });
 
     it('gives up at once when it is not let in, or told to stop', async () => {

@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, chmod, chown, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -69,6 +69,44 @@ export class PostgresServer {
     return server;
   }
 
+  /** Starts a standby that follows this server: a copy of its data that takes no changes until it is promoted. */
+  async startStandby(): Promise<PostgresServer> {
+    const directory = await mkdtemp(join(tmpdir(), 'gantry-standby-'));
+    await this.halt();
+    const data = join(directory, 'data');
+    await cp(join(this.directory, 'data'), data, { recursive: true });
+    await this.resume();
+    await writeFile(join(data, 'standby.signal'), '');
+    await appendFile(
+      join(data, 'postgresql.auto.conf'),
+      `primary_conninfo = 'host=127.0.0.1 port=${this.port} user=postgres'\n`,
+    );
+    if (this.account) {
+      await run('chown', ['-R', `${this.account.uid}:${this.account.gid}`, directory]);
+    }
+    await chmod(data, 0o700);
+    const standby = new PostgresServer(directory, await freePort(), this.program, this.account);
+    process.once('exit', () => standby.child?.kill('SIGQUIT'));
+    await standby.launch();
+    return standby;
+  }
+
+  /** Makes a standby the primary. */
+  async promote(): Promise<void> {
+    await this.ask('select pg_promote()');
+  }
+
+  /** Asks the server something outside of every test database. */
+  async ask<Row extends object>(statement: string): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: this.url() });
+    await client.connect();
+    try {
+      return (await client.query<Row>(statement)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
   /** URL of a database. */
   url(database = 'postgres'): string {
     return `postgres://postgres@127.0.0.1:${this.port}/${database}`;
@@ -78,10 +116,7 @@ export class PostgresServer {
   async createDatabase(): Promise<string> {
     this.databases += 1;
     const name = `test_${this.databases}`;
-    const client = new pg.Client({ connectionString: this.url() });
-    await client.connect();
-    await client.query(`create database ${name}`);
-    await client.end();
+    await this.ask(`create database ${name}`);
     return this.url(name);
   }
 

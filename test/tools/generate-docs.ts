@@ -62,7 +62,7 @@ function configurationPage(): string {
     '',
     '| variable | sets |',
     '|---|---|',
-    '| `DATABASE_URL` | `postgres://` URL; absent: an embedded PostgreSQL in the data directory |',
+    '| `DATABASE_URL` | `postgres://` URL; a primary and its standbys are given as `postgres://user:password@one:5432,two:5432/gantry`; absent: an embedded PostgreSQL in the data directory |',
     '| `AMQP_URL` | `amqp://` or `amqps://` URL; absent: an in-process broker |',
     ...rows,
     '',

@@ -21,6 +21,7 @@ describe('configuration', () => {
     [{ GANTRY_PORT: 'many' }, /GANTRY_PORT must be a whole number from 0 to 65535, got "many"/],
     [{ GANTRY_ROLES: 'rest,cook' }, /roles must be one of rest, executor.*got "cook"/],
     [{ DATABASE_URL: 'mysql://x' }, /The database URL must be a URL starting with postgres:/],
+    [{ DATABASE_URL: 'postgres://one:5432,two:many/x' }, /The database URL must be a URL starting with postgres:/],
     [{ AMQP_URL: 'nonsense' }, /The broker URL must be a URL/],
     [{ GANTRY_LOG_LEVEL: 'loud' }, /The log level must be one of error/],
   ] as const) {
