@@ -97,53 +97,24 @@ const ajv = new Ajv({ allowUnionTypes: true });
 const text = { type: 'string', minLength: 1, maxLength: 4096 } as const;
 const tenant = { type: 'object', required: ['name'], properties: { name: text } } as const;
 
-const operationEnvelope = ajv.compile<{ cloudify_task: { kwargs: JsonObject } }>({
-  type: 'object',
-  required: ['cloudify_task'],
-  properties: {
-    cloudify_task: {
-      type: 'object',
-      required: ['kwargs'],
-      properties: {
-        kwargs: {
-          type: 'object',
-          required: ['__cloudify_context'],
-          properties: {
-            __cloudify_context: {
-              type: 'object',
-              required: ['task_name', 'task_id', 'execution_id', 'tenant'],
-              properties: { task_name: text, task_id: text, execution_id: text, tenant },
-            },
-          },
-        },
-      },
-    },
-  },
-});
+interface TaskEnvelope {
+  cloudify_task: { kwargs: JsonObject };
+}
 
-const workflowEnvelope = ajv.compile<{ cloudify_task: { kwargs: JsonObject } }>({
-  type: 'object',
-  required: ['cloudify_task'],
-  properties: {
-    cloudify_task: {
-      type: 'object',
-      required: ['kwargs'],
-      properties: {
-        kwargs: {
-          type: 'object',
-          required: ['__cloudify_context'],
-          properties: {
-            __cloudify_context: {
-              type: 'object',
-              required: ['execution_id', 'workflow_id', 'tenant'],
-              properties: { execution_id: text, workflow_id: text, tenant },
-            },
-          },
-        },
-      },
-    },
-  },
-});
+/** A task whose context has at least these members. */
+function taskEnvelope(context: Readonly<Record<string, object>>): ValidateFunction<TaskEnvelope> {
+  const within = (name: string, inner: object): object => ({
+    type: 'object',
+    required: [name],
+    properties: { [name]: inner },
+  });
+  const whole = { type: 'object', required: Object.keys(context), properties: context };
+  return ajv.compile<TaskEnvelope>(within('cloudify_task', within('kwargs', within('__cloudify_context', whole))));
+}
+
+const operationEnvelope = taskEnvelope({ task_name: text, task_id: text, execution_id: text, tenant });
+
+const workflowEnvelope = taskEnvelope({ execution_id: text, workflow_id: text, tenant });
 
 const serviceEnvelope = ajv.compile<{ service_task: { task_name: string; kwargs?: JsonObject | null } }>({
   type: 'object',

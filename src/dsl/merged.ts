@@ -3,7 +3,7 @@ import { inOrderOfPlace } from './problems.ts';
 import type { Path, SourceLocation } from './errors.ts';
 import { treeOf } from './imports/fragment.ts';
 import type { Entry, Sections } from './imports/fragment.ts';
-import { pythonText } from './functions/index.ts';
+import { pythonText } from '../domain/python-text.ts';
 import type { SourceDocument } from './yaml/load.ts';
 import { locationIn } from './yaml/positions.ts';
 

@@ -1,6 +1,6 @@
 import type { Json } from '../domain/plan.ts';
 import type { OperationState } from '../domain/states.ts';
-import { pythonText } from './python-text.ts';
+import { pythonText } from '../domain/python-text.ts';
 
 export interface TaskEventInput {
   readonly name: string;

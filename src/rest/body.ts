@@ -3,7 +3,7 @@ import type { ErrorObject, ValidateFunction } from 'ajv';
 import type { IncomingMessage } from 'node:http';
 import { GantryError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/plan.ts';
-import { pythonType } from './python-text.ts';
+import { pythonTypeName } from '../domain/python-text.ts';
 
 /** A JSON schema; kept as data so that the OpenAPI document is made of the same one. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -30,7 +30,7 @@ function describe(error: ErrorObject): string {
   }
   if (error.keyword === 'type') {
     const wanted = [parameters['type']].flat().map((type) => pythonTypes[String(type)] ?? String(type));
-    const found = pythonType(error.data);
+    const found = pythonTypeName(error.data);
     return place === ''
       ? `The request body is expected to be of type ${wanted.join(' or ')} but is of type ${found}`
       : `${place} parameter is expected to be of type ${wanted.join(' or ')} but is of type ${found}`;
@@ -147,6 +147,6 @@ export function textMember(object: JsonObject, name: string): string {
   }
   throw new GantryError(
     'bad_parameters_error',
-    `${name} parameter is expected to be of type str but is of type ${pythonType(value)}`,
+    `${name} parameter is expected to be of type str but is of type ${pythonTypeName(value)}`,
   );
 }

@@ -1,6 +1,6 @@
 import { GantryError } from '../domain/errors.ts';
 import type { FilterRule, ListQuery, Page, SortKey } from '../store/scope.ts';
-import { pythonList } from './python-text.ts';
+import { pythonRepr } from '../domain/python-text.ts';
 import { neededFields, project, selectFields } from './shapes/field.ts';
 import type { Field, Shape } from './shapes/field.ts';
 
@@ -172,7 +172,7 @@ function parseSort<Entity>(values: QueryValues, shape: Shape<Entity>, options: L
   });
   if (unknown.length > 0) {
     refuse(
-      `Sort keys '${pythonList(unknown)}' do not exist. Allowed keys are: ${pythonList([...columns.keys()].sort())}`,
+      `Sort keys '${pythonRepr(unknown)}' do not exist. Allowed keys are: ${pythonRepr([...columns.keys()].sort())}`,
     );
   }
   return keys;
@@ -192,7 +192,7 @@ function checkFilterValue<Entity>(name: string, field: Partial<Field<Entity>>, v
       return Number.isNaN(Date.parse(value)) ? refuse(`Filter key ${name} must be a time, got ${value}`) : value;
     default:
       if (field.values && !field.values.includes(value)) {
-        refuse(`Invalid value for ${name}: ${value}. Valid values are: ${pythonList(field.values)}`);
+        refuse(`Invalid value for ${name}: ${value}. Valid values are: ${pythonRepr(field.values)}`);
       }
       return value;
   }
@@ -212,7 +212,7 @@ function parseFilters<Entity>(
   const unknown = names.filter((name) => !columns.has(name));
   if (unknown.length > 0) {
     refuse(
-      `Filter keys '${pythonList(unknown)}' do not exist. Allowed keys are: ${pythonList([...columns.keys()].sort())}`,
+      `Filter keys '${pythonRepr(unknown)}' do not exist. Allowed keys are: ${pythonRepr([...columns.keys()].sort())}`,
     );
   }
   for (const name of names) {

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../domain/plan.ts';
 import type { NodeInstance } from '../domain/topology.ts';
-import { pythonText } from '../graph/python-text.ts';
+import { pythonText } from '../domain/python-text.ts';
 import type { Task } from '../graph/task.ts';
 import type { WorkflowContext } from './context.ts';
 import { LifecycleBuilder } from './lifecycle/builder.ts';

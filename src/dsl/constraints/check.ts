@@ -2,7 +2,7 @@ import type { Json, JsonObject } from '../../domain/plan.ts';
 import { logicError, parsingError } from '../errors.ts';
 import type { ObjectBasedType } from '../functions/primitive.ts';
 import { isObjectBasedType, matchesPrimitive } from '../functions/primitive.ts';
-import { pythonText } from '../functions/python-text.ts';
+import { pythonText } from '../../domain/python-text.ts';
 import { isFunction } from '../functions/recognise.ts';
 import { pythonEquals } from './comparison.ts';
 import type { Constraint } from './operators.ts';

@@ -1,7 +1,7 @@
 import type { Json } from '../../domain/plan.ts';
 import type { Path } from '../errors.ts';
 import { logicError } from '../errors.ts';
-import { pythonText } from '../functions/python-text.ts';
+import { pythonText } from '../../domain/python-text.ts';
 import { isFunction, isMapping } from '../functions/recognise.ts';
 import { OPERATORS } from './operators.ts';
 

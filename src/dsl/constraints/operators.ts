@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import type { ObjectBasedType } from '../functions/primitive.ts';
-import { pythonTypeName } from '../functions/python-text.ts';
+import { pythonTypeName } from '../../domain/python-text.ts';
 import { isMapping } from '../functions/recognise.ts';
 import { DslError } from '../errors.ts';
 import { pythonCompare, pythonEquals } from './comparison.ts';

@@ -7,7 +7,7 @@ import { argumentError, evaluationError, missingReference } from './errors.ts';
 import { resolveInstance } from './instance-resolution.ts';
 import type { FunctionPlace, FunctionScope } from './place.ts';
 import type { PlanReader } from './plan-reader.ts';
-import { pythonText, pythonTypeName } from './python-text.ts';
+import { pythonText, pythonTypeName } from '../../domain/python-text.ts';
 import { isFunction } from './recognise.ts';
 import { isNestedPath, step } from './walk.ts';
 

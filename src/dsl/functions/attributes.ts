@@ -6,7 +6,7 @@ import type { Evaluation, FunctionDefinition } from './definition.ts';
 import { argumentError, evaluationError } from './errors.ts';
 import { instanceOfKeyword } from './instance-resolution.ts';
 import { setKey } from './mapping.ts';
-import { pythonText } from './python-text.ts';
+import { pythonText } from '../../domain/python-text.ts';
 import { isFunction } from './recognise.ts';
 
 /** `{get_attributes_list: [node, attribute, key or index, ...]}`: one value per instance of the node. */

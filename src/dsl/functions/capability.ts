@@ -2,7 +2,7 @@ import type { Json } from '../../domain/plan.ts';
 import type { EvaluationContext } from './context.ts';
 import type { Evaluation, FunctionDefinition, Outcome } from './definition.ts';
 import { argumentError, evaluationError, validationError } from './errors.ts';
-import { pythonRepr, pythonText, pythonTypeName } from './python-text.ts';
+import { pythonRepr, pythonText, pythonTypeName } from '../../domain/python-text.ts';
 import { isFunction } from './recognise.ts';
 import { isPathItem, pathText, step } from './walk.ts';
 

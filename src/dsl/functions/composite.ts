@@ -4,7 +4,7 @@ import { argumentError, evaluationError, validationError } from './errors.ts';
 import { setKey } from './mapping.ts';
 import type { FunctionPlace } from './place.ts';
 import type { PlanReader } from './plan-reader.ts';
-import { pythonText } from './python-text.ts';
+import { pythonText } from '../../domain/python-text.ts';
 import type { IntrinsicFunction } from './recognise.ts';
 import { isFunction, isMapping } from './recognise.ts';
 

@@ -2,7 +2,6 @@ export type { Consumer, EvaluationNode, EvaluationNodeInstance, SystemFacts } fr
 export type { FunctionPlace, FunctionScope } from './place.ts';
 export { isObjectBasedType, matchesPrimitive, OBJECT_BASED_TYPES } from './primitive.ts';
 export type { ObjectBasedType } from './primitive.ts';
-export { pythonRepr, pythonText, pythonTypeName } from './python-text.ts';
 export { FUNCTION_NAMES, isFunction, isMapping, parseFunction } from './recognise.ts';
 export type { FunctionName, IntrinsicFunction } from './recognise.ts';
 export {

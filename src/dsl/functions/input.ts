@@ -3,7 +3,7 @@ import { DslError } from '../errors.ts';
 import type { FunctionDefinition } from './definition.ts';
 import { argumentError, evaluationError } from './errors.ts';
 import { matchesPrimitive } from './primitive.ts';
-import { pythonRepr, pythonText, pythonTypeName } from './python-text.ts';
+import { pythonRepr, pythonText, pythonTypeName } from '../../domain/python-text.ts';
 import { isFunction } from './recognise.ts';
 import { isPathItem, pathText, step } from './walk.ts';
 

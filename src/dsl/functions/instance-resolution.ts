@@ -2,7 +2,7 @@ import type { Json } from '../../domain/plan.ts';
 import type { EvaluationContext } from './context.ts';
 import type { EvaluationData, EvaluationNodeInstance } from './data.ts';
 import { evaluationError, missingReference } from './errors.ts';
-import { pythonText } from './python-text.ts';
+import { pythonText } from '../../domain/python-text.ts';
 
 const CONTAINED_IN = 'cloudify.relationships.contained_in';
 

@@ -4,7 +4,7 @@ import type { Evaluation, FunctionDefinition } from './definition.ts';
 import { argumentError, evaluationError, missingReference } from './errors.ts';
 import type { FunctionPlace } from './place.ts';
 import type { PlanReader } from './plan-reader.ts';
-import { pythonText, pythonTypeName } from './python-text.ts';
+import { pythonText, pythonTypeName } from '../../domain/python-text.ts';
 import { isFunction } from './recognise.ts';
 import type { WalkFailure } from './walk.ts';
 import { isNestedPath, step } from './walk.ts';

@@ -1,7 +1,7 @@
 import type { Json } from '../../domain/plan.ts';
 import type { FunctionDefinition } from './definition.ts';
 import { evaluationError, validationError } from './errors.ts';
-import { pythonText, pythonTypeName } from './python-text.ts';
+import { pythonText, pythonTypeName } from '../../domain/python-text.ts';
 import { isFunction } from './recognise.ts';
 import { step } from './walk.ts';
 

@@ -3,7 +3,7 @@ import { DslError } from '../errors.ts';
 import type { SystemFacts } from './data.ts';
 import type { FunctionDefinition } from './definition.ts';
 import { argumentError } from './errors.ts';
-import { pythonText } from './python-text.ts';
+import { pythonText } from '../../domain/python-text.ts';
 import { isFunction } from './recognise.ts';
 import { isNestedPath } from './walk.ts';
 

@@ -2,7 +2,7 @@ import type { Json } from '../../domain/plan.ts';
 import type { DslError } from '../errors.ts';
 import type { FunctionDefinition } from './definition.ts';
 import { evaluationError, validationError } from './errors.ts';
-import { pythonText, pythonTypeName } from './python-text.ts';
+import { pythonText, pythonTypeName } from '../../domain/python-text.ts';
 import type { IntrinsicFunction } from './recognise.ts';
 import { isFunction, isMapping } from './recognise.ts';
 

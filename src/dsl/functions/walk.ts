@@ -1,5 +1,5 @@
 import type { Json } from '../../domain/plan.ts';
-import { pythonText } from './python-text.ts';
+import { pythonText } from '../../domain/python-text.ts';
 import { isFunction, isMapping } from './recognise.ts';
 
 /** A path item: the key of a mapping or the index of a list. */

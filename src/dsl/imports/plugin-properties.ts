@@ -1,5 +1,6 @@
 import { formatError, logicError } from '../errors.ts';
-import { isFunction, pythonText } from '../functions/index.ts';
+import { pythonText } from '../../domain/python-text.ts';
+import { isFunction } from '../functions/index.ts';
 import { isDict } from '../schema/element.ts';
 import type { Sections } from './fragment.ts';
 

@@ -2,7 +2,7 @@ import type { Json, JsonObject, Plan, PropertySchema } from '../../domain/plan.t
 import type { EntityLookup } from '../constraints/index.ts';
 import { checkConstraints, subjectOf } from '../constraints/index.ts';
 import { DslError, inputTypeError, parsingError } from '../errors.ts';
-import { pythonRepr } from '../functions/index.ts';
+import { pythonRepr } from '../../domain/python-text.ts';
 import { setKey } from '../functions/mapping.ts';
 import type { DataTypes, PropertySchemas, ValueRules } from '../types/values.ts';
 import { typedValue } from '../types/values.ts';

@@ -1,7 +1,7 @@
 import type { Json } from '../../domain/plan.ts';
 import { validateConstraintDeclarations } from '../constraints/index.ts';
 import type { ConstraintOwner } from '../constraints/index.ts';
-import { pythonText } from '../functions/index.ts';
+import { pythonText } from '../../domain/python-text.ts';
 import { inputTypeError, logicError } from '../errors.ts';
 import { primitiveTypes, versionOfType } from '../types/names.ts';
 import { isOlder } from '../versions.ts';

@@ -1,6 +1,6 @@
 import type { Json, JsonObject, PropertySchema } from '../../domain/plan.ts';
 import { logicError } from '../errors.ts';
-import { pythonText } from '../functions/index.ts';
+import { pythonText } from '../../domain/python-text.ts';
 import type { Path } from '../errors.ts';
 import { nearestName } from '../schema/names.ts';
 import { readProperties } from '../types/schemas.ts';

@@ -13,7 +13,7 @@ import { readValueInterfaces } from '../interfaces/merge.ts';
 import type { SideResolver } from '../interfaces/sides.ts';
 import { isDict } from '../schema/element.ts';
 import { nearestName } from '../schema/names.ts';
-import { pythonRepr } from '../functions/index.ts';
+import { pythonRepr } from '../../domain/python-text.ts';
 import { containedInType, lifecycleDependencyType } from '../types/names.ts';
 import { orderByDependencies } from '../types/order.ts';
 import type { Raw } from '../types/schemas.ts';

@@ -1,6 +1,6 @@
 import type { JsonObject, PlanScalingGroup, ScalableProperties } from '../../domain/plan.ts';
 import { logicError } from '../errors.ts';
-import { pythonRepr, pythonText } from '../functions/index.ts';
+import { pythonRepr, pythonText } from '../../domain/python-text.ts';
 import type { Problems } from '../problems.ts';
 import { nearestName } from '../schema/names.ts';
 import type { Raw } from '../types/schemas.ts';

@@ -9,7 +9,7 @@ import type { ApiCall, Route } from '../route.ts';
 import { isObject } from '../body.ts';
 import { shapeOne } from '../shapes/field.ts';
 import { executionGroupShape, withoutMembers } from '../shapes/records.ts';
-import { pythonList } from '../python-text.ts';
+import { pythonRepr } from '../../domain/python-text.ts';
 
 const startSchema = {
   type: 'object',
@@ -127,7 +127,7 @@ export function executionGroupRoutes(groups: ExecutionGroupService): Route[] {
         if (!action) {
           throw new GantryError(
             'bad_parameters_error',
-            `Invalid action: ${given}, Valid action values are: ${pythonList(executionGroupActions)}`,
+            `Invalid action: ${given}, Valid action values are: ${pythonRepr(executionGroupActions)}`,
           );
         }
         const group = await groups.act(call.tenantCaller, idOf(call), action);

@@ -7,7 +7,7 @@ import type { ScheduleService } from '../../services/schedules.ts';
 import { executionActions, reportableStatuses } from '../../services/executions.ts';
 import type { ExecutionAction, ExecutionService } from '../../services/executions.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
-import { pythonList, pythonType } from '../python-text.ts';
+import { pythonRepr, pythonTypeName } from '../../domain/python-text.ts';
 import { created, ok } from '../route.ts';
 import { textMember } from '../body.ts';
 import type { Route } from '../route.ts';
@@ -64,7 +64,7 @@ function parametersOf(body: JsonObject): JsonObject {
   if (typeof parameters !== 'object' || Array.isArray(parameters)) {
     throw new GantryError(
       'bad_parameters_error',
-      `request body's 'parameters' field must be a dict but is of type ${pythonType(parameters)}`,
+      `request body's 'parameters' field must be a dict but is of type ${pythonTypeName(parameters)}`,
     );
   }
   return parameters;
@@ -83,7 +83,7 @@ function actionOf(body: JsonObject): ExecutionAction {
   if (!action) {
     throw new GantryError(
       'bad_parameters_error',
-      `Invalid action: ${textMember(body, 'action')}, Valid action values are: ${pythonList(executionActions)}`,
+      `Invalid action: ${textMember(body, 'action')}, Valid action values are: ${pythonRepr(executionActions)}`,
     );
   }
   return action;
@@ -94,7 +94,7 @@ function statusOf(body: JsonObject): ExecutionStatus {
   if (!status) {
     throw new GantryError(
       'bad_parameters_error',
-      `Invalid execution status: ${textMember(body, 'status')}. Valid statuses are: ${pythonList(reportableStatuses)}`,
+      `Invalid execution status: ${textMember(body, 'status')}. Valid statuses are: ${pythonRepr(reportableStatuses)}`,
     );
   }
   return status;

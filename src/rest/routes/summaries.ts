@@ -3,7 +3,7 @@ import type { Permission } from '../../domain/permissions.ts';
 import type { SummaryKind, SummaryService } from '../../services/summaries.ts';
 import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
-import { pythonList } from '../python-text.ts';
+import { pythonRepr } from '../../domain/python-text.ts';
 
 interface Summary {
   readonly kind: SummaryKind;
@@ -75,7 +75,7 @@ export function summaryRoutes(service: SummaryService): Route[] {
         if (field === undefined) {
           throw new GantryError(
             'bad_parameters_error',
-            `Field ${name} is not summarizable. Valid fields are: ${pythonList(Object.keys(fields))}`,
+            `Field ${name} is not summarizable. Valid fields are: ${pythonRepr(Object.keys(fields))}`,
           );
         }
         return field;

@@ -1,6 +1,6 @@
 import { GantryError } from '../../domain/errors.ts';
 import type { Resource } from '../../domain/entities.ts';
-import { pythonList } from '../python-text.ts';
+import { pythonRepr } from '../../domain/python-text.ts';
 
 export type FieldType = 'text' | 'integer' | 'number' | 'boolean' | 'timestamp' | 'json';
 
@@ -140,7 +140,7 @@ export function selectFields<Entity>(
   if (unknown.length > 0) {
     throw new GantryError(
       'no_such_include_field_error',
-      `Include keys '${pythonList(unknown)}' do not exist. Allowed keys are: ${pythonList(
+      `Include keys '${pythonRepr(unknown)}' do not exist. Allowed keys are: ${pythonRepr(
         shape.fields.map(({ name }) => name),
       )}`,
     );

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../domain/plan.ts';
-import { pythonRepr, pythonText } from '../../dsl/functions/python-text.ts';
+import { pythonRepr, pythonText } from '../../domain/python-text.ts';
 import { isJsonObject } from '../session/paths.ts';
 import { CtxError, CtxFunction, CtxMapping, CtxObject, ReadOnlyMapping } from './values.ts';
 import type { Caller, CtxValue } from './values.ts';

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Json, JsonObject } from '../../domain/plan.ts';
-import { pythonRepr, pythonText } from '../../dsl/functions/python-text.ts';
+import { pythonRepr, pythonText } from '../../domain/python-text.ts';
 import { coerceError } from '../../domain/errors.ts';
 import { isJsonObject } from '../session/paths.ts';
 import { evaluateCtx } from './evaluate.ts';

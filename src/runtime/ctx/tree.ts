@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { EventLevel } from '../../domain/entities.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
-import { pythonText } from '../../dsl/functions/python-text.ts';
+import { pythonText } from '../../domain/python-text.ts';
 import { renderResource, targetFile } from '../node/plugin-context.ts';
 import type { TemplateRenderer } from '../node/plugin-context.ts';
 import type { OperationSession } from '../session/operation-session.ts';

@@ -1,6 +1,6 @@
 /** The things that the arguments of a `ctx` call walk over: an attribute of an attribute, a path, a function call. */
 import type { Json, JsonObject } from '../../domain/plan.ts';
-import { pythonText } from '../../dsl/functions/python-text.ts';
+import { pythonText } from '../../domain/python-text.ts';
 import { isJsonObject, readByPath } from '../session/paths.ts';
 import type { LiveProperties } from '../session/live-properties.ts';
 

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { resourcePath } from '../../config/package-root.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
-import { pythonText } from '../../dsl/functions/python-text.ts';
+import { pythonText } from '../../domain/python-text.ts';
 import { NonRecoverableError } from '../sdk.ts';
 
 /** What a script gets from the environment of this process; the rest may hold passwords and stays here. */

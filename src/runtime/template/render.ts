@@ -1,6 +1,6 @@
 import nunjucks from 'nunjucks';
 import type { Json, JsonObject } from '../../domain/plan.ts';
-import { pythonText } from '../../dsl/functions/python-text.ts';
+import { pythonText } from '../../domain/python-text.ts';
 import { NonRecoverableError } from '../sdk.ts';
 import { isJsonObject } from '../session/paths.ts';
 

@@ -11,7 +11,7 @@ import type {
   PlanOperation,
 } from '../../../src/domain/plan.ts';
 import { GantryError } from '../../../src/domain/errors.ts';
-import { pythonText } from '../../../src/dsl/functions/python-text.ts';
+import { pythonText } from '../../../src/domain/python-text.ts';
 import { prepareDeploymentPlan } from '../../../src/dsl/prepare/index.ts';
 import type { Evaluated, OperationContext, Runtime } from '../../../src/runtime/types.ts';
 import { expandPlan } from '../../../src/topology/index.ts';

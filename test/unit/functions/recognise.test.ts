@@ -1,11 +1,6 @@
 import { expect } from 'chai';
-import {
-  FUNCTION_NAMES,
-  parseFunction,
-  pythonRepr,
-  pythonText,
-  pythonTypeName,
-} from '../../../src/dsl/functions/index.ts';
+import { pythonRepr, pythonText, pythonTypeName } from '../../../src/domain/python-text.ts';
+import { FUNCTION_NAMES, parseFunction } from '../../../src/dsl/functions/index.ts';
 
 describe('recognition of intrinsic functions', () => {
   for (const name of FUNCTION_NAMES) {

@@ -1,5 +1,3 @@
-import type { Json } from '../../domain/plan.ts';
-
 /**
  * The text of a value as the old manager (written in Python) prints it: `True`, `None`, `{'a': 1}`, `[1, 'b']`.
  * `concat` and error messages show values this way, and scripts of existing blueprints rely on the spelling.
@@ -36,7 +34,7 @@ export function pythonRepr(value: unknown): string {
 }
 
 /** The name of a value's type as error messages show it: `str`, `int`, `float`, `bool`, `list`, `dict`, `NoneType`. */
-export function pythonTypeName(value: Json | undefined): string {
+export function pythonTypeName(value: unknown): string {
   if (value === null || value === undefined) {
     return 'NoneType';
   }
