@@ -97,8 +97,8 @@ async function layFoundation(
   }
   await migrate({ url, log });
   const isNew = await bootstrap(database, { adminPasswordFile: config.security.adminPasswordFile, log });
-  const { url: brokerUrl, tlsCaFile } = config.amqp;
-  const broker = connectBroker({ url: brokerUrl, log, name: config.instanceName, tlsCaFile });
+  const { url: brokerUrl, tls } = config.amqp;
+  const broker = connectBroker({ url: brokerUrl, log, name: config.instanceName, tls });
   shutdown.add('broker connection', () => broker.close());
   const files = new FileStore({ root: config.files.root, sharedRoot: resourcePath() });
   await files.prepare();
@@ -174,7 +174,7 @@ function brokerAccounts({ amqp }: Config): { agentBroker?: AgentBrokerAccounts; 
   if (amqp.managementUrl === undefined || amqp.url.startsWith('memory:')) {
     return {};
   }
-  const management = new BrokerManagement({ url: amqp.managementUrl, caFile: amqp.tlsCaFile });
+  const management = new BrokerManagement({ url: amqp.managementUrl, tls: amqp.tls });
   const managerUser = decodeURIComponent(new URL(amqp.url).username);
   return { agentBroker: makeAgentAccounts(management), tenantBroker: makeTenantAccounts(management, managerUser) };
 }

@@ -1,5 +1,5 @@
 import type { Channel, ChannelModel } from 'amqplib';
-import { coerceError } from '../domain/errors.ts';
+import { coerceError, GantryError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import {
   eventsExchange,
@@ -15,7 +15,9 @@ import { startConsumer } from './consumer.ts';
 import type { Consumer, ConsumerOptions } from './consumer.ts';
 import { Publisher } from './publisher.ts';
 import type { OutgoingMessage, PublishOptions } from './publisher.ts';
-import { closeQuietly, describeAddress, openConnection, parseBrokerUrl } from './transport.ts';
+import { readTlsFiles } from './tls-files.ts';
+import type { BrokerTlsFiles } from './tls-files.ts';
+import { BrokerTlsError, closeQuietly, describeAddress, openConnection, parseBrokerUrl } from './transport.ts';
 import type { BrokerAddress, ConnectionUser } from './transport.ts';
 
 export interface BrokerConnectionOptions {
@@ -24,8 +26,8 @@ export interface BrokerConnectionOptions {
   log: Logger;
   /** Shown in the broker's list of connections. */
   name: string;
-  /** PEM file of the broker's certificate authority. */
-  tlsCaFile?: string | undefined;
+  /** Files for connections over TLS. */
+  tls?: BrokerTlsFiles;
   /**
    * Whether the queues of the manager are declared on every connection, so that what is sent to a role that never
    * started yet waits for it; default true. Agents may not and need not.
@@ -52,11 +54,13 @@ export class BrokerConnection {
   #model: ChannelModel | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #attempts = 0;
+  /** Why there is no connection, as it was told last. */
+  #told: string | undefined;
   #isClosed = false;
   #opening: Promise<void>;
 
   constructor(options: BrokerConnectionOptions, vhost?: string) {
-    const address = parseBrokerUrl(options.url, options.tlsCaFile);
+    const address = parseBrokerUrl(options.url, options.tls);
     this.#address = vhost === undefined ? address : { ...address, vhost };
     this.#options = options;
     this.#declaresQueues = vhost === undefined && options.declaresQueues !== false;
@@ -225,6 +229,7 @@ export class BrokerConnection {
     this.#model = model;
     this.#log.info(this.#attempts > 0 ? 'Reconnected to the broker' : 'Connected to the broker');
     this.#attempts = 0;
+    this.#told = undefined;
     for (const user of this.#users) {
       user.connected(model);
     }
@@ -243,9 +248,7 @@ export class BrokerConnection {
   #retry(reason: Error): void {
     const ceiling = Math.min(longestDelay, firstDelay * 2 ** Math.min(this.#attempts, 10));
     const delay = ceiling / 2 + Math.random() * (ceiling / 2);
-    if (this.#attempts === 0) {
-      this.#log.warn('No connection to the broker; trying again until it answers', { reason: reason.message });
-    }
+    this.#tell(reason);
     this.#attempts += 1;
     if (this.#isClosed) {
       return;
@@ -253,6 +256,18 @@ export class BrokerConnection {
     this.#retryTimer = setTimeout(() => {
       this.#opening = this.#open();
     }, delay);
+  }
+
+  /** Says once why there is no connection; that it cannot be trusted is for somebody to mend. */
+  #tell(reason: Error): void {
+    const isForPeople = reason instanceof BrokerTlsError || reason instanceof GantryError;
+    if (this.#attempts > 0 && !(isForPeople && reason.message !== this.#told)) {
+      return;
+    }
+    this.#told = reason.message;
+    this.#log[isForPeople ? 'error' : 'warn']('No connection to the broker; trying again until it answers', {
+      reason: reason.message,
+    });
   }
 
   #wake(): void {
@@ -309,8 +324,12 @@ async function declareManagementQueues(model: ChannelModel, log: Logger): Promis
 
 /**
  * Starts connecting to the broker and returns at once; nothing that needs the broker fails because it is down yet.
- * @throws GantryError bad_parameters_error for a URL that is neither memory: nor amqp(s)://
+ * @throws GantryError bad_parameters_error for a URL that is neither memory: nor amqp(s)://, and for files of TLS that
+ *   cannot be read or used
  */
 export function connectBroker(options: BrokerConnectionOptions): BrokerConnection {
+  if (options.tls) {
+    readTlsFiles(options.tls);
+  }
   return new BrokerConnection(options);
 }

@@ -1,14 +1,16 @@
 import http from 'node:http';
 import https from 'node:https';
-import { readFile } from 'node:fs/promises';
 import { text as readText } from 'node:stream/consumers';
 import { coerceError, GantryError } from '../domain/errors.ts';
+import { explainTlsFailure } from '../domain/tls-failure.ts';
+import { brokerPeer, readTlsFiles } from './tls-files.ts';
+import type { BrokerTlsFiles } from './tls-files.ts';
 
 export interface BrokerManagementOptions {
   /** http(s)://user:password@host:port of the management API of RabbitMQ. */
   readonly url: string;
-  /** File with the certificate authority of the broker. */
-  readonly caFile: string | undefined;
+  /** Files for a URL with https. */
+  readonly tls: BrokerTlsFiles;
 }
 
 /** What a user may do in a vhost, as patterns of names. */
@@ -30,11 +32,11 @@ interface Policy {
 /** Manages vhosts and users of the message broker. */
 export class BrokerManagement {
   readonly #url: URL;
-  readonly #caFile: string | undefined;
+  readonly #tls: BrokerTlsFiles;
 
-  constructor({ url, caFile }: BrokerManagementOptions) {
+  constructor({ url, tls }: BrokerManagementOptions) {
     this.#url = new URL(url);
-    this.#caFile = caFile;
+    this.#tls = tls;
   }
 
   /** Makes a user, or sets the password of one. @throws GantryError manager_unavailable */
@@ -78,18 +80,23 @@ export class BrokerManagement {
       }
       return status === 200 ? (JSON.parse(text) as unknown) : undefined;
     } catch (error) {
+      const peer = brokerPeer(this.#url.host, 'GANTRY_AMQP_MANAGEMENT_URL');
+      const reason = explainTlsFailure(error, peer) ?? coerceError(error).message;
       throw new GantryError(
         'manager_unavailable',
-        `The management API of the message broker did not do what it was asked: ${coerceError(error).message}`,
+        `The management API of the message broker did not do what it was asked: ${reason}`,
         { cause: error },
       );
     }
   }
 
   async #send(method: string, path: string, body: object | undefined): Promise<{ status: number; text: string }> {
-    const ca = this.#caFile === undefined ? undefined : await readFile(this.#caFile);
-    const { protocol, hostname, port, username, password } = this.#url;
-    const client = protocol === 'https:' ? https : http;
+    const { protocol, port, username, password } = this.#url;
+    // an IPv6 address stands in brackets in a URL only
+    const hostname = this.#url.hostname.replace(/^\[|\]$/g, '');
+    const isSecure = protocol === 'https:';
+    const client = isSecure ? https : http;
+    const tls = isSecure ? { ...readTlsFiles(this.#tls), minVersion: 'TLSv1.2' as const } : {};
     return new Promise((resolve, reject) => {
       const request = client.request(
         {
@@ -100,7 +107,7 @@ export class BrokerManagement {
           timeout,
           auth: `${decodeURIComponent(username)}:${decodeURIComponent(password)}`,
           headers: { 'content-type': 'application/json' },
-          ...(ca === undefined ? {} : { ca }),
+          ...tls,
         },
         (response) => {
           readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);

@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { FakeAmqplib } from '@onify/fake-amqplib';
 import { connect } from 'amqplib';
 import type { ChannelModel } from 'amqplib';
 import { GantryError } from '../domain/errors.ts';
+import { explainTlsFailure } from '../domain/tls-failure.ts';
+import { brokerPeer, noTlsFiles, readTlsFiles } from './tls-files.ts';
+import type { BrokerTlsFiles } from './tls-files.ts';
 
 /** Where a broker is and how to talk to it; made from the broker URL by `parseBrokerUrl`. */
 export interface BrokerAddress {
@@ -15,8 +17,8 @@ export interface BrokerAddress {
   username: string;
   password: string;
   vhost: string;
-  /** PEM file of the certificate authority; server over TLS only. */
-  tlsCaFile: string | undefined;
+  /** Server over TLS only. */
+  tls: BrokerTlsFiles;
 }
 
 /** What lives on a connection and has to be set up again after each reconnect. */
@@ -39,8 +41,8 @@ const writeBuffer = 256 * 1024;
  * Reads a broker URL: `memory:`, `memory:<name>` or `amqp(s)://user:password@host:port/vhost`.
  * @throws GantryError bad_parameters_error when it is neither
  */
-export function parseBrokerUrl(url: string, tlsCaFile?: string): BrokerAddress {
-  const nothing = { hostname: '', port: 0, username: '', password: '', tlsCaFile: undefined } as const;
+export function parseBrokerUrl(url: string, tls: BrokerTlsFiles = noTlsFiles): BrokerAddress {
+  const nothing = { hostname: '', port: 0, username: '', password: '', tls: noTlsFiles } as const;
   if (url.startsWith('memory:')) {
     const name = url.slice('memory:'.length).replaceAll('/', '');
     return { ...nothing, kind: 'memory', protocol: 'amqp', hostname: name || 'local', vhost: '/' };
@@ -60,7 +62,7 @@ export function parseBrokerUrl(url: string, tlsCaFile?: string): BrokerAddress {
     username: decodeURIComponent(parsed.username) || 'guest',
     password: decodeURIComponent(parsed.password) || 'guest',
     vhost: path === '' ? '/' : path,
-    tlsCaFile,
+    tls: isSecure ? tls : noTlsFiles,
   };
 }
 
@@ -71,35 +73,44 @@ export function describeAddress(address: BrokerAddress): string {
     : `${address.protocol}://${address.hostname}:${address.port}/${encodeURIComponent(address.vhost)}`;
 }
 
+/** A broker that is there, but not in a way that can be trusted; trying again is of no use until something is changed. */
+export class BrokerTlsError extends Error {
+  override readonly name = 'BrokerTlsError';
+}
+
+function explained(thrown: unknown, address: BrokerAddress): unknown {
+  const sentence =
+    address.protocol === 'amqps'
+      ? explainTlsFailure(thrown, brokerPeer(`${address.hostname}:${address.port}`, 'AMQP_URL'))
+      : undefined;
+  return sentence === undefined ? thrown : new BrokerTlsError(sentence, { cause: thrown });
+}
+
 /**
- * Opens one connection.
+ * Opens one connection. Over TLS the broker's certificate must be signed by a trusted authority and name the host of
+ * the URL; the library leaves the check of the name to Node, which also checks addresses.
  * @param name shown in the broker's list of connections
- * @throws whatever the socket or the broker refuses with
+ * @throws BrokerTlsError when TLS is what fails
+ * @throws whatever else the socket or the broker refuses with
  */
 export async function openConnection(address: BrokerAddress, name: string): Promise<ChannelModel> {
   if (address.kind === 'memory') {
     return memoryBroker.connect({ hostname: address.hostname, vhost: `/${encodeURIComponent(address.vhost)}` });
   }
-  const tls = address.tlsCaFile === undefined ? {} : { ca: [readFileSync(address.tlsCaFile)] };
+  const { protocol, hostname, port, username, password, vhost } = address;
+  const options = {
+    ...(protocol === 'amqps' ? { ...readTlsFiles(address.tls), minVersion: 'TLSv1.2' } : {}),
+    noDelay: true,
+    timeout: connectTimeoutMilliseconds,
+    writableHighWaterMark: writeBuffer,
+    clientProperties: { connection_name: name },
+  };
   const model = await connect(
-    {
-      protocol: address.protocol,
-      hostname: address.hostname,
-      port: address.port,
-      username: address.username,
-      password: address.password,
-      vhost: address.vhost,
-      heartbeat: heartbeatSeconds,
-    },
-    {
-      ...tls,
-      servername: address.hostname,
-      noDelay: true,
-      timeout: connectTimeoutMilliseconds,
-      writableHighWaterMark: writeBuffer,
-      clientProperties: { connection_name: name },
-    } as object as Parameters<typeof connect>[1],
-  );
+    { protocol, hostname, port, username, password, vhost, heartbeat: heartbeatSeconds },
+    options as object as Parameters<typeof connect>[1],
+  ).catch((thrown: unknown) => {
+    throw explained(thrown, address);
+  });
   gatherWrites((model.connection as unknown as { stream: Writable }).stream);
   return model;
 }

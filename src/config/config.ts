@@ -41,7 +41,8 @@ export interface Config {
     url: string;
     /** http(s)://user:password@host:port of the RabbitMQ management API; needed for tenants' vhosts. */
     managementUrl: string | undefined;
-    tlsCaFile: string | undefined;
+    /** PEM files for amqps:// and the management API over https://: authority, own certificate and its key. */
+    tls: { caFile: string | undefined; certificateFile: string | undefined; keyFile: string | undefined };
   };
   files: {
     root: string;
@@ -133,6 +134,16 @@ function tlsOf(environment: Environment): Config['http']['tls'] {
   return certificateFile === '' ? undefined : { certificateFile, keyFile };
 }
 
+function brokerTlsOf(environment: Environment): Config['amqp']['tls'] {
+  const file = (name: string): string | undefined => environment[name] || undefined;
+  const certificateFile = file('GANTRY_AMQP_CERT_FILE');
+  const keyFile = file('GANTRY_AMQP_KEY_FILE');
+  if ((certificateFile === undefined) !== (keyFile === undefined)) {
+    refuse('GANTRY_AMQP_CERT_FILE and GANTRY_AMQP_KEY_FILE belong together: set both or none');
+  }
+  return { caFile: file('GANTRY_AMQP_CA_FILE'), certificateFile, keyFile };
+}
+
 /** Names that stand for networks, as proxies understand them. */
 const networkNames = new Set(['loopback', 'linklocal', 'uniquelocal']);
 
@@ -176,7 +187,9 @@ export const environmentVariables: Readonly<Record<string, string>> = {
   GANTRY_MAX_UPLOAD_BYTES: 'largest accepted upload',
   GANTRY_DATABASE_POOL: 'database connections of this process',
   GANTRY_AMQP_MANAGEMENT_URL: 'RabbitMQ management API',
-  GANTRY_AMQP_CA_FILE: 'certificate authority of the broker',
+  GANTRY_AMQP_CA_FILE: 'certificate authority of the broker; those of the system when absent',
+  GANTRY_AMQP_CERT_FILE: 'certificate that this process shows to the broker, when it wants one',
+  GANTRY_AMQP_KEY_FILE: 'its key',
   GANTRY_FILES: 'directory of the file server',
   GANTRY_KEY_FILE: 'file with the key that encrypts secrets',
   GANTRY_ADMIN_PASSWORD_FILE: 'file the first admin password is read from or written to',
@@ -274,7 +287,7 @@ export function loadConfig(environment: Environment, overrides: ConfigOverrides 
     amqp: {
       url: url('The broker URL', amqp, ['amqp:', 'amqps:', 'memory:']),
       managementUrl: optionalUrl('GANTRY_AMQP_MANAGEMENT_URL', environment, ['http:', 'https:']),
-      tlsCaFile: environment['GANTRY_AMQP_CA_FILE'],
+      tls: brokerTlsOf(environment),
     },
     files: { root: environment['GANTRY_FILES'] ?? join(dataDir, 'files') },
     security: {

@@ -176,7 +176,7 @@ export function createAgentService(
 
     async replaceCertificates(caller, { broker, manager, isBundle }) {
       const kwargs: JsonObject = {
-        new_broker_ca: broker === undefined ? null : await bundled(broker, isBundle, config.amqp.tlsCaFile),
+        new_broker_ca: broker === undefined ? null : await bundled(broker, isBundle, config.amqp.tls.caFile),
         new_manager_ca: manager ?? null,
       };
       const body = writeServiceTask({ name: 'replace-ca-certs', kwargs }) as JsonObject;

@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import knexModule from 'knex';
 import type { Knex } from 'knex';
 import pg from 'pg';
-import { databaseServers } from '../config/database-url.ts';
 import { coerceError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { isConnectionError, isReadOnly, isReadTimeout, isSerializationConflict } from './database-errors.ts';
+import { unreachable } from './database-address.ts';
 import { Listener } from './listener.ts';
 import type { NotificationHandler } from './listener.ts';
 import { connectionTo, DatabaseServers } from './primary.ts';
@@ -185,7 +185,7 @@ export class Database extends Statements implements Session {
   #clientConfig(): pg.ClientConfig {
     const { statementTimeout = 60_000, silenceLimit = defaultSilenceLimit } = this.#options;
     return {
-      connectionString: this.#servers.current,
+      ...this.#servers.address,
       application_name: this.#options.applicationName ?? 'gantry',
       connectionTimeoutMillis: 10_000,
       statement_timeout: statementTimeout,
@@ -348,30 +348,6 @@ class ActorSession implements Session {
   async transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
     return this.#database.transactionAs(this.#actor, work);
   }
-}
-
-/** The URL without its password, fit for messages. */
-export function withoutPassword(url: string): string {
-  const servers = databaseServers(url);
-  if (!servers.every((server) => URL.canParse(server))) {
-    return 'the configured URL';
-  }
-  return servers.map(bare).join(' or ');
-}
-
-function bare(url: string): string {
-  const parsed = new URL(url);
-  parsed.password = '';
-  parsed.search = '';
-  return parsed.toString();
-}
-
-function unreachable(url: string, error: unknown): Error {
-  const reason = error instanceof AggregateError ? error.errors.map(String).join('; ') : coerceError(error).message;
-  return new Error(
-    `Cannot use the database at ${withoutPassword(url)}: ${reason}. Check that PostgreSQL runs there and that the DATABASE_URL is right.`,
-    { cause: error },
-  );
 }
 
 /** Opens the database and waits until it answers. */

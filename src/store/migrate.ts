@@ -4,6 +4,7 @@ import pg from 'pg';
 import { migrations as shippedMigrations } from '../../migrations/index.ts';
 import type { Migration } from '../../migrations/index.ts';
 import type { Logger } from '../log/logger.ts';
+import { readDatabaseUrl, unreachable } from './database-address.ts';
 import { findPrimary } from './primary.ts';
 
 export interface MigrateOptions {
@@ -19,10 +20,14 @@ const lockKey = 7_163_001;
 
 /** Runs `work` while no other process migrates. The connection holds the lock and nothing else. */
 async function whileLocked<Result>(given: string, work: (url: string) => Promise<Result>): Promise<Result> {
-  const url = await findPrimary(given);
-  const client = new pg.Client({ connectionString: url, application_name: 'gantry-migrate' });
+  const url = await findPrimary(given).catch((error: unknown) => {
+    throw unreachable(given, error);
+  });
+  const client = new pg.Client({ ...readDatabaseUrl(url), application_name: 'gantry-migrate' });
   client.on('error', () => undefined);
-  await client.connect();
+  await client.connect().catch((error: unknown) => {
+    throw unreachable(url, error);
+  });
   try {
     await client.query('select pg_advisory_lock($1)', [lockKey]);
     return await work(url);
@@ -56,7 +61,7 @@ function sourceOf(migrations: readonly Migration[]): Knex.MigrationSource<Migrat
 async function withKnex<Result>(options: MigrateOptions, work: (knex: Knex) => Promise<Result>): Promise<Result> {
   const knex = knexModule({
     client: 'pg',
-    connection: { connectionString: options.url, application_name: 'gantry-migrate' },
+    connection: { ...readDatabaseUrl(options.url), application_name: 'gantry-migrate' } as Knex.PgConnectionConfig,
     pool: { min: 0, max: 1 },
     migrations: {
       migrationSource: sourceOf(options.migrations ?? shippedMigrations),

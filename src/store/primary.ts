@@ -1,5 +1,7 @@
 import pg from 'pg';
 import { databaseServers } from '../config/database-url.ts';
+import { readDatabaseUrl } from './database-address.ts';
+import type { DatabaseAddress } from './database-address.ts';
 
 /** SQLSTATE of a server that takes no connections yet, as a standby takes no changes yet. */
 const cannotConnectNow = '57P03';
@@ -14,21 +16,29 @@ class StandbyError extends Error {
 
 /** The servers of a database, of which one at a time is the primary and takes changes. */
 export class DatabaseServers {
-  readonly #urls: readonly string[];
+  readonly #servers: readonly { readonly url: string; readonly address: DatabaseAddress }[];
   #index = 0;
 
-  /** @param url postgres:// URL of one server or of several (`databaseServers`) */
+  /**
+   * @param url postgres:// URL of one server or of several (`databaseServers`)
+   * @throws GantryError bad_parameters_error for what the URL says of TLS and is of no use
+   */
   constructor(url: string) {
-    this.#urls = databaseServers(url);
+    this.#servers = databaseServers(url).map((server) => ({ url: server, address: readDatabaseUrl(server) }));
   }
 
   /** URL of the server that is, as far as known, the primary. */
   get current(): string {
-    return this.#urls[this.#index] ?? '';
+    return this.#servers[this.#index]?.url ?? '';
+  }
+
+  /** How a connection to it is made. */
+  get address(): DatabaseAddress {
+    return this.#servers[this.#index]?.address ?? {};
   }
 
   get count(): number {
-    return this.#urls.length;
+    return this.#servers.length;
   }
 
   /** Looks for the primary elsewhere from now on. Of those who find out at the same time only the first one counts. */
@@ -54,7 +64,7 @@ export function connectionTo(servers: DatabaseServers): typeof pg.Client {
 
     constructor(config?: string | pg.ClientConfig) {
       const url = servers.current;
-      super({ ...(typeof config === 'object' ? config : {}), connectionString: url });
+      super({ ...(typeof config === 'object' ? config : {}), ...servers.address });
       this.#url = url;
     }
 

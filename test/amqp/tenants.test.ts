@@ -6,6 +6,7 @@ import { connect } from 'amqplib';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { BrokerManagement } from '../../src/amqp/management.ts';
+import { noTlsFiles } from '../../src/amqp/tls-files.ts';
 import { makeTenantAccounts } from '../../src/amqp/tenant-accounts.ts';
 import type { TenantBrokerAccounts } from '../../src/amqp/tenant-accounts.ts';
 import { resourcePath } from '../../src/config/package-root.ts';
@@ -41,7 +42,7 @@ describe('what tenants have on the broker', function () {
     folder = await mkdtemp(join(tmpdir(), 'gantry-tenants-'));
     files = new FileStore({ root: folder, sharedRoot: resourcePath() });
     await files.prepare();
-    const management = new BrokerManagement({ url: rabbitmq.managementUrl, caFile: undefined });
+    const management = new BrokerManagement({ url: rabbitmq.managementUrl, tls: noTlsFiles });
     accounts = makeTenantAccounts(management, 'guest');
     caretaker = { database: test.database, log: silentLogger, accounts, ...secretBox };
     await rabbitmq.manage('PUT', '/api/policies/%2F/bounded', {

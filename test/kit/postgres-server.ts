@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { appendFile, chmod, chown, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, chown, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -34,6 +34,39 @@ function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
+/** PEM files of a server. */
+export interface CertificateFiles {
+  readonly certificate: string;
+  readonly key: string;
+  readonly authority: string;
+}
+
+const onlyTls = `
+hostssl certified all 127.0.0.1/32 trust clientcert=verify-ca
+hostssl all all 127.0.0.1/32 trust
+`;
+
+/** Copies of the files that the account of the server may read, as nobody else. */
+async function copyTls(
+  files: CertificateFiles,
+  directory: string,
+  account: Account | undefined,
+): Promise<CertificateFiles> {
+  const copy = async (name: string, from: string): Promise<string> => {
+    const to = join(directory, name);
+    await writeFile(to, await readFile(from), { mode: 0o600 });
+    if (account) {
+      await chown(to, account.uid, account.gid);
+    }
+    return to;
+  };
+  return {
+    certificate: await copy('server.pem', files.certificate),
+    key: await copy('server.key', files.key),
+    authority: await copy('ca.pem', files.authority),
+  };
+}
+
 /** A private PostgreSQL of the tests on a TCP port, which a test may stop, kill and start again. */
 export class PostgresServer {
   readonly port: number;
@@ -43,15 +76,27 @@ export class PostgresServer {
   private child: ChildProcess | undefined;
   private databases = 0;
 
-  private constructor(directory: string, port: number, program: string, account: Account | undefined) {
+  private readonly tls: CertificateFiles | undefined;
+
+  private constructor(
+    directory: string,
+    port: number,
+    program: string,
+    { account, tls }: { account: Account | undefined; tls: CertificateFiles | undefined },
+  ) {
     this.directory = directory;
     this.port = port;
     this.program = program;
     this.account = account;
+    this.tls = tls;
   }
 
-  /** Makes an empty cluster in a temporary directory and starts it. */
-  static async start(): Promise<PostgresServer> {
+  /**
+   * Makes an empty cluster in a temporary directory and starts it.
+   * @param tls files of one that takes connections over TLS only, and those to the database `certified` only with a
+   *   certificate of the same authority
+   */
+  static async start(tls?: CertificateFiles): Promise<PostgresServer> {
     const directory = await mkdtemp(join(tmpdir(), 'gantry-postgres-'));
     const account = await chooseAccount(directory);
     await chmod(directory, 0o700);
@@ -63,7 +108,11 @@ export class PostgresServer {
     // nothing of a test has to survive a crash of the machine
     const words = ['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '-A', 'trust', '-N'];
     await run(binaries.initdb, words, { cwd: '/', ...(account ?? {}) });
-    const server = new PostgresServer(directory, await freePort(), binaries.postgres, account);
+    const ownTls = tls && (await copyTls(tls, directory, account));
+    if (ownTls) {
+      await writeFile(join(data, 'pg_hba.conf'), onlyTls);
+    }
+    const server = new PostgresServer(directory, await freePort(), binaries.postgres, { account, tls: ownTls });
     process.once('exit', () => server.child?.kill('SIGQUIT'));
     await server.launch();
     return server;
@@ -85,7 +134,10 @@ export class PostgresServer {
       await run('chown', ['-R', `${this.account.uid}:${this.account.gid}`, directory]);
     }
     await chmod(data, 0o700);
-    const standby = new PostgresServer(directory, await freePort(), this.program, this.account);
+    const standby = new PostgresServer(directory, await freePort(), this.program, {
+      account: this.account,
+      tls: this.tls,
+    });
     process.once('exit', () => standby.child?.kill('SIGQUIT'));
     await standby.launch();
     return standby;
@@ -107,9 +159,9 @@ export class PostgresServer {
     }
   }
 
-  /** URL of a database. */
+  /** URL of a database; of a server with TLS one that checks no certificate. */
   url(database = 'postgres'): string {
-    return `postgres://postgres@127.0.0.1:${this.port}/${database}`;
+    return `postgres://postgres@127.0.0.1:${this.port}/${database}${this.tls ? '?sslmode=no-verify' : ''}`;
   }
 
   /** Creates an empty database and returns its URL. */
@@ -161,6 +213,14 @@ export class PostgresServer {
       max_connections: '200',
       shared_buffers: '128MB',
       jit: 'off',
+      ...(this.tls
+        ? {
+            ssl: 'on',
+            ssl_cert_file: this.tls.certificate,
+            ssl_key_file: this.tls.key,
+            ssl_ca_file: this.tls.authority,
+          }
+        : {}),
     };
     const words = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     const child = spawn(this.program, ['-D', join(this.directory, 'data'), ...words], {

@@ -2,10 +2,12 @@ import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from './ports.ts';
+import type { CertificateFiles } from './postgres-server.ts';
 
 /** The server script itself: Debian's wrapper in sbin insists on root or its own user. */
 const serverScript = process.env['GANTRY_TEST_RABBITMQ'] ?? '/usr/lib/rabbitmq/bin/rabbitmq-server';
@@ -20,18 +22,6 @@ export function isRabbitmqInstalled(): boolean {
   }
 }
 
-async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
-}
-
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
@@ -43,6 +33,26 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
+function tlsSettings(
+  { certificate, key, authority }: CertificateFiles,
+  port: number,
+  managementPort: number,
+): string[] {
+  return [
+    `listeners.ssl.default = 127.0.0.1:${port}`,
+    `ssl_options.cacertfile = ${authority}`,
+    `ssl_options.certfile = ${certificate}`,
+    `ssl_options.keyfile = ${key}`,
+    'ssl_options.verify = verify_peer',
+    'ssl_options.fail_if_no_peer_cert = true',
+    'management.ssl.ip = 127.0.0.1',
+    `management.ssl.port = ${managementPort}`,
+    `management.ssl.cacertfile = ${authority}`,
+    `management.ssl.certfile = ${certificate}`,
+    `management.ssl.keyfile = ${key}`,
+  ];
+}
+
 /**
  * A private RabbitMQ of the tests: loopback only, free ports, own directory, own name service. Each test file takes a
  * vhost of its own, so that files do not meet.
@@ -50,16 +60,22 @@ function accepts(port: number): Promise<boolean> {
 export class RabbitmqServer {
   readonly port: number;
   readonly managementPort: number;
+  /** For amqps, and the management API over https; of a server that was started with TLS only. */
+  readonly tlsPort: number;
+  readonly tlsManagementPort: number;
   readonly #directory: string;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #epmdPort: number;
   #process: ChildProcess | undefined;
   #vhostCount = 0;
 
-  private constructor(directory: string, ports: readonly number[]) {
-    const [port, managementPort, distributionPort, epmdPort] = ports as [number, number, number, number];
+  private constructor(directory: string, ports: readonly number[], tls?: CertificateFiles) {
+    const [port = 0, managementPort = 0, distributionPort = 0, epmdPort = 0, tlsPort = 0, tlsManagementPort = 0] =
+      ports;
     this.port = port;
     this.managementPort = managementPort;
+    this.tlsPort = tlsPort;
+    this.tlsManagementPort = tlsManagementPort;
     this.#epmdPort = epmdPort;
     this.#directory = directory;
     for (const name of ['home', 'mnesia', 'log']) {
@@ -77,6 +93,7 @@ export class RabbitmqServer {
         'log.file.level = warning',
         'vm_memory_high_watermark.absolute = 1GB',
         'disk_free_limit.absolute = 50MB',
+        ...(tls ? tlsSettings(tls, tlsPort, tlsManagementPort) : []),
         '',
       ].join('\n'),
     );
@@ -99,10 +116,13 @@ export class RabbitmqServer {
     };
   }
 
-  /** Starts a server in a temporary directory and waits until it takes connections. */
-  static async start(): Promise<RabbitmqServer> {
-    const ports = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
-    const server = new RabbitmqServer(mkdtempSync(join(tmpdir(), 'gantry-rabbitmq-')), ports);
+  /**
+   * Starts a server in a temporary directory and waits until it takes connections.
+   * @param tls files for ports with TLS beside the others; amqps wants a certificate of the same authority from clients
+   */
+  static async start(tls?: CertificateFiles): Promise<RabbitmqServer> {
+    const ports = await Promise.all(Array.from({ length: 6 }, freePort));
+    const server = new RabbitmqServer(mkdtempSync(join(tmpdir(), 'gantry-rabbitmq-')), ports, tls);
     await server.#launch();
     return server;
   }

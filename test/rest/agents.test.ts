@@ -8,6 +8,7 @@ import type { BrokerConnection } from '../../src/amqp/connection.ts';
 import { readServiceTask } from '../../src/amqp/envelopes.ts';
 import type { ServiceTask } from '../../src/amqp/envelopes.ts';
 import { BrokerManagement } from '../../src/amqp/management.ts';
+import { noTlsFiles } from '../../src/amqp/tls-files.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
 import { tarGz } from '../unit/files/archives.ts';
@@ -183,7 +184,7 @@ describe('agents', function () {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const url = `http://guest:guest@127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const accounts = makeAgentAccounts(new BrokerManagement({ url, caFile: undefined }));
+    const accounts = makeAgentAccounts(new BrokerManagement({ url, tls: noTlsFiles }));
     const account = { username: 'a', password: 'p', tenantName: 't', exchange: 'web.1' };
     await accounts.ensure(account);
     const own = String.raw`^(cloudify-(events-topic|logs|monitoring)|web\.1($|_(operation|workflow|service|response_.*))$)`;

@@ -23,6 +23,7 @@ describe('configuration', () => {
     [{ DATABASE_URL: 'mysql://x' }, /The database URL must be a URL starting with postgres:/],
     [{ DATABASE_URL: 'postgres://one:5432,two:many/x' }, /The database URL must be a URL starting with postgres:/],
     [{ AMQP_URL: 'nonsense' }, /The broker URL must be a URL/],
+    [{ GANTRY_AMQP_CERT_FILE: 'own.pem' }, /GANTRY_AMQP_CERT_FILE and GANTRY_AMQP_KEY_FILE belong together/],
     [{ GANTRY_LOG_LEVEL: 'loud' }, /The log level must be one of error/],
   ] as const) {
     it(`refuses ${JSON.stringify(environment)}`, () => {
