@@ -47,6 +47,8 @@ export interface BlueprintUpload {
   readonly origin: Origin;
   /** Only parses it; nothing stays. */
   readonly isValidation: boolean;
+  /** Only keeps it: who restores a blueprint tells plan and state afterwards. */
+  readonly isKeptOnly: boolean;
 }
 
 export interface BlueprintService {
@@ -121,22 +123,37 @@ async function storeUpload(
 ): Promise<Blueprint> {
   await removeFailed(transaction, caller, upload.id);
   const { archive } = upload;
-  const url = 'url' in archive ? archive.url : undefined;
   const blueprint = await createBlueprint(transaction, {
     id: upload.id,
     tenantId: caller.tenant.id,
     creatorId: await ownerId(transaction, caller, upload.origin.creator),
     createdAt: creationTime(caller, upload.origin.createdAt),
     visibility: upload.visibility,
-    state: upload.isValidation ? 'validating' : url === undefined ? 'uploading' : 'pending',
+    state: upload.isValidation ? 'validating' : 'url' in archive ? 'pending' : 'uploading',
     mainFileName: upload.mainFileName,
   });
+  const stored = upload.isKeptOnly
+    ? blueprint
+    : await startUpload(dependencies, caller, upload, blueprint, transaction);
+  if (!('url' in archive)) {
+    await dependencies.files.keepBlueprintArchive(caller.tenant.name, upload.id, archive);
+  }
+  return stored;
+}
+
+async function startUpload(
+  dependencies: ServiceDependencies,
+  caller: TenantCaller,
+  upload: BlueprintUpload,
+  blueprint: Blueprint,
+  transaction: Transaction,
+): Promise<Blueprint> {
   const isQueued = await isSystemWorkflowUnfinished(transaction);
   const { token, tokenHash } = createExecutionToken();
   const parameters: JsonObject = {
     blueprint_id: upload.id,
     app_file_name: upload.mainFileName ?? null,
-    url: url ?? null,
+    url: 'url' in upload.archive ? upload.archive.url : null,
     validate_only: upload.isValidation,
     labels: upload.labels ? upload.labels.map(({ key, value }) => ({ key, value })) : null,
   };
@@ -159,9 +176,6 @@ async function storeUpload(
   const stored = await updateBlueprint(transaction, blueprint.storageId, {
     uploadExecutionStorageId: execution.storageId,
   });
-  if (!('url' in archive)) {
-    await dependencies.files.keepBlueprintArchive(caller.tenant.name, upload.id, archive);
-  }
   if (!isQueued) {
     await sendAfterCommit(transaction, dependencies.outbox, [workflowMessage(execution, { executionToken: token })]);
   }
@@ -202,6 +216,17 @@ export function createBlueprintService(dependencies: ServiceDependencies): Bluep
   });
   const get: BlueprintService['get'] = async (caller, id, fields) =>
     withUpload(database, await getBlueprint(database, scopeOf(caller), id, fields ? { fields } : {}));
+
+  /** A blueprint that becomes `uploaded` by word of a client has the files of its archive. */
+  const publishKept = async (caller: TenantCaller, id: string): Promise<void> => {
+    const blueprint = await getBlueprint(database, scopeOf(caller), id, { fields: ['id', 'state'] });
+    requireOwnTenant(caller, blueprint);
+    const { tenantName, state } = blueprint;
+    if (state !== 'uploaded' && (await files.blueprintArchive(tenantName, blueprint.id))) {
+      const staged = await files.stageBlueprint(tenantName, blueprint.id);
+      await staged.publish().finally(() => staged.discard());
+    }
+  };
 
   return {
     async list(caller, query, isAllTenants) {
@@ -257,6 +282,9 @@ export function createBlueprintService(dependencies: ServiceDependencies): Bluep
     },
 
     async change(caller, id, change) {
+      if (change.state === 'uploaded') {
+        await publishKept(caller, id);
+      }
       const { blueprint, isGone } = await database.transactionAs(actorOf(caller), (transaction) =>
         changeBlueprint(transaction, caller, id, change),
       );

@@ -15,6 +15,8 @@ import type { ServiceDependencies } from './dependencies.ts';
 import { cancelExecutions, resumeExecution } from './execution-actions.ts';
 import type { CancelAction } from './execution-actions.ts';
 import { changePause } from './execution-control.ts';
+import { recordExecution } from './execution-records.ts';
+import type { ExecutionRecord } from './execution-records.ts';
 import { purgeExecutions } from './execution-history.ts';
 import type { PurgeRequest } from './execution-history.ts';
 import { requireOwnTenant } from './identifiers.ts';
@@ -38,6 +40,8 @@ export interface ExecutionService {
   get(caller: TenantCaller, id: string): Promise<Execution>;
   /** @throws GantryError, see `startExecution` */
   start(caller: TenantCaller, request: StartRequest): Promise<Execution>;
+  /** Stores one of the past, see `recordExecution`. */
+  record(caller: TenantCaller, record: ExecutionRecord): Promise<Execution>;
   /** Cancels, kills, resumes, pauses or unpauses. @throws GantryError illegal_action_error, conflict_error, not_found_error */
   act(caller: TenantCaller, id: string, action: ExecutionAction): Promise<Execution>;
   /** Removes ended executions, see `purgeExecutions`. */
@@ -122,6 +126,8 @@ export function createExecutionService(dependencies: ServiceDependencies): Execu
     get: (caller, id) => getExecution(database, scopeOf(caller), id),
 
     start: (caller, request) => startExecution(dependencies, caller, request),
+
+    record: (caller, record) => recordExecution(dependencies, caller, record),
 
     act: (caller, id, action) =>
       database.transactionAs(actorOf(caller), async (transaction) => {

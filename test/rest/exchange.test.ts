@@ -37,9 +37,17 @@ describe('secrets between managers, and events', function () {
       ['one', 'first'],
       ['two', 'second'],
     ]);
-    const [encrypted] = await share('_passphrase=open%20sesame&_include=one');
+    const [encrypted] = await share('_passphrase=open%20sesame&key=one');
     expect(encrypted).to.include({ key: 'one', encrypted: true });
     expect(encrypted?.value).to.not.contain('first');
+  });
+
+  it('exports the members that are asked for', async () => {
+    const exported = await share('_include=key,visibility,creator,nonsense&_include_metadata=true');
+    expect(exported).to.deep.equal([
+      { key: 'one', visibility: 'tenant', creator: 'admin' },
+      { key: 'two', visibility: 'tenant', creator: 'admin' },
+    ]);
   });
 
   it('imports what was exported, into another tenant', async () => {

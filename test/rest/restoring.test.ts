@@ -86,6 +86,90 @@ describe('what is restored or handed on', function () {
     expect((await rest.call('PATCH', '/blueprints/coming/icon', { raw: 'png' })).status).to.equal(400);
   });
 
+  it('keeps an archive without running anything, until its plan and state are told', async () => {
+    const raw = blueprintZip('kept', { 'blueprint.yaml': simpleBlueprint, 'scripts/hello.sh': 'echo hello' });
+    const kept = await rest.call('PUT', '/blueprints/kept?skip_execution=true&application_file_name=blueprint.yaml', {
+      raw,
+    });
+    expect(kept.status, kept.text).to.equal(201);
+    expect(kept.json<object>()).to.include({ state: 'uploading', plan: null });
+    const { plan } = (await rest.call('GET', '/blueprints/app')).json<{ plan: object }>();
+    const file = '/resources/blueprints/default_tenant/kept/scripts/hello.sh';
+    expect((await rest.call('GET', file)).status).to.equal(404);
+    const told = await rest.call('PATCH', '/blueprints/kept', { body: { plan, state: 'uploaded' } });
+    expect(told.json<object>()).to.include({ state: 'uploaded', main_file_name: 'blueprint.yaml' });
+    expect((await rest.call('GET', file)).text).to.equal('echo hello');
+  });
+
+  describe('an execution of the past', () => {
+    const past = {
+      deployment_id: 'app',
+      workflow_id: 'install',
+      force_status: 'failed',
+      id: 'past',
+      error: 'it broke',
+      started_at: '2020-02-02T02:02:03.000Z',
+      ended_at: '2020-02-02T02:02:04.000Z',
+      ...origin,
+    };
+
+    it('is stored as it was, and nothing is run', async () => {
+      const answer = await rest.call('POST', '/executions', { body: past });
+      expect(answer.status, answer.text).to.equal(201);
+      const { force_status: status, ...told } = past;
+      expect(answer.json<object>()).to.include({ ...told, status, total_operations: 0 });
+      const [sent] = await rest.database.query(`select from outbox where body::text like '%"past"%'`);
+      expect(sent).to.equal(undefined);
+      expect((await rest.call('POST', '/executions', { body: past })).status).to.equal(409);
+    });
+
+    it('may have run on no deployment', async () => {
+      const body = {
+        ...past,
+        id: 'system',
+        deployment_id: '',
+        workflow_id: 'create_snapshot',
+        is_system_workflow: true,
+      };
+      const answer = await rest.call('POST', '/executions', { body });
+      expect(answer.json<object>()).to.include({ id: 'system', deployment_id: null, is_system_workflow: true });
+    });
+
+    it('becomes the latest of its deployment only when it is younger', async () => {
+      const latest = async (): Promise<unknown> =>
+        (await rest.call('GET', '/deployments/app')).json<{ latest_execution: unknown }>().latest_execution;
+      const before = await latest();
+      await rest.call('POST', '/executions', { body: { ...past, id: 'older' } });
+      expect(await latest()).to.equal(before);
+      await rest.call('POST', '/executions', {
+        body: { ...past, id: 'younger', started_at: '2999-01-01T00:00:00.000Z' },
+      });
+      expect(await latest()).to.equal('younger');
+    });
+
+    const refusals: [string, object, number][] = [
+      ['that runs', { force_status: 'started' }, 400],
+      ['in a status nobody knows', { force_status: 'sleeping' }, 400],
+      ['that is to run later', { scheduled_time: '299901010000+0000' }, 400],
+      ['without its status', { force_status: null }, 400],
+      ['of a user nobody knows', { created_by: 'nobody' }, 404],
+      ['of a deployment nobody knows', { deployment_id: 'moon' }, 404],
+    ];
+    for (const [what, change, status] of refusals) {
+      it(`is refused ${what}`, async () => {
+        const answer = await rest.call('POST', '/executions', { body: { ...past, id: 'refused', ...change } });
+        expect(answer.status, answer.text).to.equal(status);
+        expect((await rest.call('GET', '/executions/refused')).status).to.equal(404);
+      });
+    }
+
+    it('is stored for those only who may', async () => {
+      const { created_by: _by, created_at: _at, ...own } = past;
+      const answer = await rest.call('POST', '/executions', { ...ada, body: { ...own, id: 'mine' } });
+      expect(answer.status).to.equal(403);
+    });
+  });
+
   it('finds nodes, types and groups in the plan of a blueprint', async () => {
     const ids = async (path: string, body: object = {}): Promise<string[]> => {
       const answer = await rest.call('POST', `/searches/${path}`, { body });

@@ -9,6 +9,7 @@ import type { WrittenEntry } from '../../src/files/zip-writer.ts';
 import { insertEvents } from '../../src/store/events.ts';
 import { addExecution } from '../db/samples.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
+import { zip } from '../unit/files/archives.ts';
 import { adminPassword, RestService, simpleBlueprint } from './kit.ts';
 
 interface Execution {
@@ -296,6 +297,16 @@ describe('snapshots', function () {
     expect(await rest.services.files.findArchive('snapshots', 'one')).to.equal(undefined);
     expect(await code('GET', '/snapshots/one')).to.deep.equal([404, 'not_found_error']);
     expect((await rest.call('PUT', '/snapshots/two/archive', { raw: 'no zip' })).status).to.equal(400);
+  });
+
+  it('leave room for log bundles that somebody else made', async () => {
+    const rest = await manager();
+    const archive = zip([{ name: 'lines.log', content: 'a line' }]);
+    const uploaded = await rest.call('PUT', '/log-bundles/brought/archive', { raw: archive });
+    expect(uploaded.status, uploaded.text).to.equal(201);
+    expect(uploaded.body).to.include({ id: 'brought', status: 'uploaded' });
+    expect((await rest.download('/log-bundles/brought/archive')).equals(archive)).to.equal(true);
+    expect((await rest.call('PUT', '/log-bundles/brought/archive', { raw: 'no zip' })).status).to.equal(400);
   });
 
   it('keep everybody from changing anything while one is restored', async () => {

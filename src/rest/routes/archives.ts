@@ -134,38 +134,44 @@ function writingRoutes(collection: Collection): Route[] {
   ];
 }
 
-async function upload(archives: ArchiveService, files: FileStore, call: ApiCall): Promise<StoredArchive> {
+async function upload({ what, idName, archives }: Collection, files: FileStore, call: ApiCall): Promise<StoredArchive> {
   const { request, query, parameters, signal } = call;
-  const url = query.one('snapshot_archive_url');
+  const title = `${what.charAt(0).toUpperCase()}${what.slice(1)}`;
+  const url = idName === 'snapshot_id' ? query.one('snapshot_archive_url') : undefined;
   if (url !== undefined && hasBody(request)) {
     throw new GantryError('bad_parameters_error', 'Send an archive or name a URL, not both');
   }
   const received =
     url === undefined
-      ? await files.receiveArchive(bodyStream(request), mostBytes, 'Snapshot')
+      ? await files.receiveArchive(bodyStream(request), mostBytes, title)
       : await archives.fetch(url, signal);
   try {
     if (received.format !== 'zip') {
-      throw new GantryError('bad_parameters_error', `A snapshot is a zip archive, this is ${received.format}`);
+      throw new GantryError('bad_parameters_error', `A ${what} is a zip archive, this is ${received.format}`);
     }
-    return await archives.upload(call.tenantCaller, parameters['snapshot_id'] ?? '', received);
+    return await archives.upload(call.tenantCaller, parameters[idName] ?? '', received);
   } finally {
     await received.discard();
   }
 }
 
+function uploadRoute(collection: Collection, files: FileStore): Route {
+  const { path, what, idName, permission, shape } = collection;
+  const isSnapshot = path === '/snapshots';
+  return {
+    method: 'put',
+    path: `${path}/:${idName}/archive`,
+    summary: `Upload a ${what}`,
+    access: { permission: isSnapshot ? 'snapshot_upload' : permission('create') },
+    ...(isSnapshot ? { query: ['snapshot_archive_url'] } : {}),
+    isMaintenance: true,
+    handle: async (call) => created(shapeOne(shape, await upload(collection, files, call))),
+  };
+}
+
 /** Routes of `/snapshots`, apart from those that log bundles have, too. */
-function snapshotRoutes(snapshots: ArchiveService, files: FileStore): Route[] {
+function snapshotRoutes(snapshots: ArchiveService): Route[] {
   return [
-    {
-      method: 'put',
-      path: '/snapshots/:snapshot_id/archive',
-      summary: 'Upload a snapshot',
-      access: { permission: 'snapshot_upload' },
-      query: ['snapshot_archive_url'],
-      isMaintenance: true,
-      handle: async (call) => created(shapeOne(snapshotShape, await upload(snapshots, files, call))),
-    },
     {
       method: 'post',
       path: '/snapshots/:snapshot_id/restore',
@@ -219,7 +225,11 @@ export function archiveRoutes(services: {
     archives: services.logBundles,
   };
   return [
-    ...[snapshots, bundles].flatMap((collection) => [...readingRoutes(collection), ...writingRoutes(collection)]),
-    ...snapshotRoutes(services.snapshots, services.files),
+    ...[snapshots, bundles].flatMap((collection) => [
+      ...readingRoutes(collection),
+      ...writingRoutes(collection),
+      uploadRoute(collection, services.files),
+    ]),
+    ...snapshotRoutes(services.snapshots),
   ];
 }

@@ -98,6 +98,11 @@ function isTrue(value: Json | undefined, name: string): boolean | undefined {
   return value === undefined || value === null || value === '' ? undefined : readBoolean(value, name);
 }
 
+/** Whether the archive is only kept, since the plan is told afterwards. */
+function isKeptOnly(parameters: Upload['parameters']): boolean {
+  return isTrue(parameters['skip_execution'], 'skip_execution') ?? false;
+}
+
 function uploadOf(caller: TenantCaller, id: string, upload: Upload, isValidation: boolean): BlueprintUpload {
   const { parameters } = upload;
   const { labels } = parameters;
@@ -111,6 +116,7 @@ function uploadOf(caller: TenantCaller, id: string, upload: Upload, isValidation
     }),
     labels: labels === undefined || labels === null ? undefined : parseLabels(labels),
     isValidation,
+    isKeptOnly: isKeptOnly(parameters) && !isValidation,
     origin: originOf(parameters),
   };
 }
@@ -131,7 +137,10 @@ function receiveBlueprint(dependencies: BlueprintRouteDependencies, isValidation
     const upload = await readUpload(request, query, files, config.http.maxUploadBytes);
     try {
       const stored = await blueprints.upload(tenantCaller, uploadOf(tenantCaller, id, upload, isValidation));
-      const isAsync = isValidation || (isTrue(upload.parameters['async_upload'], 'async_upload') ?? false);
+      const isAsync =
+        isValidation ||
+        isKeptOnly(upload.parameters) ||
+        (isTrue(upload.parameters['async_upload'], 'async_upload') ?? false);
       const shown = isAsync ? stored : await blueprints.waitForUpload(tenantCaller, stored, signal);
       return created(shapeOne(blueprintShape, shown, query.include()));
     } finally {
@@ -264,7 +273,10 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       path: '/blueprints/:blueprint_id',
       summary: 'Upload a blueprint: a form, the archive itself, or the URL of an archive',
       access: { permission: 'blueprint_upload' },
-      query: ['application_file_name', 'blueprint_archive_url', 'visibility', 'private_resource', 'async_upload'],
+      query: [
+        ...['application_file_name', 'blueprint_archive_url', 'visibility', 'private_resource', 'async_upload'],
+        'skip_execution',
+      ],
       handle: receiveBlueprint(dependencies, false),
     },
     {

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { GantryError } from '../../domain/errors.ts';
 import type { JsonObject } from '../../domain/plan.ts';
+import { executionStatuses } from '../../domain/states.ts';
 import type { ExecutionStatus } from '../../domain/states.ts';
 import type { TenantCaller } from '../../services/caller.ts';
 import type { ScheduleService } from '../../services/schedules.ts';
+import type { ExecutionRecord } from '../../services/execution-records.ts';
 import { executionActions, reportableStatuses } from '../../services/executions.ts';
 import type { ExecutionAction, ExecutionService } from '../../services/executions.ts';
+import { originOf, originProperties } from '../origin.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
 import { pythonRepr, pythonTypeName } from '../../domain/python-text.ts';
 import { created, ok } from '../route.ts';
@@ -32,8 +35,26 @@ const startSchema = {
     wait_after_fail: { type: ['integer', 'string', 'null'] },
     scheduled_time: { type: ['string', 'null'] },
     breakpoints: breakpointsSchema,
+    ...originProperties,
+    id: { type: ['string', 'null'], maxLength: 256 },
+    force_status: { type: ['string', 'null'] },
+    error: { type: ['string', 'null'] },
+    started_at: { type: ['string', 'null'] },
+    ended_at: { type: ['string', 'null'] },
+    is_system_workflow: { type: ['boolean', 'null'] },
   },
 };
+
+/** What only an execution has that is restored with its status. */
+const recordMembers = [
+  'id',
+  'error',
+  'started_at',
+  'ended_at',
+  'is_system_workflow',
+  'created_by',
+  'created_at',
+] as const;
 
 const actionSchema = { type: 'object', required: ['action'], properties: { action: {} } };
 
@@ -98,6 +119,61 @@ function statusOf(body: JsonObject): ExecutionStatus {
     );
   }
   return status;
+}
+
+function optionalText(body: JsonObject, name: string): string | undefined {
+  const value = body[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function optionalTime(body: JsonObject, name: string): Date | undefined {
+  const value = optionalText(body, name);
+  return value === undefined ? undefined : readTime(value, name);
+}
+
+/**
+ * The execution of the past that a body tells of; undefined when it asks to start one.
+ * @throws GantryError bad_parameters_error for an unknown status, or for what is told without one
+ */
+function recordOf(body: JsonObject): ExecutionRecord | undefined {
+  const wanted = optionalText(body, 'force_status');
+  if (wanted === undefined) {
+    const told = recordMembers.filter(
+      (name) => body[name] !== undefined && ![null, '', false].includes(body[name] as null),
+    );
+    if (told.length > 0) {
+      throw new GantryError(
+        'bad_parameters_error',
+        `${told.join(', ')}: only with force_status, of an execution of the past`,
+      );
+    }
+    return undefined;
+  }
+  if (optionalText(body, 'scheduled_time') !== undefined) {
+    throw new GantryError('bad_parameters_error', 'A status cannot be forced when scheduling an execution.');
+  }
+  const status = executionStatuses.find((known) => known === wanted);
+  if (!status) {
+    throw new GantryError(
+      'bad_parameters_error',
+      `Force status was set to invalid state "${wanted}". Valid states are: ${executionStatuses.join(',')}`,
+    );
+  }
+  return {
+    status,
+    id: optionalText(body, 'id'),
+    deploymentId: optionalText(body, 'deployment_id'),
+    workflowId: textMember(body, 'workflow_id'),
+    parameters: parametersOf(body),
+    error: optionalText(body, 'error'),
+    isSystemWorkflow: flag(body, 'is_system_workflow'),
+    isDryRun: flag(body, 'dry_run'),
+    allowCustomParameters: flag(body, 'allow_custom_parameters'),
+    waitAfterFail: waitOf(body),
+    origin: originOf(body),
+    startedAt: optionalTime(body, 'started_at'),
+    endedAt: optionalTime(body, 'ended_at'),
+  };
 }
 
 /** An execution of which nothing is known yet. */
@@ -181,6 +257,10 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
       isRefusedWhileCancelling: true,
       handle: async ({ tenantCaller, query, body }) => {
         const request = body as JsonObject;
+        const record = recordOf(request);
+        if (record) {
+          return created(shapeOne(executionShape, await executions.record(tenantCaller, record), query.include()));
+        }
         const scheduledTime = request['scheduled_time'];
         if (typeof scheduledTime === 'string' && scheduledTime !== '') {
           await scheduleOnce(schedules, tenantCaller, request, scheduledTime);

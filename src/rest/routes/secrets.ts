@@ -106,6 +106,13 @@ function shapeExported(
   };
 }
 
+/** The members of `_include`; all when there is none. Names that are not known are no mistake in an export. */
+function membersOf(exported: Record<string, unknown>, names: readonly string[] | undefined): Record<string, unknown> {
+  return names === undefined
+    ? exported
+    : Object.fromEntries(Object.entries(exported).filter(([name]) => names.includes(name)));
+}
+
 function exchangeRoutes(exchange: SecretExchange): Route[] {
   return [
     {
@@ -115,20 +122,17 @@ function exchangeRoutes(exchange: SecretExchange): Route[] {
       access: { permission: 'secret_export', hasAllTenants: true },
       query: ['_passphrase', '_include_metadata', '_include', '_search'],
       handle: async ({ caller, query }) => {
-        const keys = query.include();
-        const fields = { ...secretShape, fields: secretShape.fields };
-        const parsed = parseList(query.without('_include'), fields, { search: { _search: 'id' } });
-        const filters = { ...parsed.query.filters, ...(keys ? { id: keys } : {}) };
-        const list = { ...parsed.query, filters };
+        const parsed = parseList(query.without('_include'), secretShape, { search: { _search: 'id' } });
         const passphrase = query.one('_passphrase');
         const found = await exchange.export(
           caller,
-          list,
+          parsed.query,
           parsed.isAllTenants,
           passphrase === '' ? undefined : passphrase,
         );
         const hasMetadata = query.flag('_include_metadata');
-        return ok(found.map((item) => shapeExported(item, hasMetadata)));
+        const names = query.include();
+        return ok(found.map((item) => membersOf(shapeExported(item, hasMetadata), names)));
       },
     },
     {

@@ -133,6 +133,7 @@ class CallersManager implements ExtensionsManager {
             labels: blueprint.labels.length > 0 ? parseLabels([...blueprint.labels]) : undefined,
             archive: await findArchive(files, this.#execution, blueprint.archive, config.http.maxUploadBytes),
             isValidation: false,
+            isKeptOnly: false,
             origin: {},
           });
     await blueprints.waitForUpload(this.#caller, upload, signal);
