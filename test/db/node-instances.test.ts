@@ -99,7 +99,7 @@ describe('nodes and node instances in the store', () => {
       expect(stored[0]?.systemProperties).to.have.nested.property('configuration_drift.ok', true);
     });
 
-    it('reset the status check at started, and drift at configured unless a relationship has some', async () => {
+    it('make the status fine at started and clear drift at configured, unless a relationship has drifted', async () => {
       const { ids } = await addInstances(database, 2);
       const [first = '', second = ''] = ids;
       const failed = { ok: false, result: 'x' };

@@ -1,7 +1,9 @@
 /** Small rows that tests of the store start from. */
 import { randomUUID } from 'node:crypto';
 import type { Blueprint, Deployment, Execution } from '../../src/domain/entities.ts';
+import type { JsonObject, PlanWorkflow } from '../../src/domain/plan.ts';
 import { createBlueprint } from '../../src/store/blueprints.ts';
+import type { NewDeployment } from '../../src/store/deployments.ts';
 import { createDeployment } from '../../src/store/deployments.ts';
 import type { NewExecution } from '../../src/store/executions.ts';
 import { createExecutions } from '../../src/store/executions.ts';
@@ -39,9 +41,24 @@ export async function addBlueprint(session: Session, id: string = `b-${randomUUI
   return createBlueprint(session, { ...owner, id, state: 'uploaded' });
 }
 
-export async function addDeployment(session: Session, id: string = `d-${randomUUID()}`): Promise<Deployment> {
-  const blueprint = await addBlueprint(session);
-  return createDeployment(session, { ...owner, id, displayName: id, blueprintStorageId: blueprint.storageId });
+export async function addDeployment(
+  session: Session,
+  id: string = `d-${randomUUID()}`,
+  more: Partial<NewDeployment> = {},
+): Promise<Deployment> {
+  const { storageId: blueprintStorageId } = await addBlueprint(session);
+  return createDeployment(session, { ...owner, id, displayName: id, blueprintStorageId, ...more });
+}
+
+/** The built-in workflow `install` as a plan declares it, with parameters that have these defaults. */
+export function installWorkflow(defaults: JsonObject = {}): PlanWorkflow {
+  return {
+    plugin: 'default_workflows',
+    operation: 'cloudify.plugins.workflows.install',
+    parameters: Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, { default: value }])),
+    is_cascading: false,
+    availability_rules: null,
+  };
 }
 
 /** A deployment with one node and `count` instances called `<prefix>_<n>`. */

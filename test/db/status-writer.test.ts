@@ -91,6 +91,32 @@ describe('beginnings and ends of executions', () => {
     expect((await findDeployment(database, other.storageId))?.latestExecutionId).to.equal(executions[2]?.id);
   });
 
+  it('are seen together with their event: nobody sees a status without it, or the event before the status', async () => {
+    const { storageId } = await addDeployment(database);
+    const outcomes: [ExecutionOutcome, string][] = [
+      [success, 'workflow_succeeded'],
+      [{ status: 'failed', message: 'broken' }, 'workflow_failed'],
+      [{ status: 'cancelled' }, 'workflow_cancelled'],
+    ];
+    /** Whether the last event of an execution was stored by the transaction that gave it its status. */
+    const last = async ({ id }: Execution): Promise<object | undefined> => {
+      const [row] = await database.query<{ type: string; is_together: boolean }>(
+        `select events.event_type as type, events.xmin::text = executions.xmin::text as is_together
+          from events join executions on executions.storage_id = events.execution_id
+          where executions.id = $1 order by events.storage_id desc limit 1`,
+        [id],
+      );
+      return row;
+    };
+    for (const [outcome, type] of outcomes) {
+      const execution = await addClaimed(storageId);
+      await statuses.begin(execution, { isResume: false });
+      expect(await last(execution)).to.deep.equal({ type: 'workflow_started', is_together: true });
+      await statuses.end(execution, outcome);
+      expect(await last(execution)).to.deep.equal({ type, is_together: true });
+    }
+  });
+
   it('leave alone what another process drives, and what was cancelled before it began', async () => {
     const { storageId } = await addDeployment(database);
     const [lost, cancelled, mine] = [

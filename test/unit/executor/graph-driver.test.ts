@@ -21,7 +21,11 @@ function call(name: string): RemoteCall {
 }
 
 /** A driver whose store and broker are lists, with a journal of what happened in which order. */
-function setUp(build: (graph: TasksGraph) => void, answer: (task: Task) => TaskOutcome | 'later' | 'unsent') {
+function setUp(
+  build: (graph: TasksGraph) => void,
+  answer: (task: Task) => TaskOutcome | 'later' | 'unsent',
+  clock = { now: () => Date.now() },
+) {
   let ids = 0;
   const graph = buildGraph(
     { newId: () => `t${(ids += 1)}`, taskRetries: 1, taskRetryInterval: 0, subgraphRetries: 0, isDryRun: false },
@@ -34,7 +38,7 @@ function setUp(build: (graph: TasksGraph) => void, answer: (task: Task) => TaskO
   const driver = new GraphDriver({
     run,
     target: { execution, managerName: 'm1', tasksGraphId: 'g1', storedEnvironment: environment },
-    clock: { now: () => Date.now() },
+    clock,
     write: async (part) => {
       if (failure) {
         throw failure;
@@ -138,6 +142,24 @@ describe('graph driver', () => {
       'store t2 succeeded',
     ]);
     expect(parts.flatMap((part) => part.newOperations.map(({ operation }) => operation.id))).to.deep.equal(['t2']);
+  });
+
+  it('starts the next attempt no earlier than its interval after the last one, also when a timer fires early', async () => {
+    const began = performance.now();
+    // all timers are early for a clock that goes at half the speed
+    const slow = { now: () => (performance.now() - began) / 2 };
+    const sentAt: number[] = [];
+    const { driver } = setUp(
+      (graph) => graph.add(graph.remote(call('create'), { policy: { totalRetries: 1, retryInterval: 0.02 } })),
+      () => {
+        sentAt.push(slow.now());
+        return { isSuccess: false, error: operationError({ kind: 'RecoverableError', message: 'not yet' }) };
+      },
+      slow,
+    );
+    expect(await driver.drive()).to.include({ status: 'failed' });
+    expect(sentAt).to.have.length(2);
+    expect((sentAt[1] ?? 0) - (sentAt[0] ?? 0)).to.be.at.least(20);
   });
 
   it('acknowledges a reply after its effect is stored', async () => {

@@ -18,14 +18,14 @@ describe('graph run', () => {
     expect(bench.ended).to.deep.equal({ status: 'succeeded' });
   });
 
-  it('hands out all independent tasks in the same step, without a limit', () => {
+  it('hands out all independent tasks in the same step, without a limit on how many are in flight', () => {
     const bench = new Bench((graph, task) => {
       Array.from({ length: 1000 }, (_, index) => graph.add(task(`t${index}`)));
     }).start();
     expect(bench.last.ready).to.have.length(1000);
   });
 
-  it('runs a sequence strictly in order and waits for all members of a fork', () => {
+  it('runs a sequence strictly in order, and the members of a fork in any order, all before what follows', () => {
     const bench = new Bench((graph, task) => {
       graph.sequence().add(task('a'), [task('b'), task('c')], [], task('d'));
     }).start();
@@ -105,7 +105,7 @@ describe('graph run', () => {
         { waitAfterFail },
       );
 
-    it('goes on with unrelated branches until they are done', () => {
+    it('goes on with unrelated branches until they are done, and only then fails', () => {
       const bench = twoBranches(600).start().end(nonRecoverable(), 'a1');
       expect(bench.ended).to.equal(undefined);
       expect(bench.last.deadline).to.equal(600_000);
@@ -114,9 +114,10 @@ describe('graph run', () => {
       bench.end(ok(), 'b2');
       expect(bench.ended?.status).to.equal('failed');
       expect(bench.started).to.deep.equal(['a1', 'b1', 'b2']);
+      expect(bench.states).to.deep.equal(['a1 failed', 'b1 succeeded', 'b2 succeeded']);
     });
 
-    it('ends when the time to go on is over, whatever runs', () => {
+    it('ends when the time to go on is over, whatever is still running', () => {
       const bench = twoBranches(600).start().end(nonRecoverable(), 'a1');
       bench.take(bench.run.deadlineReached(599_999));
       expect(bench.ended).to.equal(undefined);
@@ -124,10 +125,12 @@ describe('graph run', () => {
       expect(bench.ended?.status).to.equal('failed');
     });
 
-    it('ends at once when there is no time to go on', () => {
+    it('ends at once when there is no time to go on, and takes in nothing that is slower', () => {
       const bench = twoBranches(0).start().end(nonRecoverable(), 'a1');
       expect(bench.ended?.status).to.equal('failed');
+      bench.end(ok(), 'b1');
       expect(bench.states).to.deep.equal(['a1 failed']);
+      expect(bench.started).to.deep.equal(['a1', 'b1']);
     });
 
     it('never starts a dependent of a failed task, even when its other dependencies succeed later', () => {
@@ -172,7 +175,7 @@ describe('graph run', () => {
     });
   });
 
-  it('completes states, events and no-ops by itself, in order', () => {
+  it('completes states, events and no-ops by itself, in order and at once', () => {
     const bench = new Bench((graph, task) => {
       graph
         .sequence()

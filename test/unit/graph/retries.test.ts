@@ -24,9 +24,9 @@ const unknown = failure({
 const http = failure(operationError({ kind: 'HttpException', message: 'gone' }));
 
 const cases: readonly Case[] = [
-  { name: 'no retries: one attempt', policy: policy(0), outcomes: [recoverable()], attempts: 1, end: 'failed' },
+  { name: 'one attempt without retries', policy: policy(0), outcomes: [recoverable()], attempts: 1, end: 'failed' },
   {
-    name: 'n retries: at most n + 1 attempts',
+    name: 'at most n + 1 attempts with n retries, the interval apart',
     policy: policy(2),
     outcomes: [recoverable(), recoverable(), recoverable()],
     attempts: 3,
@@ -42,7 +42,7 @@ const cases: readonly Case[] = [
     delays: [10],
   },
   {
-    name: '-1: attempts without end',
+    name: 'attempts without end with -1 retries',
     policy: policy(-1),
     outcomes: [...Array.from({ length: 50 }, () => recoverable()), ok()],
     attempts: 51,

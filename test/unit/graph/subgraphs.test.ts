@@ -1,7 +1,9 @@
 import { expect } from 'chai';
+import { GraphRun } from '../../../src/graph/graph-run.ts';
 import type { TaskHandler } from '../../../src/graph/handlers.ts';
 import type { Task } from '../../../src/graph/task.ts';
-import { Bench, nonRecoverable, ok, recoverable, retryAsked } from './kit.ts';
+import { TasksGraph } from '../../../src/graph/tasks-graph.ts';
+import { Bench, callOf, nonRecoverable, ok, recoverable, retryAsked, settingsOf } from './kit.ts';
 
 describe('subgraphs', () => {
   it('start their content only after their own dependencies have ended', () => {
@@ -29,6 +31,26 @@ describe('subgraphs', () => {
     bench.end(ok(), 'y');
     expect(bench.states.at(-1)).to.equal('s succeeded');
     expect(bench.running).to.deep.equal(['after']);
+  });
+
+  it('succeed at once when they are empty, and release what waits for them', () => {
+    // nobody has taken the empty ones out of this graph
+    const graph = new TasksGraph(settingsOf());
+    const empty = graph.subgraph('empty');
+    const outer = graph.subgraph('outer');
+    graph.subgraph('inner', { parent: outer });
+    graph.addDependency(outer, empty);
+    graph.addDependency(graph.add(graph.remote(callOf('after'))), outer);
+    const batch = new GraphRun(graph, { handlers: new Map(), waitAfterFail: 0 }).start(0);
+    const states = batch.changes.map((change) =>
+      change.kind === 'task-state' ? `${change.task.name} ${change.state}` : change.kind,
+    );
+    expect(states.filter((state) => state.endsWith('succeeded'))).to.deep.equal([
+      'empty succeeded',
+      'inner succeeded',
+      'outer succeeded',
+    ]);
+    expect(batch.ready.map(({ name }) => name)).to.deep.equal(['plugin.after']);
   });
 
   it('nest', () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { JsonObject } from '../../../src/domain/plan.ts';
 import { ruleCondition } from '../../../src/store/filter-rules.ts';
 import { hasDrift, isStatusOk } from '../../../src/store/instance-status.ts';
 import { Parameters, assignments, cleanText, toJson, toJsonLines } from '../../../src/store/values.ts';
@@ -85,19 +86,32 @@ describe('values for statements', () => {
 });
 
 describe('status of a node instance', () => {
-  for (const [properties, isOk, drifts] of [
+  const cases: readonly [JsonObject, boolean, boolean][] = [
     [{}, false, false],
     [{ status: { ok: true } }, true, false],
     [{ status: { ok: 'true' } }, false, false],
     [{ status: 'fine', configuration_drift: [] }, false, false],
     [{ configuration_drift: { ok: true, result: null } }, false, false],
     [{ configuration_drift: { ok: false } }, false, true],
+    [{ configuration_drift: { ok: false, result: null } }, false, true],
+    [{ configuration_drift: null }, false, false],
+    [{ status: { ok: true }, configuration_drift: { ok: true, result: false } }, true, true],
+    [{ source_relationships_configuration_drift: { a: { ok: false } } }, false, true],
     [{ configuration_drift: { ok: true, result: { changed: 1 } } }, false, true],
     [{ source_relationships_configuration_drift: { a: { ok: true }, b: { result: 0 } } }, false, true],
     [{ target_relationships_configuration_drift: { a: { ok: true, result: null } } }, false, false],
-  ] as const) {
-    it(`with ${JSON.stringify(properties)} is ${isOk ? '' : 'not '}ok and has ${drifts ? '' : 'no '}drift`, () => {
-      expect([isStatusOk(properties as never), hasDrift(properties as never)]).to.deep.equal([isOk, drifts]);
-    });
-  }
+    [{ target_relationships_configuration_drift: { a: { ok: true }, b: { ok: false } } }, false, true],
+  ];
+
+  it('is fine when its last check was', () => {
+    for (const [properties, isOk] of cases) {
+      expect(isStatusOk(properties), JSON.stringify(properties)).to.equal(isOk);
+    }
+  });
+
+  it('has drift exactly when a record of it or of one of its relationships has failed or found something', () => {
+    for (const [properties, , drifts] of cases) {
+      expect(hasDrift(properties), JSON.stringify(properties)).to.equal(drifts);
+    }
+  });
 });

@@ -89,28 +89,53 @@ describe('uninstall', () => {
   });
 
   describe('decides by the state of an instance what is left out', () => {
-    const gates: readonly [string, readonly string[], readonly string[]][] = [
-      ['started', [...stopPart, ...deletePart], ['stopping', 'stopped', 'deleting', 'deleted']],
-      ['creating', [...stopPart, ...deletePart], ['stopping', 'stopped', 'deleting', 'deleted']],
-      ['stopping', [...stopPart, ...deletePart], ['stopping', 'stopped', 'deleting', 'deleted']],
-      ['configured', deletePart, ['stopped', 'deleting', 'deleted']],
-      ['stopped', deletePart, ['deleting', 'deleted']],
-      ['deleting', deletePart, ['deleting', 'deleted']],
-      ['uninitialized', [], ['stopped', 'deleted']],
-      ['deleted', [], []],
+    interface Gate {
+      title: string;
+      from: readonly string[];
+      operations: readonly string[];
+      states: readonly string[];
+    }
+    const gates: readonly Gate[] = [
+      {
+        title: 'an instance that runs, or may have begun to, runs everything in order',
+        from: ['started', 'creating', 'stopping'],
+        operations: [...stopPart, ...deletePart],
+        states: ['stopping', 'stopped', 'deleting', 'deleted'],
+      },
+      {
+        title: 'a configured instance is unlinked and deleted without being stopped',
+        from: ['configured'],
+        operations: deletePart,
+        states: ['stopped', 'deleting', 'deleted'],
+      },
+      {
+        title: 'an instance in stopped or deleting is unlinked, deleted and postdeleted only',
+        from: ['stopped', 'deleting'],
+        operations: deletePart,
+        states: ['deleting', 'deleted'],
+      },
+      {
+        title: 'an instance that was never begun runs nothing and ends as deleted',
+        from: ['uninitialized'],
+        operations: [],
+        states: ['stopped', 'deleted'],
+      },
+      { title: 'a deleted instance changes nothing', from: ['deleted'], operations: [], states: [] },
     ];
-    for (const [state, operations, states] of gates) {
-      it(state, async () => {
-        const { world } = await run({
-          b: { state: 'deleted' },
-          a: { state, operations: everyOperation, relationships: [{ target: 'b', source: ['unlink'] }] },
-        });
-        expect(operationsOf(world)).to.deep.equal(operations);
-        expect(world.trace.filter((entry) => entry.startsWith('a = '))).to.deep.equal(
-          states.map((each) => `a = ${each}`),
-        );
-        if (operations.length < 7) {
-          at(world, `a: Stop: instance already ${state}`);
+    for (const { title, from, operations, states } of gates) {
+      it(title, async () => {
+        for (const state of from) {
+          const { world } = await run({
+            b: { state: 'deleted' },
+            a: { state, operations: everyOperation, relationships: [{ target: 'b', source: ['unlink'] }] },
+          });
+          expect(operationsOf(world), state).to.deep.equal(operations);
+          expect(world.trace.filter((entry) => entry.startsWith('a = '))).to.deep.equal(
+            states.map((each) => `a = ${each}`),
+          );
+          if (operations.length < 7) {
+            at(world, `a: Stop: instance already ${state}`);
+          }
         }
       });
     }
@@ -136,7 +161,7 @@ describe('uninstall', () => {
     expect(at(world, 'a = deleted')).to.be.lessThan(at(world, 'b > stop'));
   });
 
-  it('unlinks target nodes in reverse order', async () => {
+  it('unlinks target nodes in the reverse of the order they are declared in', async () => {
     const { world } = await run({
       x: { state: 'deleted' },
       y: { state: 'deleted' },
@@ -202,7 +227,7 @@ describe('uninstall', () => {
       expect(world.operations()).to.deep.equal(['a.prestop', 'a.stop', 'a.unlink']);
     });
 
-    it('attempts every operation once and goes on with ignore_failure', async () => {
+    it('attempts every operation once with ignore_failure, tells so, and goes on to the end', async () => {
       const { world, error } = await run(specs, {
         parameters: { ignore_failure: true },
         taskRetries: 5,

@@ -47,6 +47,22 @@ describe('rules of lifecycle workflows', () => {
       expect(states).to.deep.equal(['creating', 'configuring', 'starting']);
     });
 
+    it('an instance passes through the states of the operations it has, and through no others', async () => {
+      const passed = {
+        create: ['creating', 'created'],
+        configure: ['configuring', 'configured'],
+        start: ['starting'],
+      } as const;
+      const names = ['create', 'configure', 'start'] as const;
+      for (let choice = 1; choice < 8; choice += 1) {
+        const operations = names.filter((_, index) => (choice & (1 << index)) !== 0);
+        const { world } = await run(install, { a: { operations } });
+        const states = world.trace.filter((entry) => entry.startsWith('a = ')).map((entry) => entry.slice(4));
+        const expected = operations.flatMap((name) => [...passed[name]]);
+        expect(states, operations.join()).to.deep.equal(['initializing', ...expected, 'started']);
+      }
+    });
+
     it('an instance is initializing while it is validated and precreated', async () => {
       const { world } = await run(install, {
         a: { operations: ['cloudify.interfaces.validation.create', ...everything.operations] },
@@ -144,7 +160,7 @@ describe('rules of lifecycle workflows', () => {
   });
 
   describe('other workflows', () => {
-    it('execute_operation without an order runs everything side by side', async () => {
+    it('execute_operation runs everything side by side unless it is to follow dependencies', async () => {
       const { world } = await run(
         executeOperation,
         { a: { operations: ['my.op'] }, b: { operations: ['my.op'], relationships: ['a'] } },
