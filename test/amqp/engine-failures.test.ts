@@ -40,7 +40,7 @@ describe('an execution in spite of failures', () => {
   });
   after(() => test?.close());
 
-  it('takes an operation up again that was lost to another worker which died', async function () {
+  it('takes an operation up again that was lost to a worker which died, and tells it that it is resumed', async function () {
     this.timeout(60_000);
     const operations = new HeldOperations();
     const process = await start({ run: operations.run });
@@ -52,7 +52,12 @@ describe('an execution in spite of failures', () => {
     await test.database.query(`update operations set worker = 'dead', attempt = attempt + 1 where state = 'started'`);
     operations.release();
     expect(await ended(test.database, execution.id)).to.include({ status: 'terminated' });
-    expect(operations.runs).to.have.length(4);
+    expect(operations.runs.map(({ request }) => [request.context.task_name, request.context.resume])).to.deep.equal([
+      ['noop.create', undefined],
+      ['noop.create', true],
+      ['noop.configure', undefined],
+      ['noop.start', undefined],
+    ]);
     const attempts = await test.database.query<{ attempt: number; state: string }>(
       `select operations.attempt, operations.state from operations
         join tasks_graphs graph on graph.storage_id = tasks_graph_id

@@ -5,6 +5,7 @@ import { changeExecutionStatus, createExecutions, findExecution } from '../../sr
 import { resetOperations } from '../../src/store/operations.ts';
 import { workflowMessage } from '../../src/amqp/workflow-message.ts';
 import { managementExchange } from '../../src/amqp/names.ts';
+import type { SystemWorkflow } from '../../src/executor/system-workflow.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { startScheduler } from '../../src/scheduler/scheduler.ts';
 import { createTestDatabase } from '../kit/database.ts';
@@ -13,6 +14,7 @@ import { EngineProcess, ended, seedDeployment, startWorkflow, succeed } from '..
 import type { OperationFunction } from '../kit/engine.ts';
 import { isRabbitmqInstalled, sharedRabbitmq } from '../kit/rabbitmq.ts';
 import { HeldOperations } from '../kit/held-operations.ts';
+import { until } from '../kit/until.ts';
 
 function suite(makeUrl: () => Promise<string>) {
   let test: TestDatabase;
@@ -67,7 +69,7 @@ function suite(makeUrl: () => Promise<string>) {
     await test.close();
   });
 
-  it('runs every operation of a workflow once and records what happened', async () => {
+  it('runs every operation of a workflow once, and tells its sending, start and end in this order', async () => {
     const operations = new HeldOperations();
     const process = await start({ run: operations.run });
     const deployment = await seedDeployment(test.database, { instances: 2 });
@@ -86,12 +88,16 @@ function suite(makeUrl: () => Promise<string>) {
     const events = await eventsOf(execution.id);
     expect(events[0]).to.equal("Starting 'install' workflow execution");
     expect(events.at(-1)).to.equal("'install' workflow execution succeeded");
-    const ofCreate = events.filter((message) => message.includes("'noop.create'"));
-    expect(ofCreate).to.have.members([
-      ...Array<string>(2).fill("Sending task 'noop.create'"),
-      ...Array<string>(2).fill("Task started 'noop.create'"),
-      ...Array<string>(2).fill("Task succeeded 'noop.create'"),
-    ]);
+    const told = await test.database.query<{ messages: string[] }>(
+      `select array_agg(message order by reported_timestamp, events.storage_id) as messages
+        from events join executions on executions.storage_id = execution_id
+        where executions.id = $1 and event_type like '%task%' and operation is not null group by node_instance_id`,
+      [execution.id],
+    );
+    const ofEach = ['create', 'configure', 'start'].flatMap((name) =>
+      ['Sending task', 'Task started', 'Task succeeded'].map((step) => `${step} 'noop.${name}'`),
+    );
+    expect(told.map(({ messages }) => messages)).to.deep.equal([ofEach, ofEach]);
   });
 
   it('gives operations the context that plugins rely on', async () => {
@@ -180,7 +186,7 @@ function suite(makeUrl: () => Promise<string>) {
     expect(events.at(-1)).to.equal("'install' workflow execution succeeded (dry run)");
   });
 
-  it('stops at a cancel, leaves running operations alone, and goes on from there after a resume', async () => {
+  it('starts nothing new after a cancel, keeps the answers of what runs, and goes on from there after a resume', async () => {
     const operations = new HeldOperations();
     const process = await start({ run: operations.run });
     const deployment = await seedDeployment(test.database, { instances: 1 });
@@ -189,8 +195,10 @@ function suite(makeUrl: () => Promise<string>) {
     await operations.started(1);
     await act(execution, 'cancel');
     expect(await ended(test.database, execution.id)).to.include({ status: 'cancelled' });
-    expect(operations.aborted).to.deep.equal([]);
     operations.release();
+    await until('the answer', async () => (await statesOf(execution.id))['response-sent'] === 1);
+    expect(await statesOf(execution.id)).to.deep.equal({ pending: 2, 'response-sent': 1 });
+    expect(operations.aborted).to.deep.equal([]);
     await resetOperations(test.database, [execution.id], false);
     const resumed = await changeExecutionStatus(test.database, execution.id, { event: 'resume', error: '' });
     await process.connection.publish(workflowMessage(resumed!));
@@ -201,7 +209,24 @@ function suite(makeUrl: () => Promise<string>) {
     expect(events).to.include("Resuming 'install' workflow execution");
   });
 
-  it('kills running operations at a kill', async () => {
+  it('ends at a forced cancel although its workflow does not heed a cancel', async () => {
+    let begin: () => void = () => undefined;
+    const hasBegun = new Promise<void>((resolve) => (begin = resolve));
+    const deaf: SystemWorkflow = () => {
+      begin();
+      return new Promise(() => undefined);
+    };
+    const process = await start({ systemWorkflows: new Map([['install', deaf]]) });
+    const deployment = await seedDeployment(test.database, { instances: 1 });
+    const execution = await startWorkflow(process, deployment, 'install');
+    await hasBegun;
+    await act(execution, 'cancel');
+    await act(execution, 'force-cancel');
+    expect(await ended(test.database, execution.id)).to.include({ status: 'cancelled' });
+    expect((await eventsOf(execution.id)).at(-1)).to.equal("'install' workflow execution cancelled");
+  });
+
+  it('ends running operations at a kill', async () => {
     const operations = new HeldOperations();
     const process = await start({ run: operations.run });
     const deployment = await seedDeployment(test.database, { instances: 2 });
@@ -227,13 +252,15 @@ function suite(makeUrl: () => Promise<string>) {
     expect(events.filter((event) => event.endsWith(" 'install' workflow execution"))).to.have.length(1);
   });
 
-  it('cancels an execution that waits for an executor', async () => {
-    const waiting = await start({ roles: ['broker'] });
+  it('runs nothing of an execution that was cancelled before it began', async () => {
+    const operations = new HeldOperations();
+    const waiting = await start({ roles: ['broker'], run: operations.run });
     const deployment = await seedDeployment(test.database, { instances: 1 });
     const execution = await startWorkflow(waiting, deployment, 'install');
     await act(execution, 'cancel');
     await start({ roles: ['executor'] });
     expect(await ended(test.database, execution.id)).to.include({ status: 'cancelled' });
+    expect(operations.runs).to.deep.equal([]);
   });
 
   it('hands executions over at a graceful stop: another process goes on, no operation runs twice', async () => {

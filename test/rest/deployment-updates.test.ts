@@ -256,6 +256,55 @@ describe('deployment updates', function () {
     journal.take();
   });
 
+  it('keeps schedules that the new blueprint does not have, and changes those that it has', async () => {
+    const schedules = (recurrences: Record<string, string>) => ({
+      deployment_settings: {
+        default_schedules: Object.fromEntries(
+          Object.entries(recurrences).map(([id, recurrence]) => [
+            id,
+            { workflow: 'check_status', since: '+1h', recurrence },
+          ]),
+        ),
+      },
+    });
+    await prepare(
+      'timed',
+      { nodes: { a: thing }, rest: schedules({ kept: '1 day', changed: '1 day' }) },
+      { nodes: { a: thing }, rest: schedules({ changed: '2 days' }) },
+    );
+    expect((await driver.update('timed', { blueprint_id: 'timed-next' })).error).to.equal('');
+    const { items } = (await rest.call('GET', '/execution-schedules?deployment_id=timed')).json<{
+      items: { id: string; rule: { recurrence: string } }[];
+    }>();
+    expect(Object.fromEntries(items.map(({ id, rule }) => [id, rule.recurrence]))).to.deep.equal({
+      kept: '1 day',
+      changed: '2 days',
+    });
+  });
+
+  it('removes nodes, instances and relationships only after their operations have run', async () => {
+    await prepare(
+      'leaving',
+      { nodes: { old: thing, kept: { ...thing, relationships: [link('old')] } } },
+      { nodes: { kept: thing } },
+    );
+    const seen: Record<string, string[]> = {};
+    journal.watch = async (name) => {
+      seen[name] = await driver.instances('leaving');
+    };
+    expect((await driver.update('leaving', { blueprint_id: 'leaving-next' })).error).to.equal('');
+    journal.watch = undefined;
+    expect(journal.take()).to.deep.equal(['kept.unlink>old', 'old.stop', 'old.delete']);
+    expect(seen).to.deep.equal({
+      'kept.unlink': ['kept(started) -> linked:old', 'old(started)'],
+      'old.stop': ['kept(started) -> linked:old', 'old(stopping)'],
+      'old.delete': ['kept(started) -> linked:old', 'old(deleting)'],
+    });
+    expect(await driver.instances('leaving')).to.deep.equal(['kept(started)']);
+    const { items } = (await rest.call('GET', '/nodes?deployment_id=leaving')).json<{ items: { id: string }[] }>();
+    expect(items.map(({ id }) => id)).to.deep.equal(['kept']);
+  });
+
   it('keeps the flags: nothing is run for parts that are skipped, but the model changes', async () => {
     await prepare('flags', { nodes: { old: thing } }, { nodes: { fresh: thing } });
     const body = { blueprint_id: 'flags-next', skip_install: true, skip_uninstall: 'true' };

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { changeExecutionStatus, createExecutions } from '../../src/store/executions.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
 import { until } from '../kit/until.ts';
 import { RestService } from './kit.ts';
@@ -74,6 +75,48 @@ describe('rules of executions', function () {
     open();
     await reaches(first, 'terminated');
     await reaches(queued, 'terminated');
+  });
+
+  it('while a system workflow runs or waits every new execution waits, and its deployment cannot be deleted', async () => {
+    open();
+    const [deployment, other] = [await newDeployment(), await newDeployment()];
+    const common = { tenantId: 0, creatorId: 0, visibility: 'tenant', parameters: {}, isSystemWorkflow: true } as const;
+    const [system] = await createExecutions(rest.database, [
+      { ...common, id: 'system', workflowId: 'create_log_bundle', status: 'started' },
+    ]);
+    const waiting = [await start(deployment), await start(other, { force: true })];
+    expect(waiting.map(({ status }) => status)).to.deep.equal(['queued', 'queued']);
+    const deletion = await rest.call('DELETE', `/deployments/${deployment}?force=true`);
+    expect(deletion.json()).to.include({ error_code: 'dependent_exists_error' });
+    await changeExecutionStatus(rest.database, system?.id ?? '', { event: 'succeed' });
+    await Promise.all(waiting.map((execution) => reaches(execution, 'terminated')));
+  });
+
+  it('a cancellation reaches what runs or waits on components, and on theirs', async () => {
+    const [whole, part, innermost, stranger] = [
+      await newDeployment(),
+      await newDeployment(),
+      await newDeployment(),
+      await newDeployment(),
+    ];
+    for (const [source, target, creator] of [
+      [whole, part, 'component.part_1'],
+      [part, innermost, 'component.innermost_1'],
+      [whole, stranger, 'sharedresource.stranger_1'],
+    ] as const) {
+      const body = { dependency_creator: creator, source_deployment: source, target_deployment: target };
+      const answer = await rest.call('PUT', '/deployments/inter-deployment-dependencies', { body });
+      expect(answer.status, answer.text).to.equal(200);
+    }
+    const executions = [await start(whole), await start(part), await start(innermost)];
+    const queued = await start(innermost, { queue: true });
+    const unrelated = await start(stranger);
+    await Promise.all([...executions, unrelated].map((execution) => reaches(execution, 'started')));
+    await rest.call('POST', `/executions/${executions[0]?.id ?? ''}`, { body: { action: 'cancel' } });
+    await Promise.all([...executions, queued].map((execution) => reaches(execution, 'cancelled')));
+    expect(await statusOf(unrelated)).to.equal('started');
+    open();
+    await reaches(unrelated, 'terminated');
   });
 
   it('executions of different deployments run in parallel', async () => {

@@ -74,6 +74,36 @@ describe('the token of an execution that an administrator started', function () 
     });
   }
 
+  it('starts nothing and creates nothing while the execution is being cancelled', async () => {
+    const begin: [string, string, object][] = [
+      ['POST', '/executions', { deployment_id: 'mine', workflow_id: 'install' }],
+      ['POST', '/execution-groups', { deployment_group_id: 'mine', workflow_id: 'install' }],
+      ['PUT', '/deployments/another', { blueprint_id: 'mine' }],
+      ['PUT', '/deployment-groups/another', { blueprint_id: 'mine' }],
+    ];
+    for (const status of ['cancelling', 'force_cancelling', 'kill_cancelling']) {
+      await rest.database.query(`update executions set status = $1 where id = 'mine'`, [status]);
+      for (const [method, path, body] of begin) {
+        const answer = await rest.call(method, path, { executionToken: token, body });
+        expect([answer.status, answer.json<{ error_code: string }>().error_code], path).to.deep.equal([
+          403,
+          'forbidden_while_cancelling',
+        ]);
+      }
+      expect((await rest.call('GET', '/deployments', { executionToken: token })).status).to.equal(200);
+    }
+  });
+
+  it('is good after a cancellation for as long as operations have not ended, and no longer', async () => {
+    const setState = (state: string): Promise<unknown> =>
+      rest.database.query(`update operations set state = $1 where id = 'mine'`, [state]);
+    await rest.database.query(`update executions set status = 'cancelled' where id = 'mine'`);
+    await setState('started');
+    expect((await rest.call('GET', '/deployments', { executionToken: token })).status).to.equal(200);
+    await setState('succeeded');
+    expect((await rest.call('GET', '/deployments', { executionToken: token })).status).to.equal(401);
+  });
+
   it('is no good any more when the execution has ended', async () => {
     await rest.database.query(`update executions set status = 'terminated' where id = 'mine'`);
     expect((await rest.call('GET', '/version', { executionToken: token })).status).to.equal(401);

@@ -82,7 +82,7 @@ describe('deployment modifications', function () {
     return [items[0]?.number_of_instances ?? -1, items[0]?.planned_number_of_instances ?? -1];
   }
 
-  it('add instances, with those contained in them, until they are finished', async () => {
+  it('add instances, with those contained in them, one modification at a time', async () => {
     const started = await start({ host: { instances: 2 } }, { context: { why: 'load' } });
     expect(started).to.include({ status: 'started' });
     expect(started.context).to.deep.equal({ why: 'load' });
@@ -115,15 +115,24 @@ describe('deployment modifications', function () {
     expect(await counts()).to.deep.equal({ host: 1, app: 1 });
   });
 
-  it('are undone', async () => {
+  it('are undone: what was added goes, and counts and plans are as before', async () => {
     const started = await start({ pair: { instances: 3 } });
     expect(await counts()).to.deep.equal({ host: 3, app: 3 });
     const undone = await call<Modification>('POST', `${path}/${started.id}/rollback`);
     expect(undone).to.include({ status: 'rolledback' });
     expect(await counts()).to.deep.equal({ host: 1, app: 1 });
+    const { scaling_groups: groups } = await call<{ scaling_groups: Record<string, { properties: object }> }>(
+      'GET',
+      '/deployments/d',
+    );
+    expect(groups['pair']?.properties).to.include({ current_instances: 1, planned_instances: 1 });
     const [status, code, message] = await refusal(`${path}/${started.id}/rollback`);
     expect([status, code]).to.deep.equal([400, 'deployment_modification_already_ended_error']);
     expect(message).to.contain('already in rolledback status');
+    const other = await start({ host: { instances: 2 } });
+    expect(await numbersOf('host')).to.deep.equal([1, 2]);
+    await call('POST', `${path}/${other.id}/rollback`);
+    expect(await numbersOf('host')).to.deep.equal([1, 1]);
   });
 
   it('of what does not exist change nothing', async () => {
@@ -141,7 +150,6 @@ describe('deployment modifications', function () {
     );
     expect((await refusal(`${path}/nope/finish`)).slice(0, 2)).to.deep.equal([404, 'not_found_error']);
     expect(await counts()).to.deep.equal({ host: 1, app: 1 });
-    const started = await start({ host: { instances: 2 } });
-    await call('POST', `${path}/${started.id}/rollback`);
+    expect((await call<{ items: object[] }>('GET', `${path}?status=started`)).items).to.deep.equal([]);
   });
 });

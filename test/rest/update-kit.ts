@@ -55,11 +55,14 @@ export class Journal {
   readonly calls: { name: string; blueprint: string; relationship: string | undefined }[] = [];
   /** Calls that fail, as `node.operation`. */
   readonly failing = new Set<string>();
+  /** Called while an operation runs, with `node.operation`. */
+  watch: ((name: string) => Promise<void>) | undefined;
 
   readonly run: OperationFunction = async ({ context }) => {
     const name = `${context.node_name ?? ''}.${context.operation?.name.split('.').at(-1) ?? ''}`;
     const relationship = context.related?.node_name;
     this.calls.push({ name, blueprint: context.blueprint_id ?? '', relationship });
+    await this.watch?.(name);
     return this.failing.has(name)
       ? { ok: false, error: operationError({ kind: 'NonRecoverableError', message: `${name} was told to fail` }) }
       : { ok: true, result: null };

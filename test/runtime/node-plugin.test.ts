@@ -211,9 +211,12 @@ describe('Node plugins', () => {
     });
   }
 
-  it('are killed when their time is over, even in an endless loop', async () => {
+  it('are killed when their time is over, even in an endless loop, and tried again only if that may be', async () => {
     const error = errorOf(await run('tasks.loop', {}, { timeout: 0.5 }));
     expect(error.message).to.equal('Process killed due to timeout of 0.5 seconds');
+    expect(error.known_exception_type).to.equal('NonRecoverableError');
+    const again = errorOf(await run('tasks.loop', {}, { timeout: 0.5, timeout_recoverable: true }));
+    expect(again.known_exception_type).to.equal('RecoverableError');
     expect(resultOf(await run('tasks.nothing'))).to.equal(null);
   }).timeout(20_000);
 
@@ -254,7 +257,7 @@ describe('Node plugins', () => {
     });
   }
 
-  it('are resumed only when they say that they can be', async () => {
+  it('go on after a restart only when they say that they can, and fail for good otherwise', async () => {
     expect(resultOf(await run('resumable', {}, { resume: true }))).to.equal('resumed');
     const error = errorOf(await run('tasks.nothing', {}, { resume: true }));
     expect(error.message).to.include('ended in the middle of it');

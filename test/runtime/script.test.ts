@@ -174,7 +174,7 @@ describe('Scripts', () => {
       expect(error.message).to.include('its interpreter (first line) or the program itself does not exist');
     });
 
-    it('fails to be resumed as one failed attempt, to be made again at once', async () => {
+    it('counts one failed attempt, to be made again at once, when it is to go on after a restart', async () => {
       const error = errorOf(await run('echo never', {}, { resume: true }));
       expect(error.known_exception_type).to.equal('RecoverableError');
       expect(error.known_exception_type_args).to.deep.equal([0]);
@@ -343,14 +343,15 @@ describe('Scripts', () => {
       }
     });
 
-    it('kills a script whose time is over, for good', async () => {
+    it('kills a script whose time is over, which is not tried again', async () => {
       const error = errorOf(await run('sleep 300', {}, { timeout: 0.2 }));
       expect(error.message).to.equal('Process killed due to timeout of 0.2 seconds');
       expect(error.known_exception_type).to.equal('NonRecoverableError');
     });
 
-    it('may let a script whose time is over be tried again', async () => {
+    it('kills a script whose time is over, which is tried again where timeout_recoverable says so', async () => {
       const error = errorOf(await run('sleep 300', {}, { timeout: 0.2, timeout_recoverable: true }));
+      expect(error.message).to.contain('Process killed due to timeout of 0.2 seconds');
       expect(error.known_exception_type).to.equal('RecoverableError');
     });
 
