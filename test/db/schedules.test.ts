@@ -56,9 +56,11 @@ describe('schedules that are due', () => {
     (await listExecutions(database, everything, { sort: [{ field: 'storageId', descending: false }] })).items;
   const read = ({ id }: ExecutionSchedule): Promise<ExecutionSchedule> =>
     getExecutionSchedule(database, everything, deployment.storageId, id);
-  /** Makes the next occurrence be due now. */
+  /** Makes the next occurrence be one of a second ago. */
   const makeDue = ({ storageId }: ExecutionSchedule): Promise<unknown> =>
-    database.query(`update execution_schedules set next_occurrence = now() where storage_id = $1`, [storageId]);
+    database.query(`update execution_schedules set next_occurrence = now() - interval '1 s' where storage_id = $1`, [
+      storageId,
+    ]);
   const end = async (event: string): Promise<void> => {
     const [{ id } = { id: '' }] = (await executions()).slice(-1);
     expect(await changeExecutionStatus(database, id, { event, error: '' })).to.not.equal(undefined);

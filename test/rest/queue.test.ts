@@ -112,23 +112,33 @@ describe('executions that have waited', function () {
   });
 
   const refusals: [string, string, object, RegExp][] = [
-    ['whose workflow vanished', 'without', {}, /Workflow report does not exist in the deployment d\d+ any more$/],
     [
-      'whose parameters do not fit any more',
+      'a queued execution whose workflow vanished becomes failed',
+      'without',
+      {},
+      /Workflow report does not exist in the deployment d\d+ any more$/,
+    ],
+    [
+      'a queued execution whose parameters do not fit any more becomes failed',
       'strict',
       { parameters: { level: 'high' } },
       /"level" must be of type integer/,
     ],
     [
-      'that lacks a parameter by now',
+      'a queued execution that lacks a parameter by now becomes failed',
       'strict',
       {},
       /must be provided with the following parameters to execute: needed/,
     ],
-    ['that is not available any more', 'closed', {}, /Workflow not available: report$/],
+    [
+      'a queued execution that is not available any more becomes failed',
+      'closed',
+      {},
+      /Workflow not available: report$/,
+    ],
   ];
-  for (const [what, blueprint, more, error] of refusals) {
-    it(`a queued execution ${what} becomes failed`, async () => {
+  for (const [title, blueprint, more, error] of refusals) {
+    it(title, async () => {
       const execution = await afterUpdateTo(blueprint, more);
       expect(execution.status).to.equal('failed');
       expect(execution.error)
