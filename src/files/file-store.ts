@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -57,6 +57,9 @@ function segment(name: string): string {
   }
   return name;
 }
+
+/** Directories below one at the top that name an owner: tenant, and blueprint or deployment. */
+const ownerDepth = 2;
 
 async function isThere(path: string): Promise<boolean> {
   return stat(path).then(
@@ -366,7 +369,8 @@ export class FileStore {
 
   /**
    * Finds what a checked path (`parseResourcePath`) names, below the root or among the product's own resources.
-   * @returns undefined when there is nothing; hidden files are never found
+   * @returns undefined when there is nothing; hidden files are never found, nor what a link leads to outside of the
+   *   directory of the blueprint, deployment or tenant it lies in
    */
   async find(parts: readonly string[]): Promise<{ path: string; isDirectory: boolean; bytes: number } | undefined> {
     if (parts.length === 0 || parts[0]?.startsWith('.')) {
@@ -380,10 +384,19 @@ export class FileStore {
     for (const path of candidates) {
       const found = await stat(path).catch(() => undefined);
       if (found) {
-        return { path, isDirectory: found.isDirectory(), bytes: found.size };
+        const isOwn = !path.startsWith(this.root + sep) || (await this.#staysWithOwner(path, names));
+        return isOwn ? { path, isDirectory: found.isDirectory(), bytes: found.size } : undefined;
       }
     }
     return undefined;
+  }
+
+  /** Operations may leave links; a directory at the top may be one that an administrator made. */
+  async #staysWithOwner(path: string, names: readonly string[]): Promise<boolean> {
+    const [top = '', ...below] = names;
+    const owned = join(await realpath(join(this.root, top)), ...below.slice(0, ownerDepth));
+    const real = await realpath(path);
+    return real === owned || real.startsWith(owned + sep);
   }
 
   /** Removes unfinished files that a killed process left; call it at start. */

@@ -3,7 +3,7 @@ import { coerceError, GantryError } from '../domain/errors.ts';
 import { DslError } from '../dsl/errors.ts';
 import { describeError } from '../dsl/report/problem.ts';
 import type { Logger } from '../log/logger.ts';
-import { asUnavailable, isUnfitValue } from '../store/database-errors.ts';
+import { asUnavailable, isForeignKeyViolation, isUnfitValue, isUniqueViolation } from '../store/database-errors.ts';
 import { requestId } from './request-id.ts';
 
 interface ErrorBody {
@@ -22,6 +22,11 @@ function isHttpError(error: Error): error is HttpError {
   return 'status' in error && typeof error.status === 'number' && error.status >= 400 && error.status < 500;
 }
 
+/** Whether another request was faster: the key is taken by now, or what the row belongs to has gone. */
+function isCollision(error: unknown): error is Error {
+  return isUniqueViolation(error) || isForeignKeyViolation(error);
+}
+
 /** An expected refusal behind whatever was thrown; undefined for a defect. */
 function refusalBehind(thrown: unknown): GantryError | undefined {
   const error = asUnavailable(thrown);
@@ -31,6 +36,11 @@ function refusalBehind(thrown: unknown): GantryError | undefined {
   if (isUnfitValue(error)) {
     const text = `A value of the request is not acceptable to the database: ${error.message}`;
     return new GantryError('bad_parameters_error', text, { cause: error });
+  }
+  if (isCollision(error)) {
+    // Compatibility: Cloudify has this code for what the database does not take; it told its SQL, too
+    const text = 'Something that was stored or removed at the same time is in the way; look at it and try again';
+    return new GantryError('storage_error', text, { cause: error });
   }
   if (error instanceof DslError) {
     return new GantryError('functions_evaluation_error', describeError(error), { cause: error });
@@ -62,6 +72,9 @@ export function errorHandler(log: Logger): ErrorRequestHandler {
     }
     if (refusal && isUnfitValue(refusal.cause)) {
       log.info('A value did not fit the database', { requestId: requestId(response), path: request.path, error });
+    }
+    if (refusal?.code === 'storage_error') {
+      log.info('Two requests met in the database', { requestId: requestId(response), path: request.path, error });
     }
     if (!request.complete) {
       // what is left of the body must not be taken for the next request

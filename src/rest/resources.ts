@@ -15,6 +15,7 @@ import type { AuthorizationService } from '../services/authorization.ts';
 import type { Caller } from '../services/caller.ts';
 import type { ResourceService } from '../services/resources.ts';
 import { credentialsOf } from './credentials.ts';
+import { sendContent } from './download.ts';
 import { QueryValues } from './query.ts';
 import { readTime } from './times.ts';
 import { bodyStream, isMultipart, readFiles } from './upload.ts';
@@ -100,10 +101,9 @@ export async function sendResource(
   response.status(200).set({
     // never a type that a browser would run as a page of this host
     'Content-Type': /html|svg|xml|javascript/.test(type) ? 'text/plain; charset=utf-8' : type,
-    'Content-Length': String(found.bytes),
     'Cache-Control': 'no-cache',
   });
-  await pipeline(createReadStream(found.path), response);
+  await sendContent(response, found.path, files.root);
 }
 
 /** The form field that clients send the time of a file in. */

@@ -1,6 +1,8 @@
+import { GantryError } from '../domain/errors.ts';
 import type { Json } from '../domain/plan.ts';
 import type { InterDeploymentDependency } from '../domain/resources.ts';
 import type { Visibility } from '../domain/states.ts';
+import { isUniqueViolation } from './database-errors.ts';
 import { findResources, getResource, listResources, returnResources } from './list-query.ts';
 import type { Resource } from './resource.ts';
 import { integer, json, resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
@@ -45,14 +47,14 @@ export const interDeploymentDependencyResource: Resource<InterDeploymentDependen
   defaultOrder: 'dependency.created_at, dependency.storage_id',
 };
 
-/** Stores dependencies in one statement. */
+/** Stores dependencies in one statement. @throws GantryError conflict_error when an id is taken */
 export async function createInterDeploymentDependencies(
   session: Session,
   dependencies: readonly NewInterDeploymentDependency[],
 ): Promise<InterDeploymentDependency[]> {
   const parameters = new Parameters();
   const rows = parameters.add(toJson(dependencies));
-  return returnResources(
+  const stored = returnResources(
     session,
     interDeploymentDependencyResource,
     `insert into inter_deployment_dependencies (id, tenant_id, creator_id, visibility, created_at, dependency_creator,
@@ -66,6 +68,13 @@ export async function createInterDeploymentDependencies(
        "externalTarget" jsonb)`,
     parameters,
   );
+  return stored.catch((error: unknown) => {
+    throw isUniqueViolation(error, 'inter_deployment_dependencies_id')
+      ? new GantryError('conflict_error', 'An inter-deployment dependency with one of these ids already exists', {
+          cause: error,
+        })
+      : error;
+  });
 }
 
 /** @throws GantryError not_found_error */

@@ -70,6 +70,15 @@ describe('dependencies between deployments', function () {
     expect(await consumersOf('c'), 'the owner of a component is no consumer').to.deep.equal([]);
   });
 
+  it('are refused under an id that is taken', async () => {
+    const [first] = await of('a');
+    const body = { dependency_creator: 'other.one', source_deployment: 'd', target_deployment: 'c', id: first?.id };
+    const [status, code, message] = await refusal('PUT', path, body);
+    expect([status, code]).to.deep.equal([409, 'conflict_error']);
+    expect(message).to.contain('already exists');
+    expect(await of('d')).to.deep.equal([]);
+  });
+
   it('of deployments elsewhere, or that only a function tells', async () => {
     const creator = { dependency_creator: 'x.y', source_deployment: 'd' };
     const outside = { deployment: 'far', tenant: 't', host: 'h' };

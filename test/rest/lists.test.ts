@@ -117,6 +117,36 @@ describe('lists, filters and searches', function () {
     expect(labels[0]).to.have.keys(['key', 'value', 'created_at', 'created_by']);
   });
 
+  it('takes labels of an upload from the query, too', async () => {
+    const given = encodeURIComponent(JSON.stringify([{ key: 'Stage', value: 'late' }, { team: ['a', 'b'] }]));
+    expect((await rest.upload('labelled', { 'blueprint.yaml': simpleBlueprint }, `labels=${given}`)).status).to.equal(
+      201,
+    );
+    const { labels } = (await rest.call('GET', '/blueprints/labelled')).json<{
+      labels: { key: string; value: string }[];
+    }>();
+    expect(labels.map(({ key, value }) => `${key}:${value}`).sort()).to.deep.equal(['stage:late', 'team:a', 'team:b']);
+    for (const wrong of ['{"a":', 'text']) {
+      const refused = await rest.upload(
+        'x',
+        { 'blueprint.yaml': simpleBlueprint },
+        `labels=${encodeURIComponent(wrong)}`,
+      );
+      expect([refused.status, refused.json<{ error_code: string }>().error_code]).to.deep.equal([
+        400,
+        'bad_parameters_error',
+      ]);
+    }
+    expect((await rest.call('DELETE', '/blueprints/labelled')).status).to.equal(204);
+  });
+
+  it('shows workflows whole where they are asked for, and null otherwise', async () => {
+    const [asked] = (await list('/deployments?id=d1&_include=id,workflows')).items;
+    const workflows = asked?.['workflows'] as { name: string }[];
+    expect(workflows.map(({ name }) => name)).to.include.members(['install', 'uninstall', 'scale']);
+    expect((await list('/deployments?id=d1')).items[0]?.['workflows']).to.equal(null);
+  });
+
   const searches: [string, unknown, string[]][] = [
     ['a label', [{ key: 'env', values: ['prod'], operator: 'any_of', type: 'label' }], ['d1']],
     ['another value of a label', [{ key: 'region', values: ['us'], operator: 'not_any_of', type: 'label' }], ['d1']],

@@ -125,7 +125,32 @@ describe('tenants, roles and visibility', function () {
       409,
       'conflict_error',
     ]);
+    expect(await code('PATCH', '/secrets/mine', { body: { visibility: 'global' } })).to.deep.equal([
+      409,
+      'conflict_error',
+    ]);
     expect((await rest.call('GET', '/secrets/mine', user)).json<{ value: string }>().value).to.equal('x');
+    for (const tenant of ['default_tenant', 'other']) {
+      expect((await rest.call('PUT', '/sites/common', { tenant, body: { location: '1,2' } })).status).to.equal(200);
+    }
+    const widening = { body: { visibility: 'global' } };
+    expect(await code('POST', '/sites/common', widening)).to.deep.equal([409, 'conflict_error']);
+    const site = (await rest.call('GET', '/sites/common')).json<{ visibility: string; location: string }>();
+    expect(site).to.include({ visibility: 'tenant', location: '1, 2' });
+    expect((await rest.call('DELETE', '/sites/common', { tenant: 'other' })).status).to.equal(204);
+  });
+
+  it('lets workflows run on a global deployment by permission only', async () => {
+    await rest.upload('shown', { 'blueprint.yaml': simpleBlueprint }, 'visibility=global');
+    const body = { blueprint_id: 'shown', visibility: 'global' };
+    expect((await rest.call('PUT', '/deployments/shown', { body })).status).to.equal(201);
+    expect((await rest.call('GET', '/deployments/shown', stranger)).status, 'it can be seen').to.equal(200);
+    const start = { body: { deployment_id: 'shown', workflow_id: 'install' } };
+    const answer = await rest.call('POST', '/executions', { ...stranger, ...start });
+    expect(answer.status, answer.text).to.equal(403);
+    expect(answer.text).to.contain('execute_global_workflow');
+    const executions = await rest.call('GET', '/executions?deployment_id=shown&workflow_id=install');
+    expect(executions.json<{ items: unknown[] }>().items).to.deep.equal([]);
   });
 
   it('only widens visibility', async () => {

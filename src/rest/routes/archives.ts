@@ -48,6 +48,7 @@ interface Collection {
   readonly permission: (action: 'list' | 'get' | 'create' | 'delete' | 'status_update' | 'download') => Permission;
   readonly shape: Shape<StoredArchive>;
   readonly archives: ArchiveService;
+  readonly files: FileStore;
 }
 
 function idOf({ idName }: Collection): (call: ApiCall) => string {
@@ -55,7 +56,7 @@ function idOf({ idName }: Collection): (call: ApiCall) => string {
 }
 
 function readingRoutes(collection: Collection): Route[] {
-  const { path, what, idName, permission, shape, archives } = collection;
+  const { path, what, idName, permission, shape, archives, files } = collection;
   const id = idOf(collection);
   return [
     {
@@ -84,7 +85,7 @@ function readingRoutes(collection: Collection): Route[] {
       summary: `Download a ${what}`,
       access: { permission: permission('download') },
       isMaintenance: true,
-      handle: async (call) => sendFile(call.response, await archives.file(call.tenantCaller, id(call))),
+      handle: async (call) => sendFile(call.response, await archives.file(call.tenantCaller, id(call)), files),
     },
   ];
 }
@@ -215,6 +216,7 @@ export function archiveRoutes(services: {
     permission: (action) => `snapshot_${action}`,
     shape: snapshotShape,
     archives: services.snapshots,
+    files: services.files,
   };
   const bundles: Collection = {
     path: '/log-bundles',
@@ -223,6 +225,7 @@ export function archiveRoutes(services: {
     permission: (action) => `log_bundle_${action}`,
     shape: logBundleShape,
     archives: services.logBundles,
+    files: services.files,
   };
   return [
     ...[snapshots, bundles].flatMap((collection) => [

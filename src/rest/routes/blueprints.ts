@@ -103,9 +103,25 @@ function isKeptOnly(parameters: Upload['parameters']): boolean {
   return isTrue(parameters['skip_execution'], 'skip_execution') ?? false;
 }
 
+/** Labels of an upload: a list in a form, its JSON text in the query. */
+function labelsOf({ labels }: Upload['parameters']): BlueprintUpload['labels'] {
+  if (labels === undefined || labels === null || labels === '') {
+    return undefined;
+  }
+  if (typeof labels !== 'string') {
+    return parseLabels(labels);
+  }
+  let list: Json;
+  try {
+    list = JSON.parse(labels) as Json;
+  } catch {
+    throw new GantryError('bad_parameters_error', 'labels must be a list as JSON text');
+  }
+  return parseLabels(list);
+}
+
 function uploadOf(caller: TenantCaller, id: string, upload: Upload, isValidation: boolean): BlueprintUpload {
   const { parameters } = upload;
-  const { labels } = parameters;
   return {
     id,
     archive: carrierOf(upload),
@@ -114,7 +130,7 @@ function uploadOf(caller: TenantCaller, id: string, upload: Upload, isValidation
       visibility: text(parameters, 'visibility'),
       privateResource: isTrue(parameters['private_resource'], 'private_resource'),
     }),
-    labels: labels === undefined || labels === null ? undefined : parseLabels(labels),
+    labels: labelsOf(parameters),
     isValidation,
     isKeptOnly: isKeptOnly(parameters) && !isValidation,
     origin: originOf(parameters),
@@ -234,7 +250,7 @@ function changeOf(caller: TenantCaller, body: JsonObject): BlueprintChange {
 
 /** Routes of `/blueprints`. */
 export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route[] {
-  const { blueprints } = dependencies;
+  const { blueprints, files } = dependencies;
   const idOf = ({ parameters }: ApiCall): string => parameters['blueprint_id'] ?? '';
   return [
     {
@@ -303,7 +319,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       path: '/blueprints/:blueprint_id/archive',
       summary: 'Download the archive of a blueprint',
       access: { permission: 'blueprint_download' },
-      handle: async (call) => sendFile(call.response, await blueprints.archive(call.tenantCaller, idOf(call))),
+      handle: async (call) => sendFile(call.response, await blueprints.archive(call.tenantCaller, idOf(call)), files),
     },
     {
       method: 'put',
@@ -311,7 +327,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       summary: 'Store the archive of an upload that is under way',
       access: { permission: 'blueprint_upload' },
       handle: async (call) => {
-        const { config, files } = dependencies;
+        const { config } = dependencies;
         const archive = await files.receiveArchive(bodyStream(call.request), config.http.maxUploadBytes, 'Blueprint');
         await blueprints.replaceArchive(call.tenantCaller, idOf(call), archive).finally(() => archive.discard());
         return ok();

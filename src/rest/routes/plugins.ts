@@ -156,7 +156,7 @@ function changeOf(body: JsonObject): PluginChange {
 }
 
 /** Routes that hand out what a plugin is made of. */
-function fileRoutes(plugins: PluginService, idOf: (call: ApiCall) => string): Route[] {
+function fileRoutes({ plugins, files }: PluginRouteDependencies, idOf: (call: ApiCall) => string): Route[] {
   return [
     {
       method: 'get',
@@ -167,7 +167,7 @@ function fileRoutes(plugins: PluginService, idOf: (call: ApiCall) => string): Ro
       handle: async (call) =>
         call.query.switch('full_archive')
           ? sendStream(call.response, await plugins.fullArchive(call.tenantCaller, idOf(call)))
-          : sendFile(call.response, await plugins.archive(call.tenantCaller, idOf(call))),
+          : sendFile(call.response, await plugins.archive(call.tenantCaller, idOf(call)), files),
     },
     {
       method: 'get',
@@ -177,7 +177,7 @@ function fileRoutes(plugins: PluginService, idOf: (call: ApiCall) => string): Ro
       query: ['dsl_version'],
       handle: async (call) => {
         const version = languageVersionOf(call.query.one('dsl_version'));
-        return sendFile(call.response, await plugins.yaml(call.tenantCaller, idOf(call), version));
+        return sendFile(call.response, await plugins.yaml(call.tenantCaller, idOf(call), version), files);
       },
     },
   ];
@@ -286,7 +286,7 @@ export function pluginRoutes(dependencies: PluginRouteDependencies): Route[] {
       access: { permission: 'plugin_get' },
       handle: async (call) => ok(await show(plugins, await plugins.get(call.tenantCaller, idOf(call)), call)),
     },
-    ...fileRoutes(plugins, idOf),
+    ...fileRoutes(dependencies, idOf),
     ...changeRoutes(plugins, idOf),
   ];
 }

@@ -1,0 +1,150 @@
+import { expect } from 'chai';
+import { createExecutionToken } from '../../src/security/tokens.ts';
+import { addDeployment, addExecution, sampleOperations } from '../db/samples.ts';
+import { PostgresServer } from '../kit/postgres-server.ts';
+import { RestService } from './kit.ts';
+
+interface Execution {
+  id: string;
+  status: string;
+  total_operations: number;
+  finished_operations: number;
+}
+
+describe('requests about executions', function () {
+  this.timeout(60_000);
+  let postgres: PostgresServer;
+  let rest: RestService;
+
+  before(async () => {
+    postgres = await PostgresServer.start();
+    // nothing runs by itself: each test says what has become of the executions
+    rest = await RestService.start(postgres, { hasEngine: false });
+  });
+
+  after(async () => {
+    await rest?.stop();
+    await postgres?.stop();
+  });
+
+  async function statusOf(id: string): Promise<string> {
+    return (await rest.call('GET', `/executions/${id}`)).json<Execution>().status;
+  }
+
+  async function act(id: string, action: string): Promise<[number, string | undefined]> {
+    const answer = await rest.call('POST', `/executions/${id}`, { body: { action } });
+    return [answer.status, answer.json<{ error_code?: string }>().error_code];
+  }
+
+  it('requeue puts an execution that is about to start back into the queue', async () => {
+    const { storageId } = await addDeployment(rest.database);
+    const { id } = await addExecution(rest.database, { deploymentStorageId: storageId });
+    expect(await act(id, 'requeue')).to.deep.equal([200, undefined]);
+    expect(await statusOf(id)).to.equal('queued');
+  });
+
+  for (const status of ['terminated', 'failed', 'cancelled'] as const) {
+    for (const action of ['kill', 'cancel', 'force-cancel', 'requeue']) {
+      it(`${action} leaves an execution alone that is ${status}`, async () => {
+        const { storageId } = await addDeployment(rest.database);
+        const { id } = await addExecution(rest.database, { deploymentStorageId: storageId, status });
+        expect(await act(id, action)).to.deep.equal([400, 'illegal_action_error']);
+        expect(await statusOf(id)).to.equal(status);
+      });
+    }
+  }
+
+  it('tell whether an execution could run now', async () => {
+    const { storageId } = await addDeployment(rest.database);
+    const waiting = await addExecution(rest.database, { deploymentStorageId: storageId, status: 'queued' });
+    const ask = async (): Promise<unknown> => (await rest.call('GET', `/executions/${waiting.id}/should-start`)).body;
+    expect(await ask()).to.equal(true);
+    const other = await addExecution(rest.database, { deploymentStorageId: storageId, status: 'started' });
+    expect(await ask()).to.equal(false);
+    await rest.database.query(`update executions set status = 'terminated' where id = $1`, [other.id]);
+    expect(await ask()).to.equal(true);
+  });
+
+  it('delete ended executions by status, and keep the newest', async () => {
+    const { storageId, id: deployment } = await addDeployment(rest.database);
+    const add = async (workflowId: string, status: 'terminated' | 'failed' | 'started'): Promise<string> =>
+      (await addExecution(rest.database, { deploymentStorageId: storageId, workflowId, status })).id;
+    const creation = await add('create_deployment_environment', 'failed');
+    const [oldest, failed, newest] = [
+      await add('install', 'terminated'),
+      await add('heal', 'failed'),
+      await add('scale', 'terminated'),
+    ];
+    const running = await add('uninstall', 'started');
+    const remove = async (query: string, body?: object): Promise<number | undefined> => {
+      const answer = await rest.call('DELETE', `/executions?deployment_id=${deployment}${query}`, { body: body ?? {} });
+      expect(answer.status, answer.text).to.equal(200);
+      return answer.json<{ items: { count: number }[] }>().items[0]?.count;
+    };
+    const left = async (): Promise<string[]> => {
+      const path = `/executions?deployment_id=${deployment}&_sort=created_at`;
+      return (await rest.call('GET', path)).json<{ items: Execution[] }>().items.map(({ id }) => id);
+    };
+    expect(await remove('', { keep_last: 50 }), 'there are fewer than are to be kept').to.equal(0);
+    expect(await remove('&status=failed&workflow_id=heal')).to.equal(1);
+    expect(await left()).to.have.members([creation, oldest, newest, running]);
+    expect(await remove('&status=terminated', { keep_last: 1 })).to.equal(1);
+    expect(await left()).to.have.members([creation, newest, running]);
+    expect(await remove(''), 'also where the only creation has failed').to.equal(2);
+    expect(await left()).to.deep.equal([running]);
+    expect(failed).not.to.equal(newest);
+  });
+
+  it('change graphs and operations, and count what is left', async () => {
+    const { storageId } = await addDeployment(rest.database);
+    const execution = await addExecution(rest.database, { deploymentStorageId: storageId, status: 'started' });
+    const body = {
+      name: 'mine',
+      execution_id: execution.id,
+      operations: sampleOperations(2).map(({ id, name, type, dependencies, parameters }, index) => ({
+        ...{ id, name, type, dependencies, parameters },
+        state: index === 0 ? 'succeeded' : 'pending',
+      })),
+    };
+    const created = await rest.call('POST', '/tasks_graphs/tasks_graphs', { body });
+    expect(created.status, created.text).to.equal(201);
+    const graph = created.json<{ id: string }>().id;
+    const counts = async (): Promise<number[]> => {
+      const found = (await rest.call('GET', `/executions/${execution.id}`)).json<Execution>();
+      return [found.total_operations, found.finished_operations];
+    };
+    expect(await counts()).to.deep.equal([2, 1]);
+    const patched = await rest.call('PATCH', `/tasks_graphs/${graph}`, { body: { state: 'done' } });
+    expect([patched.status, patched.json<{ id: string }>().id]).to.deep.equal([200, graph]);
+    const [first, second] = body.operations;
+    const removed = await rest.call('DELETE', `/operations/${first?.id ?? ''}`);
+    expect([removed.status, removed.json<{ id: string }>().id]).to.deep.equal([200, first?.id]);
+    expect(await counts()).to.deep.equal([1, 0]);
+    expect((await rest.call('DELETE', `/operations/${second?.id ?? ''}`)).status).to.equal(200);
+    expect(await counts()).to.deep.equal([0, 0]);
+  });
+
+  it('of an execution that is being cancelled begin nothing new', async () => {
+    const { token, tokenHash } = createExecutionToken();
+    const { storageId, id } = await addDeployment(rest.database);
+    const execution = await addExecution(rest.database, { deploymentStorageId: storageId, status: 'started' });
+    for (const status of ['cancelling', 'force_cancelling', 'kill_cancelling']) {
+      await rest.database.query('update executions set status = $1, token_hash = $2 where id = $3', [
+        status,
+        tokenHash,
+        execution.id,
+      ]);
+      const asked: [string, string, object][] = [
+        ['POST', '/executions', { deployment_id: id, workflow_id: 'install' }],
+        ['PUT', '/deployments/new', { blueprint_id: 'b' }],
+        ['PUT', '/deployment-groups/new', {}],
+        ['POST', '/execution-groups', { deployment_group_id: 'g', workflow_id: 'install' }],
+      ];
+      for (const [method, path, body] of asked) {
+        const answer = await rest.call(method, path, { executionToken: token, body });
+        const { error_code: code } = answer.json<{ error_code: string }>();
+        expect([answer.status, code], `${status} ${path}`).to.deep.equal([403, 'forbidden_while_cancelling']);
+      }
+    }
+  });
+});
