@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { errorCatalogue } from '../domain/errors.ts';
+import type { AnswerDescription } from './answer.ts';
 import type { Access, Route } from './route.ts';
 
 type Document = Record<string, unknown>;
@@ -38,7 +40,40 @@ function parametersOf(route: Route): Document[] {
   ];
 }
 
-function operationOf(route: Route): Document {
+/** The schema with every part that has a title replaced by a reference to the component of that name. */
+function referring(schema: unknown, components: Document): unknown {
+  if (Array.isArray(schema)) {
+    return schema.map((item) => referring(item, components));
+  }
+  if (typeof schema !== 'object' || schema === null) {
+    return schema;
+  }
+  const parts = Object.fromEntries(Object.entries(schema).map(([name, part]) => [name, referring(part, components)]));
+  // a member of an object may be called title, too
+  if (!('type' in schema) || !('title' in schema) || typeof schema.title !== 'string') {
+    return parts;
+  }
+  const known = components[schema.title];
+  if (known !== undefined && !isDeepStrictEqual(known, parts)) {
+    throw new Error(`Two different schemas have the title ${schema.title}`);
+  }
+  components[schema.title] = parts;
+  return { $ref: `#/components/schemas/${schema.title}` };
+}
+
+function responsesOf({ contentType, schema, isOptional }: AnswerDescription, components: Document): Document {
+  const empty = { '204': { description: 'Done, nothing to tell' } };
+  if (contentType === undefined) {
+    return empty;
+  }
+  const content = schema === undefined ? {} : { schema: referring(schema, components) };
+  return {
+    ...(isOptional === true ? empty : {}),
+    '2XX': { description: 'Done', content: { [contentType]: content } },
+  };
+}
+
+function operationOf(route: Route, components: Document): Document {
   const [, tag = ''] = route.path.split('/');
   return {
     summary: route.summary,
@@ -55,7 +90,7 @@ function operationOf(route: Route): Document {
         }
       : {}),
     responses: {
-      '2XX': { description: 'Done', content: { 'application/json': { schema: {} } } },
+      ...responsesOf(route.answer, components),
       default: {
         description: 'Refused',
         content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
@@ -68,9 +103,10 @@ function operationOf(route: Route): Document {
 /** The OpenAPI description of routes, made of the schemas by which they check what they get. */
 export function openApiDocument(routes: readonly Route[], version: string): Document {
   const paths: Record<string, Document> = {};
+  const components: Document = {};
   for (const route of routes) {
     const path = route.path.replaceAll(/[:*]([a-z_]+)/g, '{$1}');
-    paths[path] = { ...paths[path], [route.method]: operationOf(route) };
+    paths[path] = { ...paths[path], [route.method]: operationOf(route, components) };
   }
   return {
     openapi: '3.1.0',
@@ -85,6 +121,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Docu
         executionToken: { type: 'apiKey', in: 'header', name: 'Execution-Token' },
       },
       schemas: {
+        ...components,
         Error: {
           type: 'object',
           required: ['message', 'error_code'],

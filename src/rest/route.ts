@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import type { Permission } from '../domain/permissions.ts';
 import type { Caller, TenantCaller } from '../services/caller.ts';
+import type { AnswerDescription } from './answer.ts';
 import type { JsonSchema } from './body.ts';
 import type { QueryValues } from './query.ts';
 
@@ -58,6 +59,8 @@ export interface Route {
   readonly isMaintenance?: boolean;
   /** Query parameters for the documentation. */
   readonly query?: readonly string[];
+  /** What it answers, for the documentation. */
+  readonly answer: AnswerDescription;
   readonly handle: (call: ApiCall) => Promise<Answer> | Answer;
 }
 

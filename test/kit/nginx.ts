@@ -39,6 +39,11 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
+const running = new Set<ChildProcess>();
+
+// a test process that ends early must not leave servers behind
+process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 /** A private nginx with a configuration that the test renders. */
 export class NginxServer {
   readonly directory: string;
@@ -80,7 +85,8 @@ export class NginxServer {
     this.child = child;
     let complaint = '';
     child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
-    process.once('exit', () => child.kill('SIGKILL'));
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     await until(`nginx on port ${port}`, async () => {
       if (child.exitCode !== null) {
         throw new Error(`nginx ended (exit code ${child.exitCode}): ${complaint}`);

@@ -67,6 +67,11 @@ async function copyTls(
   };
 }
 
+const running = new Set<ChildProcess>();
+
+// a test process that ends early must not leave servers behind
+process.once('exit', () => running.forEach((child) => child.kill('SIGQUIT')));
+
 /** A private PostgreSQL of the tests on a TCP port, which a test may stop, kill and start again. */
 export class PostgresServer {
   readonly port: number;
@@ -113,7 +118,6 @@ export class PostgresServer {
       await writeFile(join(data, 'pg_hba.conf'), onlyTls);
     }
     const server = new PostgresServer(directory, await freePort(), binaries.postgres, { account, tls: ownTls });
-    process.once('exit', () => server.child?.kill('SIGQUIT'));
     await server.launch();
     return server;
   }
@@ -138,7 +142,6 @@ export class PostgresServer {
       account: this.account,
       tls: this.tls,
     });
-    process.once('exit', () => standby.child?.kill('SIGQUIT'));
     await standby.launch();
     return standby;
   }
@@ -229,6 +232,8 @@ export class PostgresServer {
       ...(this.account ?? {}),
     });
     this.child = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     let complaint = '';
     child.stderr.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(-2000)));
     await until('PostgreSQL', async () => {

@@ -52,6 +52,7 @@ const additional: Readonly<Record<string, Demand>> = {
   'GET /ok': 'open',
   'GET /snapshot-status': 'open',
   'GET /file-server-auth': 'open',
+  'GET /openapi.html': 'login',
   'GET /openapi.json': 'login',
   'GET /license-check': 'login',
   'GET /file-server-proxy/*': 'open',

@@ -1,18 +1,14 @@
 import { expect } from 'chai';
-import { loadConfig } from '../../src/config/config.ts';
 import { permissions } from '../../src/domain/permissions.ts';
 import type { Route } from '../../src/rest/route.ts';
-import { allRoutes } from '../../src/rest/routes/index.ts';
-import type { Services } from '../../src/services/services.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
 import { endpointName, expectedDemand, expectedHolders, roleLetters } from './access-table.ts';
 import type { RoleName } from './access-table.ts';
+import { everyRoute } from '../kit/answer-check.ts';
 import { RestService } from './kit.ts';
 import type { CallOptions } from './kit.ts';
 
-// the routes are data: their services are only looked at when one is called
-const everyService = new Proxy({}, { get: () => ({}) }) as Services;
-const routes = allRoutes({ config: loadConfig({}), services: everyService });
+const routes = everyRoute;
 const roleNames = Object.keys(roleLetters) as RoleName[];
 
 /** Where a call is made: the tenant in which the user has the role, one in which nobody has any, none, or all. */

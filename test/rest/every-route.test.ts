@@ -1,16 +1,12 @@
 import { expect } from 'chai';
-import { loadConfig } from '../../src/config/config.ts';
 import { permissions } from '../../src/domain/permissions.ts';
 import type { Route } from '../../src/rest/route.ts';
-import { allRoutes } from '../../src/rest/routes/index.ts';
-import type { Services } from '../../src/services/services.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
+import { everyRoute } from '../kit/answer-check.ts';
 import { RestService } from './kit.ts';
 import type { CallOptions } from './kit.ts';
 
-// the routes are data: their services are only looked at when one is called
-const everyService = new Proxy({}, { get: () => ({}) }) as Services;
-const routes = allRoutes({ config: loadConfig({}), services: everyService });
+const routes = everyRoute;
 
 function pathOf({ path }: Route): string {
   return path.replaceAll(/[:*][a-z_]+/g, 'nothing');
@@ -89,6 +85,24 @@ describe('every route', function () {
       }
     });
   }
+
+  it('is on the page that people read, which has a style and no script', async () => {
+    const answer = await rest.call('GET', '/openapi.html');
+    expect(answer.status).to.equal(200);
+    expect(answer.headers.get('content-type')).to.equal('text/html; charset=utf-8');
+    expect(answer.headers.get('content-security-policy')).to.match(/^default-src 'none'; style-src 'sha256-[\w+/=]+';/);
+    expect(answer.text).not.to.match(/<script|javascript:|undefined|\[object/);
+    for (const { path, summary } of routes) {
+      expect(answer.text).to.include(`<code>${path.replaceAll(/[:*]([a-z_]+)/g, '{$1}')}</code>`);
+      expect(answer.text.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&gt;', '>')).to.include(
+        summary,
+      );
+    }
+    const targets = new Set([...answer.text.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
+    for (const [, target] of answer.text.matchAll(/href="#([^"]+)"/g)) {
+      expect(targets, `#${target}`).to.include(target);
+    }
+  });
 
   it('is in the OpenAPI document, whose references lead somewhere', async () => {
     const answer = await rest.call('GET', '/openapi.json');

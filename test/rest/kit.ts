@@ -40,6 +40,7 @@ import { writeFile } from 'node:fs/promises';
 import { fakeRuntime, succeed } from '../kit/engine.ts';
 import type { OperationFunction } from '../kit/engine.ts';
 import type { PostgresServer } from '../kit/postgres-server.ts';
+import { checkAnswer } from '../kit/answer-check.ts';
 import { zip } from '../unit/files/archives.ts';
 import type { ZipEntry } from '../unit/files/archives.ts';
 
@@ -225,6 +226,7 @@ export class RestService {
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
     // a stream does not end by itself
     const text = isStream ? ((await response.body?.cancel()) ?? '') : await response.text();
+    checkAnswer(method, path, response, text);
     return {
       status: response.status,
       headers: response.headers,

@@ -2,6 +2,7 @@ import { GantryError } from '../../domain/errors.ts';
 import type { JsonObject } from '../../domain/plan.ts';
 import type { AgentService, NewAgentRequest } from '../../services/agents.ts';
 import { visibilityFor } from '../../services/identifiers.ts';
+import { json, pageOf, record, single } from '../answer.ts';
 import { textMember } from '../body.ts';
 import { originOf } from '../origin.ts';
 import { listAnswer, parseList } from '../query.ts';
@@ -71,6 +72,7 @@ export function agentRoutes(agents: AgentService): Route[] {
       summary: 'List agents',
       access: { permission: 'agent_list', hasAllTenants: true },
       query: ['_get_data'],
+      answer: pageOf(agentShape),
       handle: async ({ caller, query }) => {
         const parsed = parseList(query, agentShape, { search: { _search: 'name' } });
         const page = await agents.list(caller, parsed.query, parsed.isAllTenants, query.flag('_get_data'));
@@ -83,6 +85,7 @@ export function agentRoutes(agents: AgentService): Route[] {
       summary: 'Give all agents new certificate authorities',
       access: { permission: 'agent_replace_certs', tenant: 'ignored' },
       body: certificateSchema,
+      answer: json(record(undefined, { number_of_updated_agents: 'integer' })),
       handle: async ({ caller, body }) => {
         const given = body as JsonObject;
         const broker = textOrNothing(given, 'broker_ca_cert');
@@ -99,6 +102,7 @@ export function agentRoutes(agents: AgentService): Route[] {
       path: '/agents/:name',
       summary: 'Get an agent',
       access: { permission: 'agent_get' },
+      answer: single(agentShape),
       handle: async (call) =>
         ok(shapeOne(agentShape, await agents.get(call.tenantCaller, nameOf(call)), call.query.include())),
     },
@@ -108,6 +112,7 @@ export function agentRoutes(agents: AgentService): Route[] {
       summary: 'Enter an agent, with its account on the message broker',
       access: { permission: 'agent_create' },
       body: newSchema,
+      answer: single(agentShape),
       handle: async (call) => {
         const agent = await agents.put(call.tenantCaller, newAgent(call, call.body as JsonObject));
         return ok(shapeOne(agentShape, agent));
@@ -119,6 +124,7 @@ export function agentRoutes(agents: AgentService): Route[] {
       summary: 'Change the state of an agent',
       access: { permission: 'agent_update' },
       body: changeSchema,
+      answer: single(agentShape),
       handle: async (call) => {
         const body = call.body as JsonObject;
         const agent = await agents.update(call.tenantCaller, nameOf(call), {

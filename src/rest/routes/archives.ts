@@ -4,6 +4,7 @@ import type { Permission } from '../../domain/permissions.ts';
 import type { JsonObject } from '../../domain/plan.ts';
 import type { FileStore } from '../../files/file-store.ts';
 import type { ArchiveService } from '../../services/archives.ts';
+import { file, none, pageOf, single } from '../answer.ts';
 import { sendFile } from '../download.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { created, ok } from '../route.ts';
@@ -65,6 +66,7 @@ function readingRoutes(collection: Collection): Route[] {
       summary: `List ${what}s`,
       access: { permission: permission('list'), hasAllTenants: true },
       isMaintenance: true,
+      answer: pageOf(shape),
       handle: async ({ caller, query }) => {
         const parsed = parseList(query, shape, { search: { _search: 'id' } });
         return ok(listAnswer(parsed, await archives.list(caller, parsed.query, parsed.isAllTenants)));
@@ -76,6 +78,7 @@ function readingRoutes(collection: Collection): Route[] {
       summary: `Get a ${what}`,
       access: { permission: permission('get') },
       isMaintenance: true,
+      answer: single(shape),
       handle: async (call) =>
         ok(shapeOne(shape, await archives.get(call.tenantCaller, id(call)), call.query.include())),
     },
@@ -85,6 +88,7 @@ function readingRoutes(collection: Collection): Route[] {
       summary: `Download a ${what}`,
       access: { permission: permission('download') },
       isMaintenance: true,
+      answer: file('application/zip'),
       handle: async (call) => sendFile(call.response, await archives.file(call.tenantCaller, id(call)), files),
     },
   ];
@@ -102,6 +106,7 @@ function writingRoutes(collection: Collection): Route[] {
       isMaintenance: true,
       body: createSchema,
       isBodyOptional: true,
+      answer: single(executionShape),
       handle: async (call) => {
         const { queue, ...body } = call.body as JsonObject;
         const names = ['include_credentials', 'include_logs', 'include_events'];
@@ -118,6 +123,7 @@ function writingRoutes(collection: Collection): Route[] {
       access: { permission: permission('status_update') },
       isMaintenance: true,
       body: statusSchema,
+      answer: none,
       handle: async (call) => {
         const { status, error } = call.body as { status: ArchiveStatus; error?: string | null };
         await archives.setStatus(call.tenantCaller, id(call), status, error ?? undefined);
@@ -130,6 +136,7 @@ function writingRoutes(collection: Collection): Route[] {
       summary: `Delete a ${what}`,
       access: { permission: permission('delete') },
       isMaintenance: true,
+      answer: single(shape),
       handle: async (call) => ok(shapeOne(shape, await archives.remove(call.tenantCaller, id(call)))),
     },
   ];
@@ -166,6 +173,7 @@ function uploadRoute(collection: Collection, files: FileStore): Route {
     access: { permission: isSnapshot ? 'snapshot_upload' : permission('create') },
     ...(isSnapshot ? { query: ['snapshot_archive_url'] } : {}),
     isMaintenance: true,
+    answer: single(shape),
     handle: async (call) => created(shapeOne(shape, await upload(collection, files, call))),
   };
 }
@@ -180,6 +188,7 @@ function snapshotRoutes(snapshots: ArchiveService): Route[] {
       access: { permission: 'snapshot_restore' },
       body: restoreSchema,
       isMaintenance: true,
+      answer: single(executionShape),
       handle: async (call) => {
         const body = call.body as { force: boolean; restore_certificates?: boolean | null } & JsonObject;
         if (body['no_reboot'] === true && body.restore_certificates !== true) {

@@ -6,6 +6,7 @@ import type { Json, JsonObject } from '../../domain/plan.ts';
 import type { AuditService } from '../../services/audit.ts';
 import { auditOrders } from '../../store/audit-log.ts';
 import type { AuditFilter, NewAuditRecord } from '../../store/audit-log.ts';
+import { file, json, nothing, paged, partial, record } from '../answer.ts';
 import { isObject, textMember } from '../body.ts';
 import { envelope, readBoolean } from '../query.ts';
 import type { QueryValues } from '../query.ts';
@@ -48,6 +49,18 @@ const orders: ReadonlyMap<string, (typeof auditOrders)[number]> = new Map([
  *
  * Compatibility: Cloudify 7, whose times in the audit log have no zone.
  */
+const auditRecord = partial('AuditRecord', {
+  id: 'integer',
+  ref_table: 'text',
+  ref_id: 'integer',
+  ref_identifier: 'json',
+  operation: 'text',
+  creator_name: 'text',
+  execution_id: 'text',
+  created_at: 'text',
+  address: 'text',
+});
+
 function shapeRecord(record: AuditRecord): JsonObject {
   const { creatorName, executionId, refIdentifier, tenantName, address } = record;
   return {
@@ -149,6 +162,7 @@ export function auditRoutes(audit: AuditService): Route[] {
       summary: 'List changes: who made them, when and from where',
       access: { ...systemOnly, permission: 'audit_log_view' },
       query: ['creator_name', 'execution_id', 'since', 'before', 'order_by', 'desc', 'offset', 'size'],
+      answer: paged(auditRecord),
       handle: async ({ query }) => {
         const size = query.count('size') ?? 100;
         const offset = query.count('offset') ?? 0;
@@ -170,6 +184,7 @@ export function auditRoutes(audit: AuditService): Route[] {
       summary: 'Follow changes as they are made',
       access: { ...systemOnly, permission: 'audit_log_view' },
       query: ['creator_name', 'execution_id', 'since'],
+      answer: file('text/event-stream'),
       handle: ({ query, response, signal }) => stream(audit.follow(filterOf(query), signal), response, signal),
     },
     {
@@ -178,6 +193,7 @@ export function auditRoutes(audit: AuditService): Route[] {
       summary: 'Remove old records of changes',
       access: { ...systemOnly, permission: 'audit_log_truncate' },
       query: ['before', 'creator_name', 'execution_id'],
+      answer: json(record(undefined, { deleted: 'integer' })),
       handle: async ({ caller, query }) => {
         const before = readTime(query.required('before'), 'before');
         const { creatorName, executionId } = filterOf(query);
@@ -190,6 +206,7 @@ export function auditRoutes(audit: AuditService): Route[] {
       summary: 'Add records of changes that another manager kept',
       access: { ...systemOnly, permission: 'audit_log_inject' },
       body: injectSchema,
+      answer: nothing,
       handle: async ({ body }) => {
         await audit.inject((body as JsonObject[]).map(readRecord));
         return noContent;

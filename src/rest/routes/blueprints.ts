@@ -10,6 +10,7 @@ import type { FilterService } from '../../services/filters.ts';
 import type { TenantCaller } from '../../services/caller.ts';
 import { checkIdentifier, visibilityFor } from '../../services/identifiers.ts';
 import { parseLabels } from '../../services/labels.ts';
+import { file, none, nothing, pageOf, single } from '../answer.ts';
 import { isObject, readBody } from '../body.ts';
 import { sendFile } from '../download.ts';
 import { originOf } from '../origin.ts';
@@ -258,6 +259,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       path: '/blueprints',
       summary: 'List blueprints',
       access: { permission: 'blueprint_list', hasAllTenants: true },
+      answer: pageOf(blueprintShape),
       handle: async (call) => {
         const { caller, query } = call;
         const filterId = query.one('_filter_id');
@@ -277,6 +279,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       path: '/blueprints/:blueprint_id',
       summary: 'Get a blueprint',
       access: { permission: 'blueprint_get' },
+      answer: single(blueprintShape),
       handle: async (call) => {
         const include = call.query.include();
         const fields = neededFields(selectFields(blueprintShape, include));
@@ -293,6 +296,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
         ...['application_file_name', 'blueprint_archive_url', 'visibility', 'private_resource', 'async_upload'],
         'skip_execution',
       ],
+      answer: single(blueprintShape),
       handle: receiveBlueprint(dependencies, false),
     },
     {
@@ -301,6 +305,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       summary: 'Parse a blueprint without keeping it',
       access: { permission: 'blueprint_upload' },
       query: ['application_file_name', 'blueprint_archive_url', 'visibility'],
+      answer: single(blueprintShape),
       handle: receiveBlueprint(dependencies, true),
     },
     {
@@ -309,6 +314,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       summary: 'Delete a blueprint',
       access: { permission: 'blueprint_delete' },
       query: ['force'],
+      answer: nothing,
       handle: async (call) => {
         await blueprints.remove(call.tenantCaller, idOf(call), call.query.switch('force'));
         return noContent;
@@ -319,6 +325,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       path: '/blueprints/:blueprint_id/archive',
       summary: 'Download the archive of a blueprint',
       access: { permission: 'blueprint_download' },
+      answer: file(),
       handle: async (call) => sendFile(call.response, await blueprints.archive(call.tenantCaller, idOf(call)), files),
     },
     {
@@ -326,6 +333,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       path: '/blueprints/:blueprint_id/archive',
       summary: 'Store the archive of an upload that is under way',
       access: { permission: 'blueprint_upload' },
+      answer: none,
       handle: async (call) => {
         const { config } = dependencies;
         const archive = await files.receiveArchive(bodyStream(call.request), config.http.maxUploadBytes, 'Blueprint');
@@ -339,6 +347,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       summary: 'Change a blueprint, its labels for instance',
       access: { permission: 'blueprint_upload' },
       body: changeSchema,
+      answer: single(blueprintShape),
       handle: async (call) => {
         const change = changeOf(call.tenantCaller, call.body as JsonObject);
         const blueprint = await blueprints.change(call.tenantCaller, idOf(call), change);
@@ -350,6 +359,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       path: '/blueprints/:blueprint_id/icon',
       summary: 'Set or remove the picture of a blueprint',
       access: { permission: 'blueprint_upload' },
+      answer: single(blueprintShape),
       handle: async (call) => {
         const icon = await readBody(call.request, maxIconBytes);
         const blueprint = await blueprints.setIcon(call.tenantCaller, idOf(call), icon);
@@ -362,6 +372,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       summary: 'Widen who sees a blueprint',
       access: { permission: 'resource_set_visibility' },
       body: visibilitySchema,
+      answer: single(blueprintShape),
       handle: async (call) => {
         const { visibility } = call.body as JsonObject;
         const blueprint = await blueprints.setVisibility(call.tenantCaller, idOf(call), visibility);

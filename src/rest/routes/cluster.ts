@@ -5,6 +5,7 @@ import { holds } from '../../services/caller.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { ClusterService } from '../../services/cluster.ts';
 import { checkIdentifier } from '../../services/identifiers.ts';
+import { json, paged, record, textSchema } from '../answer.ts';
 import { isObject, textMember } from '../body.ts';
 import { ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
@@ -17,7 +18,7 @@ const networks = { type: ['object', 'null'], additionalProperties: { type: 'stri
 const optionalText = { type: ['string', 'null'] };
 
 const managerTexts = ['hostname', 'private_ip', 'public_ip', 'version', 'edition', 'distribution', 'distro_release'];
-const managerSchema = {
+const newManagerSchema = {
   type: 'object',
   required: managerTexts,
   properties: {
@@ -32,7 +33,7 @@ const fileSyncSchema = {
   required: ['fs_sync_node_id'],
   properties: { fs_sync_node_id: { type: 'string' }, bootstrap_cluster: { type: ['boolean', 'null'] } },
 };
-const brokerSchema = {
+const newBrokerSchema = {
   type: 'object',
   required: ['name', 'address'],
   properties: {
@@ -44,6 +45,16 @@ const brokerSchema = {
 };
 const networksSchema = { type: 'object', required: ['networks'], properties: { networks } };
 const actionSchema = { type: 'object', required: ['action'], properties: { action: { type: 'string' } } };
+
+const managerSchema = record('Manager', {
+  id: 'integer',
+  ...Object.fromEntries(managerTexts.map((name) => [name, 'text'] as const)),
+  fs_sync_node_id: 'text',
+  networks: 'json',
+  last_seen: 'timestamp',
+  status_report_frequency: 'integer',
+  ca_cert_content: 'text',
+});
 
 function shapeManager(member: ManagerMember): JsonObject {
   return {
@@ -63,6 +74,19 @@ function shapeManager(member: ManagerMember): JsonObject {
   };
 }
 
+const brokerSchema = record('Broker', {
+  name: 'text',
+  host: 'text',
+  management_host: 'text',
+  port: 'integer',
+  username: 'text',
+  password: 'text',
+  params: 'json',
+  networks: 'json',
+  is_external: 'boolean',
+  ca_cert_content: 'text',
+});
+
 function shapeBroker(caller: Caller, broker: BrokerMember): JsonObject {
   const isShown = holds({ ...caller, tenant: undefined }, 'broker_credentials');
   return {
@@ -78,6 +102,8 @@ function shapeBroker(caller: Caller, broker: BrokerMember): JsonObject {
     ca_cert_content: broker.caCertificate ?? null,
   };
 }
+
+const databaseSchema = record('DatabaseNode', { name: 'text', host: 'text', is_external: 'boolean' });
 
 function shapeDatabase({ name, host, isExternal }: DatabaseMember): JsonObject {
   return { name, host, is_external: isExternal };
@@ -106,6 +132,7 @@ function managerRoutes(cluster: ClusterService): Route[] {
       access: { ...everybody, permission: 'manager_get' },
       query: ['hostname'],
       isMaintenance: true,
+      answer: paged(managerSchema),
       handle: async ({ query }) =>
         ok(wholeList(query, (await cluster.members(query.all('hostname'))).map(shapeManager))),
     },
@@ -114,8 +141,9 @@ function managerRoutes(cluster: ClusterService): Route[] {
       path: '/managers',
       summary: 'Enter a machine of the manager',
       access: { ...systemOnly, permission: 'manager_manage' },
-      body: managerSchema,
+      body: newManagerSchema,
       isMaintenance: true,
+      answer: json(managerSchema),
       handle: async (call) => {
         const body = call.body as JsonObject;
         const privateIp = textMember(body, 'private_ip');
@@ -145,6 +173,7 @@ function managerRoutes(cluster: ClusterService): Route[] {
       access: { ...systemOnly, permission: 'manager_manage' },
       body: fileSyncSchema,
       isMaintenance: true,
+      answer: json(managerSchema),
       handle: async (call) => {
         const nodeId = textMember(call.body as JsonObject, 'fs_sync_node_id');
         return ok(shapeManager(await cluster.setFileSyncNode(call.caller, nameOf(call), nodeId)));
@@ -156,6 +185,7 @@ function managerRoutes(cluster: ClusterService): Route[] {
       summary: 'Remove a machine that is gone from the manager',
       access: { ...systemOnly, permission: 'manager_manage' },
       isMaintenance: true,
+      answer: json(managerSchema),
       handle: async (call) => ok(shapeManager(await cluster.removeMember(call.caller, nameOf(call)))),
     },
   ];
@@ -169,6 +199,7 @@ function brokerRoutes(cluster: ClusterService): Route[] {
       summary: 'List the message brokers',
       access: { ...everybody, permission: 'broker_get' },
       isMaintenance: true,
+      answer: paged(brokerSchema),
       handle: async ({ caller, query }) =>
         ok(
           wholeList(
@@ -182,8 +213,9 @@ function brokerRoutes(cluster: ClusterService): Route[] {
       path: '/brokers',
       summary: 'Enter a message broker',
       access: { ...systemOnly, permission: 'broker_manage' },
-      body: brokerSchema,
+      body: newBrokerSchema,
       isMaintenance: true,
+      answer: json(brokerSchema),
       handle: async (call) => {
         const body = call.body as JsonObject;
         const name = textMember(body, 'name');
@@ -205,6 +237,7 @@ function brokerRoutes(cluster: ClusterService): Route[] {
       access: { ...systemOnly, permission: 'broker_manage' },
       body: networksSchema,
       isMaintenance: true,
+      answer: json(brokerSchema),
       handle: async (call) => {
         const added = objectOrNothing(call.body as JsonObject, 'networks') ?? {};
         return ok(shapeBroker(call.caller, await cluster.setBrokerNetworks(call.caller, nameOf(call), added)));
@@ -216,6 +249,7 @@ function brokerRoutes(cluster: ClusterService): Route[] {
       summary: 'Remove a message broker',
       access: { ...systemOnly, permission: 'broker_manage' },
       isMaintenance: true,
+      answer: json(brokerSchema),
       handle: async (call) => ok(shapeBroker(call.caller, await cluster.removeBroker(call.caller, nameOf(call)))),
     },
   ];
@@ -232,6 +266,7 @@ export function clusterRoutes(cluster: ClusterService): Route[] {
       summary: 'List the database servers',
       access: { ...everybody, permission: 'db_nodes_get' },
       isMaintenance: true,
+      answer: paged(databaseSchema),
       handle: async ({ query }) => ok(wholeList(query, (await cluster.databaseNodes()).map(shapeDatabase))),
     },
     {
@@ -241,6 +276,7 @@ export function clusterRoutes(cluster: ClusterService): Route[] {
       access: { ...systemOnly, permission: 'cluster_node_config_update' },
       body: actionSchema,
       isMaintenance: true,
+      answer: paged(databaseSchema),
       handle: async ({ caller, query, body }) => {
         const action = textMember(body as JsonObject, 'action');
         if (action !== 'update') {
@@ -256,6 +292,7 @@ export function clusterRoutes(cluster: ClusterService): Route[] {
       access: { ...everybody, permission: 'cluster_status_get' },
       query: ['summary'],
       isMaintenance: true,
+      answer: json(record(undefined, { status: textSchema, services: 'json' })),
       handle: async ({ query }) => {
         const { status, services } = await cluster.status();
         const isSummary = query.switch('summary');

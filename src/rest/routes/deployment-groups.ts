@@ -4,6 +4,7 @@ import type { GroupDeployment } from '../../services/group-deployments.ts';
 import type { MemberSelection } from '../../services/group-members.ts';
 import { visibilityFor } from '../../services/identifiers.ts';
 import { parseLabels } from '../../services/labels.ts';
+import { json, optional, record, single } from '../answer.ts';
 import { originOf, originProperties } from '../origin.ts';
 import { noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
@@ -116,6 +117,7 @@ export function deploymentGroupRoutes(groups: DeploymentGroupService): Route[] {
       access: { permission: 'deployment_group_create' },
       body: putSchema,
       isRefusedWhileCancelling: true,
+      answer: single(deploymentGroupShape),
       handle: async (call) =>
         ok(shapeOne(deploymentGroupShape, await groups.put(call.tenantCaller, idOf(call), putRequest(call)))),
     },
@@ -126,6 +128,7 @@ export function deploymentGroupRoutes(groups: DeploymentGroupService): Route[] {
       access: { permission: 'deployment_group_update' },
       body: patchSchema,
       isRefusedWhileCancelling: true,
+      answer: single(deploymentGroupShape),
       handle: async (call) => {
         const { add, remove } = call.body as { add?: JsonObject | null; remove?: JsonObject | null };
         const group = await groups.changeMembers(call.tenantCaller, idOf(call), {
@@ -141,6 +144,7 @@ export function deploymentGroupRoutes(groups: DeploymentGroupService): Route[] {
       summary: 'Delete a deployment group, with its deployments where asked for',
       access: { permission: 'deployment_group_delete' },
       query: ['delete_deployments', 'force', 'delete_logs', 'recursive'],
+      answer: optional(json(record(undefined, { execution_group_id: 'text' }))),
       handle: async (call) => {
         const { query, tenantCaller } = call;
         if (!query.switch('delete_deployments')) {

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../domain/plan.ts';
 import type { DeploymentModificationService } from '../../services/deployment-modifications.ts';
 import type { ModificationRequest } from '../../workflows/context.ts';
+import { single } from '../answer.ts';
 import { created, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
 import { shapeOne } from '../shapes/field.ts';
@@ -60,6 +61,7 @@ export function deploymentModificationRoutes(modifications: DeploymentModificati
       summary: 'Begin a change of the number of instances',
       access: { permission: 'deployment_modify' },
       body: startSchema,
+      answer: single(modificationShape),
       handle: async (call) => {
         const body = call.body as { deployment_id: string; nodes?: object | null; context?: JsonObject | null };
         const request = requestOf((body.nodes ?? {}) as Record<string, WrittenChange>);
@@ -73,6 +75,7 @@ export function deploymentModificationRoutes(modifications: DeploymentModificati
       path: '/deployment-modifications/:id/finish',
       summary: 'End a change of the number of instances as done',
       access: { permission: 'deployment_modification_finish' },
+      answer: single(modificationShape),
       handle: async (call) =>
         ok(shapeOne(modificationShape, await modifications.finish(call.tenantCaller, idOf(call)))),
     },
@@ -81,6 +84,7 @@ export function deploymentModificationRoutes(modifications: DeploymentModificati
       path: '/deployment-modifications/:id/rollback',
       summary: 'End a change of the number of instances as undone',
       access: { permission: 'deployment_modification_rollback' },
+      answer: single(modificationShape),
       handle: async (call) =>
         ok(shapeOne(modificationShape, await modifications.rollBack(call.tenantCaller, idOf(call)))),
     },

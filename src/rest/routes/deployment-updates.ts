@@ -6,6 +6,7 @@ import { GantryError } from '../../domain/errors.ts';
 import { updateSwitches } from '../../executor/system/update/start.ts';
 import type { UpdateOrder, UpdateSwitches } from '../../executor/system/update/start.ts';
 import type { DeploymentUpdateService, UpdateRecord, UpdateReport } from '../../services/deployment-updates.ts';
+import { none, optional, single } from '../answer.ts';
 import { checkBody, isObject } from '../body.ts';
 import { created, noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
@@ -198,6 +199,7 @@ function initiateRoute(updates: DeploymentUpdateService): Route {
     body: initiateSchema,
     isBodyOptional: true,
     isRefusedWhileCancelling: true,
+    answer: single(deploymentUpdateShape),
     handle: async (call) => {
       const { tenantCaller, query } = call;
       const update =
@@ -219,6 +221,7 @@ export function deploymentUpdateRoutes(updates: DeploymentUpdateService): Route[
       summary: 'Store an update of a deployment as it is, for executions and restores',
       access: { permission: 'deployment_update_create' },
       body: putSchema,
+      answer: single(deploymentUpdateShape),
       handle: async (call) => {
         const [update] = await updates.put(call.tenantCaller, [recordOf(idOf(call), call.body as JsonObject)]);
         if (!update) {
@@ -233,6 +236,7 @@ export function deploymentUpdateRoutes(updates: DeploymentUpdateService): Route[
       summary: 'Change what is stored about an update of a deployment',
       access: { permission: 'deployment_update_update' },
       body: changeSchema,
+      answer: single(deploymentUpdateShape),
       handle: async (call) => {
         const update = await updates.change(call.tenantCaller, idOf(call), reportOf(call.body as JsonObject));
         return ok(shapeOne(deploymentUpdateShape, update, call.query.include()));
@@ -244,6 +248,7 @@ export function deploymentUpdateRoutes(updates: DeploymentUpdateService): Route[
       summary: 'Store many updates of deployments as they are, for restores',
       access: { permission: 'deployment_update_create' },
       body: bulkSchema,
+      answer: optional(none),
       handle: async ({ tenantCaller, body }) => {
         const { deployment_updates: items } = body as { deployment_updates: JsonObject[] };
         if (items.length === 0) {

@@ -6,6 +6,7 @@ import type { FilterService } from '../../services/filters.ts';
 import type { DeploymentChange, DocumentName } from '../../services/deployment-update.ts';
 import { checkIdentifier, visibilityFor } from '../../services/identifiers.ts';
 import { parseLabels } from '../../services/labels.ts';
+import { json, mapOf, nothing, pageOf, record, single, textSchema } from '../answer.ts';
 import { isObject } from '../body.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
@@ -75,6 +76,7 @@ function listRoute(deployments: DeploymentService, filters: FilterService): Rout
     summary: 'List deployments',
     access: { permission: 'deployment_list', hasAllTenants: true },
     query: ['_search', '_search_name', '_filter_id', '_group_id', '_get_data'],
+    answer: pageOf(deploymentShape),
     handle: async (call) => {
       const { caller, query } = call;
       const options = { search: { _search: 'id', _search_name: 'displayName' }, takesLabelSort: true };
@@ -107,6 +109,7 @@ function createRoute(deployments: DeploymentService): Route {
     query: ['async_create', 'private_resource'],
     body: createSchema,
     isRefusedWhileCancelling: true,
+    answer: single(deploymentShape),
     handle: async (call) => {
       const { tenantCaller, query } = call;
       const body = call.body as JsonObject;
@@ -195,6 +198,7 @@ function changeRoutes(deployments: DeploymentService): Route[] {
       summary: 'Change a deployment',
       access: { permission: 'deployment_update' },
       body: changeSchema,
+      answer: single(deploymentShape),
       handle: async (call) => {
         const body = call.body as JsonObject;
         if (Object.keys(body).length === 0) {
@@ -213,6 +217,7 @@ function changeRoutes(deployments: DeploymentService): Route[] {
       summary: 'Put a deployment at a site, or take it away',
       access: { permission: 'deployment_set_site' },
       body: siteSchema,
+      answer: single(deploymentShape),
       handle: async (call) => {
         const { site_name: siteName, detach_site: isDetaching } = call.body as JsonObject;
         const hasSite = typeof siteName === 'string' && siteName !== '';
@@ -243,6 +248,7 @@ export function deploymentRoutes(deployments: DeploymentService, filters: Filter
       summary: 'Get a deployment',
       access: { permission: 'deployment_get' },
       query: ['all_sub_deployments'],
+      answer: single(deploymentShape),
       handle: async (call) => {
         const include = call.query.include();
         const fields = neededFields(selectFields(deploymentShape, include));
@@ -259,6 +265,7 @@ export function deploymentRoutes(deployments: DeploymentService, filters: Filter
       summary: 'Delete a deployment',
       access: { permission: 'deployment_delete' },
       query: ['force', 'delete_logs', 'recursive'],
+      answer: nothing,
       handle: async (call) => {
         await deployments.remove(call.tenantCaller, idOf(call), {
           isForced: call.query.switch('force'),
@@ -274,6 +281,7 @@ export function deploymentRoutes(deployments: DeploymentService, filters: Filter
       summary: 'Widen who sees a deployment',
       access: { permission: 'deployment_set_visibility' },
       body: visibilitySchema,
+      answer: single(deploymentShape),
       handle: async (call) => {
         const { visibility } = call.body as JsonObject;
         const deployment = await deployments.setVisibility(call.tenantCaller, idOf(call), visibility);
@@ -285,6 +293,7 @@ export function deploymentRoutes(deployments: DeploymentService, filters: Filter
       path: '/deployments/:deployment_id/outputs',
       summary: 'Evaluate the outputs of a deployment',
       access: { permission: 'deployment_modification_outputs' },
+      answer: json(record(undefined, { deployment_id: textSchema, outputs: mapOf({}) })),
       handle: async (call) => {
         const outputs = await deployments.outputs(call.tenantCaller, idOf(call));
         return ok({ deployment_id: idOf(call), outputs });
@@ -295,6 +304,7 @@ export function deploymentRoutes(deployments: DeploymentService, filters: Filter
       path: '/deployments/:deployment_id/capabilities',
       summary: 'Evaluate the capabilities of a deployment',
       access: { permission: 'deployment_capabilities' },
+      answer: json(record(undefined, { deployment_id: textSchema, capabilities: mapOf({}) })),
       handle: async (call) => {
         const capabilities = await deployments.capabilities(call.tenantCaller, idOf(call));
         return ok({ deployment_id: idOf(call), capabilities });

@@ -2,6 +2,7 @@ import { GantryError } from '../../domain/errors.ts';
 import type { JsonObject } from '../../domain/plan.ts';
 import type { AuthorizationService } from '../../services/authorization.ts';
 import type { DirectoryService } from '../../services/directory.ts';
+import { json, mapOf, textSchema } from '../answer.ts';
 import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
 
@@ -54,6 +55,7 @@ export function directoryRoutes({ directory, authorization }: DirectoryRouteServ
       summary: 'Kind of the identity provider',
       access: { ...everybody, permission: 'identity_provider_get' },
       isMaintenance: true,
+      answer: json({ enum: ['local', 'ldap'] }),
       handle: async () => ok((await directory.isEnabled()) ? 'ldap' : 'local'),
     },
     {
@@ -62,6 +64,7 @@ export function directoryRoutes({ directory, authorization }: DirectoryRouteServ
       summary: 'Whether users come from LDAP',
       access: { ...everybody, permission: 'ldap_status_get' },
       isMaintenance: true,
+      answer: json({ enum: ['enabled', 'disabled'] }),
       handle: async () => ok((await directory.isEnabled()) ? 'enabled' : 'disabled'),
     },
     {
@@ -70,6 +73,7 @@ export function directoryRoutes({ directory, authorization }: DirectoryRouteServ
       summary: 'Have users log in by an LDAP directory',
       access: { ...systemOnly, permission: 'ldap_set' },
       body: schema,
+      answer: json(mapOf({})),
       handle: async ({ caller, body }) => {
         const { ldap_ca_cert: certificate, ...given } = body as JsonObject;
         const settings: JsonObject = {
@@ -90,6 +94,7 @@ export function directoryRoutes({ directory, authorization }: DirectoryRouteServ
       // decided below: a browser sends a cookie, no header
       access: 'open',
       isMaintenance: true,
+      answer: json(textSchema),
       handle: async ({ request }) => {
         const token = cookieToken(request.get('cookie'));
         if (token === undefined) {

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import type { DeploymentService } from '../../services/deployments.ts';
+import { json, record, textSchema } from '../answer.ts';
 import { isObject, textMember } from '../body.ts';
 import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
@@ -27,6 +28,7 @@ export function evaluateRoutes(deployments: DeploymentService): Route[] {
       summary: 'Evaluate intrinsic functions in a deployment',
       access: { permission: 'functions_evaluate' },
       body: schema,
+      answer: json(record(undefined, { deployment_id: textSchema, payload: {} })),
       handle: async ({ tenantCaller, body }) => {
         const request = body as JsonObject;
         const deploymentId = textMember(request, 'deployment_id');

@@ -6,11 +6,12 @@ import type { Caller } from '../../services/caller.ts';
 import { notPermitted } from '../../services/caller.ts';
 import type { EventService, NewEvent } from '../../services/events.ts';
 import type { EventQuery } from '../../store/events.ts';
+import { json, list, none, optional, paged, partial, record } from '../answer.ts';
 import { isObject } from '../body.ts';
 import type { QueryValues } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
 import type { Route } from '../route.ts';
-import { eventFields, shapeEvent } from '../shapes/event.ts';
+import { eventFields, eventMembers, shapeEvent } from '../shapes/event.ts';
 import { readTime } from '../times.ts';
 
 const defaultSize = 10_000;
@@ -150,6 +151,11 @@ function requireOwnTimestamps(caller: Caller, items: readonly JsonObject[]): voi
   }
 }
 
+const removedSchema = record(undefined, {
+  items: list({ type: 'integer' }),
+  metadata: record(undefined, { pagination: record(undefined, { total: 'integer' }) }),
+});
+
 /** Routes of `/events`. */
 export function eventRoutes(events: EventService): Route[] {
   return [
@@ -159,6 +165,7 @@ export function eventRoutes(events: EventService): Route[] {
       summary: 'List events and logs',
       access: { permission: 'event_list' },
       query: ['type', ...Object.keys(listFilters), '_range', '_sort', '_size', '_offset'],
+      answer: paged(partial('Event', eventMembers)),
       handle: async ({ tenantCaller, query }) => {
         const size = query.count('_size') ?? defaultSize;
         const offset = query.count('_offset') ?? 0;
@@ -182,6 +189,7 @@ export function eventRoutes(events: EventService): Route[] {
       summary: 'Remove events, and logs where asked for, of a deployment',
       access: { permission: 'event_delete' },
       query: ['deployment_id', 'type', '_range'],
+      answer: json(removedSchema),
       handle: async ({ tenantCaller, query }) => {
         const deploymentId = query.required('deployment_id');
         const types = query.all('type');
@@ -206,6 +214,7 @@ export function eventRoutes(events: EventService): Route[] {
       summary: 'Add events and logs to an execution',
       access: { permission: 'event_create', isOpenToExecutions: true },
       body: createSchema,
+      answer: optional(none),
       handle: async ({ tenantCaller, body }) => {
         const request = body as JsonObject;
         const executionId = textOf(request['execution_id']);

@@ -3,6 +3,7 @@ import type { Breakpoint, OperationAction } from '../../domain/control.ts';
 import { GantryError } from '../../domain/errors.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import type { ExecutionControlService } from '../../services/execution-control.ts';
+import { json, list, pageOf, record, schemaOfShape, single } from '../answer.ts';
 import { isObject } from '../body.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
 import { ok } from '../route.ts';
@@ -58,6 +59,16 @@ export function readBreakpoints(value: Json | undefined): Breakpoint[] {
   }));
 }
 
+const breakpointList = record(undefined, {
+  items: list(record('Breakpoint', { operation: 'text', node_id: 'text', node_instance_id: 'text', type: 'text' })),
+});
+const execution = schemaOfShape(executionShape);
+const steppedSchema = {
+  ...execution,
+  title: 'SteppedExecution',
+  properties: { ...(execution['properties'] as object), released_operations: { type: 'integer' } },
+};
+
 function shapeBreakpoint({ operation, nodeId, nodeInstanceId, type }: Breakpoint): Record<string, unknown> {
   return {
     operation: operation ?? null,
@@ -78,6 +89,7 @@ export function executionControlRoutes(control: ExecutionControlService): Route[
       summary: 'Replace the breakpoints of an execution',
       access: { permission: 'execution_cancel' },
       body: setSchema,
+      answer: json(breakpointList),
       handle: async (call) => {
         const breakpoints = readBreakpoints((call.body as JsonObject)['breakpoints']);
         const execution = await control.setBreakpoints(call.tenantCaller, idOf(call), breakpoints);
@@ -89,6 +101,7 @@ export function executionControlRoutes(control: ExecutionControlService): Route[
       path: '/executions/:execution_id/breakpoints',
       summary: 'List the breakpoints of an execution',
       access: { permission: 'execution_get' },
+      answer: json(breakpointList),
       handle: async (call) => {
         const execution = await control.get(call.tenantCaller, idOf(call));
         return ok({ items: execution.breakpoints.map(shapeBreakpoint) });
@@ -99,6 +112,7 @@ export function executionControlRoutes(control: ExecutionControlService): Route[
       path: '/executions/:execution_id/step',
       summary: 'Let the operations through that are held back now',
       access: { permission: 'execution_cancel' },
+      answer: json(steppedSchema),
       handle: async (call) => {
         const count = await control.step(call.tenantCaller, idOf(call));
         const execution = await control.get(call.tenantCaller, idOf(call));
@@ -111,6 +125,7 @@ export function executionControlRoutes(control: ExecutionControlService): Route[
       summary: 'List the operations of an execution, with every attempt',
       access: { permission: 'operations' },
       query: ['state'],
+      answer: pageOf(operationHistoryShape),
       handle: async (call) => {
         const parsed = parseList(call.query, operationHistoryShape);
         return ok(listAnswer(parsed, await control.operations(call.tenantCaller, idOf(call), parsed.query)));
@@ -122,6 +137,7 @@ export function executionControlRoutes(control: ExecutionControlService): Route[
       summary: 'Retry, skip, mark as done, edit or step one operation',
       access: { permission: 'execution_cancel' },
       body: decisionSchema,
+      answer: single(operationHistoryShape),
       handle: async (call) => {
         const request = call.body as JsonObject;
         const { inputs, reason, resume } = request;

@@ -2,6 +2,7 @@ import { GantryError } from '../../domain/errors.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import { executionGroupActions } from '../../services/execution-groups.ts';
 import type { ExecutionGroupService } from '../../services/execution-groups.ts';
+import { pageOf, single } from '../answer.ts';
 import { originOf, originProperties } from '../origin.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
 import { ok } from '../route.ts';
@@ -55,6 +56,7 @@ function startRoute(groups: ExecutionGroupService): Route {
     access: { permission: 'execution_group_create' },
     body: startSchema,
     isRefusedWhileCancelling: true,
+    answer: single(executionGroupShape),
     handle: async (call) => {
       const body = call.body as JsonObject;
       const { force, associated_executions: executions, parameters, default_parameters: defaults } = body;
@@ -93,6 +95,7 @@ export function executionGroupRoutes(groups: ExecutionGroupService): Route[] {
       summary: 'List execution groups',
       access: { permission: 'execution_group_list', hasAllTenants: true },
       query: ['_get_data'],
+      answer: pageOf(executionGroupShape),
       handle: async ({ caller, query }) => {
         const parsed = parseList(query, executionGroupShape);
         if (query.flag('_get_data')) {
@@ -107,6 +110,7 @@ export function executionGroupRoutes(groups: ExecutionGroupService): Route[] {
       path: '/execution-groups/:group_id',
       summary: 'Get an execution group',
       access: { permission: 'execution_group_get', hasAllTenants: true },
+      answer: single(executionGroupShape),
       handle: async (call) => {
         const { caller, query } = call;
         const group = await groups.get(caller, idOf(call), query.flag('_all_tenants'));
@@ -121,6 +125,7 @@ export function executionGroupRoutes(groups: ExecutionGroupService): Route[] {
       access: { permission: 'execution_group_cancel' },
       query: ['_get_data'],
       body: actionSchema,
+      answer: single(executionGroupShape),
       handle: async (call) => {
         const { action: given } = call.body as { action: string };
         const action = executionGroupActions.find((known) => known === given);
@@ -140,6 +145,7 @@ export function executionGroupRoutes(groups: ExecutionGroupService): Route[] {
       summary: 'Change how many executions run at once, and which groups collect the deployments that ended',
       access: { permission: 'execution_group_update' },
       body: changeSchema,
+      answer: single(executionGroupShape),
       handle: async (call) => {
         const body = call.body as JsonObject;
         const group = await groups.change(call.tenantCaller, idOf(call), {

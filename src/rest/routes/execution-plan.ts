@@ -2,6 +2,7 @@ import type { JsonObject } from '../../domain/plan.ts';
 import type { ExecutionControlService } from '../../services/execution-control.ts';
 import type { ExecutionPlan } from '../../services/execution-plan.ts';
 import type { PlannedGraph, PlannedOperation } from '../../workflows/planning/planned-graph.ts';
+import { json, list, record, textSchema } from '../answer.ts';
 import { isObject, textMember } from '../body.ts';
 import { readBoolean } from '../query.ts';
 import { ok } from '../route.ts';
@@ -17,6 +18,38 @@ const planSchema = {
     allow_custom_parameters: { type: ['boolean', 'string', 'null'] },
   },
 };
+
+const operationSchema = record('PlannedOperation', {
+  id: 'text',
+  operation: 'text',
+  task: 'text',
+  node_id: 'text',
+  node_instance_id: 'text',
+  related_instance_id: 'text',
+  host_id: 'text',
+  inputs: 'json',
+  path: 'json',
+  after: list(textSchema),
+  starts_at: 'number',
+  seconds: 'number',
+});
+const planAnswer = record('ExecutionPlan', {
+  workflow_id: 'text',
+  deployment_id: 'text',
+  parameters: 'json',
+  total_operations: 'integer',
+  seconds: 'number',
+  unknown_durations: 'integer',
+  graphs: list(
+    record('PlannedGraph', {
+      name: 'text',
+      seconds: 'number',
+      critical_path: list(textSchema),
+      operations: list(operationSchema),
+    }),
+  ),
+  messages: list({}),
+});
 
 function rounded(seconds: number): number {
   return Math.round(seconds * 1000) / 1000;
@@ -72,6 +105,7 @@ export function executionPlanRoutes(control: ExecutionControlService): Route[] {
       summary: 'Work out what a workflow would do, without running it',
       access: { permission: 'execution_start' },
       body: planSchema,
+      answer: json(planAnswer),
       handle: async ({ tenantCaller, body }) => {
         const request = body as JsonObject;
         const { parameters, allow_custom_parameters: custom } = request;

@@ -8,6 +8,7 @@ import type { ScheduleService } from '../../services/schedules.ts';
 import type { ExecutionRecord } from '../../services/execution-records.ts';
 import { executionActions, reportableStatuses } from '../../services/executions.ts';
 import type { ExecutionAction, ExecutionService } from '../../services/executions.ts';
+import { json, list, pageOf, record, single } from '../answer.ts';
 import { originOf, originProperties } from '../origin.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
 import { pythonRepr, pythonTypeName } from '../../domain/python-text.ts';
@@ -239,6 +240,7 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
       summary: 'List executions',
       access: { permission: 'execution_list', hasAllTenants: true },
       query: ['_include_system_workflows', '_group_id'],
+      answer: pageOf(executionShape),
       handle: async ({ caller, query }) => {
         const parsed = parseList(query, executionShape);
         const showsSystem = query.flag('_include_system_workflows') || query.has('is_system_workflow');
@@ -255,6 +257,7 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
       access: { permission: 'execution_start' },
       body: startSchema,
       isRefusedWhileCancelling: true,
+      answer: single(executionShape),
       handle: async ({ tenantCaller, query, body }) => {
         const request = body as JsonObject;
         const record = recordOf(request);
@@ -287,6 +290,12 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
       access: { permission: 'execution_delete', hasAllTenants: true },
       body: purgeSchema,
       isBodyOptional: true,
+      answer: json(
+        record(undefined, {
+          items: list(record(undefined, { count: 'integer' })),
+          metadata: record(undefined, { pagination: {} }),
+        }),
+      ),
       handle: async ({ caller, query, body }) => {
         const { keep_last: keepLast, to_datetime: before } = body as JsonObject;
         const parsed = parseList(query, executionShape);
@@ -304,6 +313,7 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
       path: '/executions/:execution_id/should-start',
       summary: 'Whether an execution could run now',
       access: { permission: 'execution_should_start' },
+      answer: json({ type: 'boolean' }),
       handle: async ({ tenantCaller, parameters }) =>
         ok(await executions.mayStart(tenantCaller, parameters['execution_id'] ?? '')),
     },
@@ -312,6 +322,7 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
       path: '/executions/:execution_id',
       summary: 'Get an execution',
       access: { permission: 'execution_get' },
+      answer: single(executionShape),
       handle: async ({ tenantCaller, parameters, query }) => {
         const execution = await executions.get(tenantCaller, parameters['execution_id'] ?? '');
         return ok(shapeOne(executionShape, execution, query.include()));
@@ -323,6 +334,7 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
       summary: 'Cancel, kill, resume, pause or unpause an execution',
       access: { permission: 'execution_cancel' },
       body: actionSchema,
+      answer: single(executionShape),
       handle: async ({ tenantCaller, parameters, query, body }) => {
         const action = actionOf(body as JsonObject);
         const execution = await executions.act(tenantCaller, parameters['execution_id'] ?? '', action);
@@ -335,6 +347,7 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
       summary: 'Report the status of an execution',
       access: { permission: 'execution_status_update' },
       body: statusSchema,
+      answer: single(executionShape),
       handle: async ({ tenantCaller, parameters, query, body }) => {
         const request = body as JsonObject;
         const error = typeof request['error'] === 'string' ? request['error'] : '';

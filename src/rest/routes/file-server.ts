@@ -2,6 +2,7 @@ import type { Config } from '../../config/config.ts';
 import { GantryError } from '../../domain/errors.ts';
 import { ClientFiles } from '../../files/client-files.ts';
 import { parseResourcePath } from '../../files/resource-path.ts';
+import { file, json, none, record, textSchema } from '../answer.ts';
 import { authoriseResource, changeResource, resourcePathOf, resourcesPrefix, sendResource } from '../resources.ts';
 import type { ResourceServices } from '../resources.ts';
 import { ok } from '../route.ts';
@@ -32,6 +33,7 @@ function proxyRoutes(services: FileServerServices): Route[] {
       access: 'open',
       query: ['archive'],
       isMaintenance: true,
+      answer: file(),
       handle: async ({ request, response, query }): Promise<Answer> => {
         const path = resourcePathOf(request, proxyPrefix);
         await authoriseResource(services, request, path);
@@ -45,6 +47,7 @@ function proxyRoutes(services: FileServerServices): Route[] {
       summary: 'Write a file, or with `extract` unpack an archive into a directory',
       access: 'open',
       query: ['extract'],
+      answer: json(textSchema),
       handle: change,
     },
     {
@@ -52,9 +55,10 @@ function proxyRoutes(services: FileServerServices): Route[] {
       path: proxyPath,
       summary: 'Write the files of a form into a directory',
       access: 'open',
+      answer: json(textSchema),
       handle: change,
     },
-    { method: 'delete', path: proxyPath, summary: 'Remove a file', access: 'open', handle: change },
+    { method: 'delete', path: proxyPath, summary: 'Remove a file', access: 'open', answer: none, handle: change },
   ];
 }
 
@@ -73,6 +77,7 @@ export function fileServerRoutes(services: FileServerServices): Route[] {
       // decided below, by the file that is asked for
       access: 'open',
       isMaintenance: true,
+      answer: json(record(undefined, { resource_id: { type: 'null' } })),
       handle: async ({ request }) => {
         const uri = request.get('x-original-uri') ?? '';
         const method = request.get('x-original-method') ?? 'GET';

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../domain/plan.ts';
 import type { FilterService } from '../../services/filters.ts';
 import { visibilityFor } from '../../services/identifiers.ts';
 import type { LabelService } from '../../services/label-lists.ts';
+import { nothing, pageOf, paged, single, textSchema } from '../answer.ts';
 import { envelope, listAnswer, parseList } from '../query.ts';
 import { noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
@@ -27,6 +28,7 @@ function routesOf(filters: FilterService, kind: (typeof kinds)[number]): Route[]
       path: `/filters/${kind}`,
       summary: `List filters of ${kind}`,
       access: { permission: 'filter_list', hasAllTenants: true },
+      answer: pageOf(filterShape),
       handle: async ({ caller, query }) => {
         const parsed = parseList(query, filterShape, { search: { _search: 'id' }, takesFilters: false });
         return ok(listAnswer(parsed, await filters.list(caller, kind, parsed.query, parsed.isAllTenants)));
@@ -37,6 +39,7 @@ function routesOf(filters: FilterService, kind: (typeof kinds)[number]): Route[]
       path: one,
       summary: `Get a filter of ${kind}`,
       access: { permission: 'filter_get' },
+      answer: single(filterShape),
       handle: async (call) =>
         ok(shapeOne(filterShape, await filters.get(call.tenantCaller, kind, idOf(call)), call.query.include())),
     },
@@ -46,6 +49,7 @@ function routesOf(filters: FilterService, kind: (typeof kinds)[number]): Route[]
       summary: `Create a filter of ${kind}`,
       access: { permission: 'filter_create' },
       body: newFilterSchema,
+      answer: single(filterShape),
       handle: async (call) => {
         const { filter_rules: rules = null, visibility } = call.body as JsonObject;
         const wanted = visibilityFor(call.tenantCaller, {
@@ -61,6 +65,7 @@ function routesOf(filters: FilterService, kind: (typeof kinds)[number]): Route[]
       summary: `Change a filter of ${kind}`,
       access: { permission: 'filter_update' },
       body: filterUpdateSchema,
+      answer: single(filterShape),
       handle: async (call) => {
         const { filter_rules: rules, visibility } = call.body as JsonObject;
         if (rules === undefined && visibility === undefined) {
@@ -79,6 +84,7 @@ function routesOf(filters: FilterService, kind: (typeof kinds)[number]): Route[]
       path: one,
       summary: `Delete a filter of ${kind}`,
       access: { permission: 'filter_delete' },
+      answer: nothing,
       handle: async (call) => {
         await filters.remove(call.tenantCaller, kind, idOf(call));
         return noContent;
@@ -112,6 +118,7 @@ export function filterRoutes(filters: FilterService, labels: LabelService): Rout
       summary: `List the keys of labels of ${kind}`,
       access: { permission: 'labels_list' },
       query: ['_search', '_reserved', '_size', '_offset', '_get_all_results'],
+      answer: paged(textSchema),
       handle: async (call) => ok(await listWords(labels, kind, call)),
     },
     {
@@ -120,6 +127,7 @@ export function filterRoutes(filters: FilterService, labels: LabelService): Rout
       summary: `List the values of a label of ${kind}`,
       access: { permission: 'labels_list' },
       query: ['_search', '_size', '_offset', '_get_all_results'],
+      answer: paged(textSchema),
       handle: async (call) => ok(await listWords(labels, kind, call)),
     },
   ]);

@@ -1,6 +1,8 @@
 import type { Config } from '../../config/config.ts';
 import { compatibleVersion } from '../../domain/compatible-version.ts';
 import type { Services } from '../../services/services.ts';
+import { file, json } from '../answer.ts';
+import { renderApiPage } from '../api-page.ts';
 import { openApiDocument } from '../openapi.ts';
 import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
@@ -86,13 +88,30 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...streamRoutes(services.live),
     ...archiveRoutes(services),
   ];
+  const describe = (): object => openApiDocument(all, compatibleVersion);
   const document: Route = {
     method: 'get',
     path: '/openapi.json',
     summary: 'This description of the API',
     access: { tenant: 'optional' },
     isMaintenance: true,
-    handle: () => ok(openApiDocument([...routes, document], compatibleVersion)),
+    answer: json({ type: 'object' }),
+    handle: () => ok(describe()),
   };
-  return [...routes, document];
+  const page: Route = {
+    method: 'get',
+    path: '/openapi.html',
+    summary: 'This description of the API, to be read by people',
+    access: { tenant: 'optional' },
+    isMaintenance: true,
+    answer: file('text/html'),
+    handle: ({ response }) => {
+      const { html, policy } = renderApiPage(describe());
+      response.status(200).set({ 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': policy });
+      response.send(html);
+      return 'sent';
+    },
+  };
+  const all = [...routes, document, page];
+  return all;
 }

@@ -6,6 +6,7 @@ import type {
   DependencyRequest,
   InterDeploymentDependencyService,
 } from '../../services/inter-deployment-dependencies.ts';
+import { nothing, paged, record, single, textSchema } from '../answer.ts';
 import { isObject } from '../body.ts';
 import { originOf, originProperties } from '../origin.ts';
 import { defaultPageSize } from '../query.ts';
@@ -25,6 +26,8 @@ const dependencyProperties = {
   id: { type: ['string', 'null'] },
   ...originProperties,
 };
+
+const idSchema = record(undefined, { id: textSchema });
 
 const createSchema = {
   type: 'object',
@@ -111,6 +114,7 @@ export function interDeploymentDependencyRoutes(dependencies: InterDeploymentDep
       summary: 'Say that a deployment depends on another',
       access: { permission: 'inter_deployment_dependency_create' },
       body: createSchema,
+      answer: single(dependencyShape),
       handle: async (call) => {
         const body = call.body as JsonObject;
         const visibility = text(body['visibility']);
@@ -127,6 +131,7 @@ export function interDeploymentDependencyRoutes(dependencies: InterDeploymentDep
       summary: 'Say on which others a deployment depends, besides those it depends on already',
       access: { permission: 'inter_deployment_dependency_create' },
       body: manySchema,
+      answer: paged(idSchema),
       handle: async (call) => {
         const { source_deployment_id: source } = call.body as { source_deployment_id: string };
         return idList(await dependencies.createMany(call.tenantCaller, source, requestsOf(call)));
@@ -138,6 +143,7 @@ export function interDeploymentDependencyRoutes(dependencies: InterDeploymentDep
       summary: 'Say that a deployment does not depend on another any more',
       access: { permission: 'inter_deployment_dependency_delete' },
       body: removeSchema,
+      answer: nothing,
       handle: async (call) => {
         await dependencies.remove(call.tenantCaller, keyOf(call.body as JsonObject));
         return noContent;
@@ -149,6 +155,7 @@ export function interDeploymentDependencyRoutes(dependencies: InterDeploymentDep
       summary: 'Say on which others a deployment depends, and on no more',
       access: { permission: 'inter_deployment_dependency_create' },
       body: replaceSchema,
+      answer: paged(idSchema),
       handle: async (call) => {
         const source = call.parameters['deployment_id'] ?? '';
         return idList(await dependencies.replace(call.tenantCaller, source, requestsOf(call)));

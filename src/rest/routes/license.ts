@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GantryError } from '../../domain/errors.ts';
 import type { JsonObject } from '../../domain/plan.ts';
+import { json, list, nothing, paged, record, textSchema } from '../answer.ts';
 import { noContent, ok } from '../route.ts';
 import type { Route } from '../route.ts';
 import { wholeList } from '../whole-list.ts';
@@ -18,6 +19,16 @@ const license = {
   capabilities: [],
   expired: false,
 };
+
+const licenseSchema = record('License', {
+  customer_id: 'text',
+  expiration_date: 'timestamp',
+  license_edition: 'text',
+  trial: 'boolean',
+  cloudify_version: 'text',
+  capabilities: list(textSchema),
+  expired: 'boolean',
+});
 
 const customerSchema = { type: 'object', required: ['customer_id'], properties: { customer_id: { type: 'string' } } };
 const contactTexts = ['first_name', 'last_name', 'email'];
@@ -40,6 +51,7 @@ export function licenseRoutes(): Route[] {
       summary: 'The licence',
       access: { ...everybody, permission: 'license_list' },
       isMaintenance: true,
+      answer: paged(licenseSchema),
       handle: ({ query }) => ok(wholeList(query, [license])),
     },
     {
@@ -48,6 +60,7 @@ export function licenseRoutes(): Route[] {
       summary: 'Accept a licence without effect',
       access: { ...everybody, permission: 'license_upload' },
       isMaintenance: true,
+      answer: json(licenseSchema),
       handle: ({ request }) => {
         request.resume();
         return ok(license);
@@ -60,6 +73,7 @@ export function licenseRoutes(): Route[] {
       access: { ...everybody, permission: 'license_upload' },
       body: customerSchema,
       isMaintenance: true,
+      answer: json(licenseSchema),
       handle: () => ok(license),
     },
     {
@@ -68,6 +82,7 @@ export function licenseRoutes(): Route[] {
       summary: 'Remove the licence without effect',
       access: { ...everybody, permission: 'license_remove' },
       isMaintenance: true,
+      answer: nothing,
       handle: () => noContent,
     },
     {
@@ -76,6 +91,7 @@ export function licenseRoutes(): Route[] {
       summary: 'Whether the licence is valid',
       access: everybody,
       isMaintenance: true,
+      answer: json(textSchema),
       handle: () => ok('OK'),
     },
     {
@@ -84,6 +100,7 @@ export function licenseRoutes(): Route[] {
       summary: 'Register without telling anybody',
       access: { ...systemOnly, permission: 'community_contact_create' },
       body: contactSchema,
+      answer: json(record(undefined, { customer_id: textSchema })),
       handle: ({ body }) => {
         if ((body as JsonObject)['is_eula'] !== true) {
           throw new GantryError('bad_parameters_error', 'The licence agreement must be accepted (is_eula)');

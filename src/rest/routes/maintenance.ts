@@ -1,7 +1,16 @@
 import { GantryError } from '../../domain/errors.ts';
 import type { MaintenanceService, MaintenanceStatus } from '../../services/maintenance.ts';
+import { json, record } from '../answer.ts';
 import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
+
+const maintenanceSchema = record('Maintenance', {
+  status: { enum: ['activated', 'activating', 'deactivated'] },
+  activated_at: 'text',
+  activation_requested_at: 'text',
+  remaining_executions: 'json',
+  requested_by: 'text',
+});
 
 function shape(maintenance: MaintenanceStatus): Record<string, unknown> {
   const { status, activatedAt, requestedAt, requestedBy, remaining } = maintenance;
@@ -31,6 +40,7 @@ export function maintenanceRoutes(maintenance: MaintenanceService): Route[] {
       summary: 'State of maintenance mode',
       access: { permission: 'maintenance_mode_get', tenant: 'optional' },
       isMaintenance: true,
+      answer: json(maintenanceSchema),
       handle: async () => ok(shape(await maintenance.status())),
     },
     {
@@ -39,6 +49,7 @@ export function maintenanceRoutes(maintenance: MaintenanceService): Route[] {
       summary: 'Activate or deactivate maintenance mode',
       access: { permission: 'maintenance_mode_set', tenant: 'optional' },
       isMaintenance: true,
+      answer: json(maintenanceSchema),
       handle: async ({ caller, parameters, request }) => {
         request.resume();
         const { action } = parameters;

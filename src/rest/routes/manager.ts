@@ -7,11 +7,51 @@ import type { Caller } from '../../services/caller.ts';
 import type { ProcessState, ManagerService } from '../../services/manager.ts';
 import type { PermissionService } from '../../services/permissions.ts';
 import type { Setting } from '../../store/settings.ts';
+import { json, list, mapOf, record, textSchema } from '../answer.ts';
 import { isObject, textMember } from '../body.ts';
+import type { JsonSchema } from '../body.ts';
 import { created, ok } from '../route.ts';
 import type { Route } from '../route.ts';
 
 const everybody = { tenant: 'optional' } as const;
+
+const settingSchema = record('Setting', {
+  name: 'text',
+  value: 'json',
+  schema: 'json',
+  is_editable: 'boolean',
+  admin_only: 'boolean',
+  updated_at: 'timestamp',
+  scope: 'text',
+  updater_name: 'text',
+});
+const settingList: JsonSchema = {
+  type: 'object',
+  required: ['metadata', 'items'],
+  properties: { metadata: { type: 'object' }, items: list(settingSchema), authorization: { type: 'object' } },
+};
+const versionSchema = record('Version', {
+  edition: 'text',
+  version: 'text',
+  build: 'text',
+  date: 'text',
+  commit: 'text',
+  distribution: 'text',
+  distro_release: 'text',
+});
+const processSchema = record('Process', {
+  name: 'text',
+  roles: list(textSchema),
+  status: 'text',
+  started_at: 'timestamp',
+  last_seen: 'timestamp',
+  host: 'text',
+});
+const statusSchema: JsonSchema = {
+  type: 'object',
+  required: ['status', 'services'],
+  properties: { status: { enum: ['OK', 'Fail'] }, services: mapOf({}), processes: list(processSchema) },
+};
 
 function shapeConfig(caller: Caller, item: Setting): JsonObject {
   const isHidden = item.adminOnly && !holds(caller, 'administrators');
@@ -46,6 +86,7 @@ function statusRoutes(manager: ManagerService, restoring: { readonly isRestoring
       summary: 'Whether the service can answer',
       access: 'open',
       isMaintenance: true,
+      answer: json(textSchema),
       handle: async () => ((await manager.isHealthy()) ? ok('OK') : { status: 500, body: 'FAIL' }),
     },
     {
@@ -54,6 +95,7 @@ function statusRoutes(manager: ManagerService, restoring: { readonly isRestoring
       summary: 'Version of the manager',
       access: { ...everybody, permission: 'version_get' },
       isMaintenance: true,
+      answer: json(versionSchema),
       handle: () =>
         ok({
           edition: 'premium',
@@ -72,6 +114,7 @@ function statusRoutes(manager: ManagerService, restoring: { readonly isRestoring
       access: { ...everybody, permission: 'status_get' },
       query: ['summary'],
       isMaintenance: true,
+      answer: json(statusSchema),
       handle: async ({ query }) => {
         const { isHealthy, services, processes } = await manager.status();
         const status = isHealthy ? 'OK' : 'Fail';
@@ -87,6 +130,7 @@ function statusRoutes(manager: ManagerService, restoring: { readonly isRestoring
       summary: 'Whether a snapshot is being restored',
       access: 'open',
       isMaintenance: true,
+      answer: json(record(undefined, { status: { enum: ['running', 'not-running'] } })),
       handle: () => ok({ status: restoring.isRestoring ? 'running' : 'not-running' }),
     },
   ];
@@ -105,6 +149,7 @@ function configRoutes(manager: ManagerService, permissions: PermissionService): 
       access: { ...everybody, permission: 'manager_config_get' },
       query: ['scope'],
       isMaintenance: true,
+      answer: json(settingList),
       handle: async ({ caller, query }) => {
         const scope = query.one('scope');
         const items = scope === 'authorization' ? [] : await manager.listConfig(scope);
@@ -122,6 +167,7 @@ function configRoutes(manager: ManagerService, permissions: PermissionService): 
       summary: 'Get a setting',
       access: { ...everybody, permission: 'manager_config_get' },
       isMaintenance: true,
+      answer: json(settingSchema),
       handle: async ({ caller, parameters }) => {
         const { scope, name } = split(parameters['name'] ?? '');
         return ok(shapeConfig(caller, await manager.getConfig(name, scope)));
@@ -134,6 +180,7 @@ function configRoutes(manager: ManagerService, permissions: PermissionService): 
       access: { ...everybody, permission: 'manager_config_put' },
       body: { type: 'object', required: ['value'], properties: { force: { type: ['boolean', 'null'] } } },
       isMaintenance: true,
+      answer: json(settingSchema),
       handle: async ({ caller, parameters, body }) => {
         if (!holds({ ...caller, tenant: undefined }, 'manager_config_put')) {
           throw new GantryError('forbidden_error', 'Only a system administrator may change settings of the manager');
@@ -156,6 +203,7 @@ function providerRoutes(manager: ManagerService): Route[] {
       summary: 'Get the provider context',
       access: { ...everybody, permission: 'provider_context_get' },
       isMaintenance: true,
+      answer: json(record(undefined, { id: textSchema, name: 'text', context: 'json' })),
       handle: async () => {
         const { name, context } = await manager.providerContext();
         return ok({ id: 'CONTEXT', name, context });
@@ -172,6 +220,7 @@ function providerRoutes(manager: ManagerService): Route[] {
         properties: { name: { type: 'string' }, context: { type: 'object' } },
       },
       query: ['update'],
+      answer: json(record(undefined, { status: textSchema })),
       handle: async ({ caller, query, body }) => {
         if (!holds({ ...caller, tenant: undefined }, 'manager_config_put')) {
           throw new GantryError('forbidden_error', 'Only a system administrator may set the provider context');

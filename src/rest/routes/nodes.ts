@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../../domain/plan.ts';
 import type { NodeInstanceService, NodeService } from '../../services/nodes.ts';
 import type { NewNodeInstance, NodeInstanceUpdate } from '../../store/node-instances.ts';
 import type { NewNode, NodeUpdate } from '../../store/nodes.ts';
+import { nothing, pageOf, single } from '../answer.ts';
 import { isObject, textMember } from '../body.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
@@ -182,6 +183,7 @@ export function nodeRoutes(nodes: NodeService): Route[] {
       summary: 'List nodes',
       access: { permission: 'node_list', hasAllTenants: true },
       query: ['_evaluate_functions', '_instance_context'],
+      answer: pageOf(nodeShape),
       handle: async (call) => {
         const { query } = call;
         const parsed = parseList(query, nodeShape, { search: { _search: 'id' } });
@@ -201,6 +203,7 @@ export function nodeRoutes(nodes: NodeService): Route[] {
       summary: 'Add nodes to a deployment',
       access: { permission: 'deployment_create' },
       body: nodesSchema,
+      answer: nothing,
       handle: async ({ tenantCaller, body }) => {
         const request = body as JsonObject;
         const given = objects(request['nodes']);
@@ -217,6 +220,7 @@ export function nodeRoutes(nodes: NodeService): Route[] {
       summary: 'Change a node in a deployment update',
       access: { permission: 'node_update' },
       body: nodeUpdateSchema,
+      answer: nothing,
       handle: async (call) => {
         await nodes.update(call.tenantCaller, ...place(call), nodeUpdate(call.body as JsonObject));
         return noContent;
@@ -227,6 +231,7 @@ export function nodeRoutes(nodes: NodeService): Route[] {
       path: '/nodes/:deployment_id/:node_id',
       summary: 'Remove a node in a deployment update',
       access: { permission: 'node_delete' },
+      answer: nothing,
       handle: async (call) => {
         await nodes.remove(call.tenantCaller, ...place(call));
         return noContent;
@@ -244,6 +249,7 @@ export function nodeInstanceRoutes(instances: NodeInstanceService): Route[] {
       path: '/node-instances',
       summary: 'List node instances',
       access: { permission: 'node_instance_list', hasAllTenants: true },
+      answer: pageOf(nodeInstanceShape),
       handle: async ({ caller, query }) => {
         const parsed = parseList(query, nodeInstanceShape, { search: { _search: 'id' } });
         return ok(listAnswer(parsed, await instances.list(caller, parsed.query, parsed.isAllTenants)));
@@ -255,6 +261,7 @@ export function nodeInstanceRoutes(instances: NodeInstanceService): Route[] {
       summary: 'Add node instances to a deployment',
       access: { permission: 'deployment_create' },
       body: instancesSchema,
+      answer: nothing,
       handle: async ({ tenantCaller, body }) => {
         const request = body as JsonObject;
         const given = objects(request['node_instances']);
@@ -271,6 +278,7 @@ export function nodeInstanceRoutes(instances: NodeInstanceService): Route[] {
       summary: 'Get a node instance',
       access: { permission: 'node_instance_get' },
       query: ['_evaluate_functions'],
+      answer: single(nodeInstanceShape),
       handle: async (call) => {
         const instance = await instances.get(call.tenantCaller, idOf(call));
         const shown = call.query.flag('_evaluate_functions')
@@ -286,6 +294,7 @@ export function nodeInstanceRoutes(instances: NodeInstanceService): Route[] {
       access: { permission: 'node_instance_update' },
       query: ['force'],
       body: instanceUpdateSchema,
+      answer: single(nodeInstanceShape),
       handle: async (call) => {
         const update = instanceUpdate(call.body as JsonObject);
         if (update.version < 0) {
@@ -301,6 +310,7 @@ export function nodeInstanceRoutes(instances: NodeInstanceService): Route[] {
       path: '/node-instances/:node_instance_id',
       summary: 'Remove a node instance in a deployment update',
       access: { permission: 'node_instance_delete' },
+      answer: nothing,
       handle: async (call) => {
         await instances.remove(call.tenantCaller, idOf(call));
         return noContent;

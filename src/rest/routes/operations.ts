@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../../domain/plan.ts';
 import { operationStates } from '../../domain/states.ts';
 import type { OperationService } from '../../services/operations.ts';
 import type { NewOperation } from '../../store/tasks-graphs.ts';
+import { json, nothing, pageOf, single } from '../answer.ts';
 import { isObject, textMember } from '../body.ts';
 import { envelope, listAnswer, parseList } from '../query.ts';
 import type { QueryValues } from '../query.ts';
@@ -99,6 +100,7 @@ function graphRoutes(operations: OperationService): Route[] {
       summary: 'List the tasks graphs of an execution',
       access: { permission: 'operations' },
       query: ['execution_id', 'name'],
+      answer: pageOf(tasksGraphShape),
       handle: async ({ tenantCaller, query }) => {
         const fields = selectFields(tasksGraphShape, query.include());
         const graphs = await operations.listGraphs(tenantCaller, query.required('execution_id'), query.one('name'));
@@ -111,6 +113,7 @@ function graphRoutes(operations: OperationService): Route[] {
       summary: 'Store a tasks graph with its operations',
       access: { permission: 'execution_start', isOpenToExecutions: true },
       body: graphSchema,
+      answer: single(tasksGraphShape),
       handle: async ({ tenantCaller, query, body }) => {
         const request = body as JsonObject;
         const given = request['operations'];
@@ -128,6 +131,7 @@ function graphRoutes(operations: OperationService): Route[] {
       summary: 'Report the state of a tasks graph, which follows from its operations',
       access: { permission: 'execution_start', isOpenToExecutions: true },
       body: graphReportSchema,
+      answer: pageOf(operationShape),
       handle: async ({ tenantCaller, query, parameters }) => {
         const graph = await operations.ownGraph(tenantCaller, parameters['tasks_graph_id'] ?? '');
         return ok(shapeOne(tasksGraphShape, graph, query.include()));
@@ -163,6 +167,7 @@ export function operationRoutes(operations: OperationService): Route[] {
       summary: 'List the operations of a tasks graph or an execution',
       access: { permission: 'operations' },
       query: ['graph_id', 'execution_id', 'state', 'skip_internal'],
+      answer: pageOf(operationShape),
       handle: async (call) => ok(await listOperations(operations, call)),
     },
     {
@@ -172,6 +177,7 @@ export function operationRoutes(operations: OperationService): Route[] {
       access: { permission: 'execution_start', isOpenToExecutions: true },
       body: actionSchema,
       // operations are rendered when they are sent, so nothing stored has to be rewritten
+      answer: nothing,
       handle: () => noContent,
     },
     {
@@ -179,6 +185,7 @@ export function operationRoutes(operations: OperationService): Route[] {
       path: '/operations/:operation_id',
       summary: 'Get an operation',
       access: { permission: 'operations' },
+      answer: single(operationShape),
       handle: async (call) =>
         ok(shapeOne(operationShape, await operations.get(call.tenantCaller, idOf(call)), call.query.include())),
     },
@@ -188,6 +195,7 @@ export function operationRoutes(operations: OperationService): Route[] {
       summary: 'Add an operation to a stored tasks graph',
       access: { permission: 'execution_start', isOpenToExecutions: true },
       body: operationSchema,
+      answer: single(operationShape),
       handle: async (call) => {
         const request = call.body as JsonObject;
         const operation = await operations.add(call.tenantCaller, textMember(request, 'graph_id'), {
@@ -202,6 +210,7 @@ export function operationRoutes(operations: OperationService): Route[] {
       summary: 'Report the state of an operation',
       access: { permission: 'execution_start', isOpenToExecutions: true },
       body: reportSchema,
+      answer: json({ type: 'object', properties: {} }),
       handle: async (call) => {
         const request = call.body as JsonObject;
         await operations.report(call.tenantCaller, idOf(call), {
@@ -220,6 +229,7 @@ export function operationRoutes(operations: OperationService): Route[] {
       path: '/operations/:operation_id',
       summary: 'Remove an operation from a stored tasks graph',
       access: { permission: 'execution_start', isOpenToExecutions: true },
+      answer: single(operationShape),
       handle: async (call) =>
         ok(shapeOne(operationShape, await operations.remove(call.tenantCaller, idOf(call)), call.query.include())),
     },

@@ -1,9 +1,12 @@
 import type { PermissionService } from '../../services/permissions.ts';
+import { json, nothing, paged, record, textSchema } from '../answer.ts';
 import { noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
 import { wholeList } from '../whole-list.ts';
 
 const everybody = { tenant: 'optional' } as const;
+
+const pairSchema = record('RolePermission', { role: textSchema, permission: textSchema });
 
 function pairOf({ parameters }: ApiCall): { role: string; permission: string } {
   return { role: parameters['role'] ?? '', permission: parameters['permission'] ?? '' };
@@ -17,6 +20,7 @@ export function permissionRoutes(permissions: PermissionService): Route[] {
       path: '/permissions',
       summary: 'List which role holds which permission',
       access: everybody,
+      answer: paged(pairSchema),
       handle: ({ caller, query }) => ok(wholeList(query, permissions.list(caller))),
     },
     {
@@ -24,6 +28,7 @@ export function permissionRoutes(permissions: PermissionService): Route[] {
       path: '/permissions/:role',
       summary: 'List the permissions of a role',
       access: everybody,
+      answer: paged(pairSchema),
       handle: ({ caller, query, parameters }) =>
         ok(wholeList(query, permissions.list(caller, parameters['role'] ?? ''))),
     },
@@ -32,6 +37,7 @@ export function permissionRoutes(permissions: PermissionService): Route[] {
       path: '/permissions/:role/:permission',
       summary: 'Give a permission to a role',
       access: everybody,
+      answer: json(pairSchema),
       handle: async (call) => {
         const pair = pairOf(call);
         await permissions.add(call.caller, pair);
@@ -43,6 +49,7 @@ export function permissionRoutes(permissions: PermissionService): Route[] {
       path: '/permissions/:role/:permission',
       summary: 'Take a permission from a role',
       access: everybody,
+      answer: nothing,
       handle: async (call) => {
         await permissions.remove(call.caller, pairOf(call));
         return noContent;

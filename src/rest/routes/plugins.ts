@@ -6,6 +6,7 @@ import type { FileStore } from '../../files/file-store.ts';
 import { checkIdentifier, visibilityFor } from '../../services/identifiers.ts';
 import type { PluginTargets } from '../../services/plugin-installation.ts';
 import type { PluginChange, PluginService, UploadedPlugins } from '../../services/plugins.ts';
+import { file, json, nothing, pageOf, schemaOfShape, single } from '../answer.ts';
 import { isObject, textMember } from '../body.ts';
 import { sendFile, sendStream } from '../download.ts';
 import { envelope, listAnswer, parseList } from '../query.ts';
@@ -164,6 +165,7 @@ function fileRoutes({ plugins, files }: PluginRouteDependencies, idOf: (call: Ap
       summary: 'Download the archive of a plugin, or everything that was uploaded',
       access: { permission: 'plugin_download' },
       query: ['full_archive'],
+      answer: file(),
       handle: async (call) =>
         call.query.switch('full_archive')
           ? sendStream(call.response, await plugins.fullArchive(call.tenantCaller, idOf(call)))
@@ -175,6 +177,7 @@ function fileRoutes({ plugins, files }: PluginRouteDependencies, idOf: (call: Ap
       summary: 'Download the YAML file of a plugin for a version of the blueprint language',
       access: { permission: 'plugin_download' },
       query: ['dsl_version'],
+      answer: file(),
       handle: async (call) => {
         const version = languageVersionOf(call.query.one('dsl_version'));
         return sendFile(call.response, await plugins.yaml(call.tenantCaller, idOf(call), version), files);
@@ -192,6 +195,7 @@ function changeRoutes(plugins: PluginService, idOf: (call: ApiCall) => string): 
       summary: 'Have managers and agents install a plugin',
       access: { permission: 'plugin_upload' },
       body: installSchema,
+      answer: single(pluginShape),
       handle: async (call) => {
         const targets = targetsOf(call.body as JsonObject);
         return ok(await show(plugins, await plugins.install(call.tenantCaller, idOf(call), targets), call));
@@ -203,6 +207,7 @@ function changeRoutes(plugins: PluginService, idOf: (call: ApiCall) => string): 
       summary: 'Change the owner or the labels of a plugin',
       access: { permission: 'plugin_upload' },
       body: changeSchema,
+      answer: single(pluginShape),
       handle: async (call) => {
         const change = changeOf(call.body as JsonObject);
         return ok(await show(plugins, await plugins.update(call.tenantCaller, idOf(call), change), call));
@@ -214,6 +219,7 @@ function changeRoutes(plugins: PluginService, idOf: (call: ApiCall) => string): 
       summary: 'Report the state of a plugin on a manager or agent',
       access: { permission: 'plugin_upload', isOpenToExecutions: true },
       body: stateSchema,
+      answer: single(pluginShape),
       handle: async (call) => {
         const body = call.body as JsonObject;
         const given = (name: string): string | undefined => {
@@ -235,6 +241,7 @@ function changeRoutes(plugins: PluginService, idOf: (call: ApiCall) => string): 
       summary: 'Widen who sees a plugin',
       access: { permission: 'resource_set_visibility' },
       body: visibilitySchema,
+      answer: single(pluginShape),
       handle: async (call) => {
         const { visibility } = call.body as JsonObject;
         return ok(await show(plugins, await plugins.setVisibility(call.tenantCaller, idOf(call), visibility), call));
@@ -247,6 +254,7 @@ function changeRoutes(plugins: PluginService, idOf: (call: ApiCall) => string): 
       access: { permission: 'plugin_delete' },
       body: deleteSchema,
       isBodyOptional: true,
+      answer: nothing,
       handle: async (call) => {
         await plugins.remove(call.tenantCaller, idOf(call), (call.body as JsonObject)['force'] === true);
         return noContent;
@@ -265,6 +273,7 @@ export function pluginRoutes(dependencies: PluginRouteDependencies): Route[] {
       path: '/plugins',
       summary: 'List plugins',
       access: { permission: 'plugin_list', hasAllTenants: true },
+      answer: pageOf(pluginShape),
       handle: async ({ caller, query }) => {
         const parsed = parseList(query, pluginShape, { search: { _search: 'packageName' } });
         const page = await plugins.list(caller, parsed.query, parsed.isAllTenants);
@@ -277,6 +286,7 @@ export function pluginRoutes(dependencies: PluginRouteDependencies): Route[] {
       summary: 'Upload a plugin: an archive, one with its YAML files, or a caravan of several',
       access: { permission: 'plugin_upload' },
       query: ['visibility', 'title', 'plugin_archive_url', 'id', 'uploaded_at', 'created_by'],
+      answer: json({ anyOf: [schemaOfShape(pluginShape), pageOf(pluginShape).schema] }),
       handle: async (call) => created(await showUploaded(plugins, await upload(dependencies, call), call)),
     },
     {
@@ -284,6 +294,7 @@ export function pluginRoutes(dependencies: PluginRouteDependencies): Route[] {
       path: '/plugins/:plugin_id',
       summary: 'Get a plugin',
       access: { permission: 'plugin_get' },
+      answer: single(pluginShape),
       handle: async (call) => ok(await show(plugins, await plugins.get(call.tenantCaller, idOf(call)), call)),
     },
     ...fileRoutes(dependencies, idOf),

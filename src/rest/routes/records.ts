@@ -1,5 +1,6 @@
 import type { Permission } from '../../domain/permissions.ts';
 import type { Records, RecordService } from '../../services/records.ts';
+import { pageOf, single } from '../answer.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
@@ -33,6 +34,7 @@ function routesOf<Entity>({ path, names, shape, records, list, get, search }: Re
     path,
     summary: `List ${plural}`,
     access: { permission: list, hasAllTenants: true },
+    answer: pageOf(shape),
     handle: async ({ caller, query }) => {
       const parsed = parseList(query, shape, search === undefined ? {} : { search: { _search: search } });
       return ok(listAnswer(parsed, await records.list(caller, parsed.query, parsed.isAllTenants)));
@@ -48,6 +50,7 @@ function routesOf<Entity>({ path, names, shape, records, list, get, search }: Re
       path: `${path}/:id`,
       summary: `Get ${singular}`,
       access: { permission: get },
+      answer: single(shape),
       handle: async ({ tenantCaller, parameters, query }) =>
         ok(shapeOne(shape, await records.get(tenantCaller, parameters['id'] ?? ''), query.include())),
     },

@@ -2,6 +2,7 @@ import { GantryError } from '../../domain/errors.ts';
 import type { JsonObject } from '../../domain/plan.ts';
 import type { ExecutionSchedule } from '../../domain/resources.ts';
 import type { ScheduleRequest, ScheduleService } from '../../services/schedules.ts';
+import { nothing, pageOf, single } from '../answer.ts';
 import { isObject } from '../body.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
@@ -121,6 +122,7 @@ export function scheduleRoutes(schedules: ScheduleService): Route[] {
       path: '/execution-schedules',
       summary: 'List schedules of executions',
       access: { permission: 'execution_schedule_list', hasAllTenants: true },
+      answer: pageOf(scheduleShape),
       handle: async ({ caller, query }) => {
         const parsed = parseList(query, scheduleShape, { search: { _search: 'id' } });
         const page = await schedules.list(caller, parsed.query, parsed.isAllTenants);
@@ -133,6 +135,7 @@ export function scheduleRoutes(schedules: ScheduleService): Route[] {
       summary: 'Get a schedule',
       access: { permission: 'execution_schedule_get' },
       query: ['deployment_id'],
+      answer: single(scheduleShape),
       handle: async (call) => ok(show(call, await schedules.get(call.tenantCaller, ...place(call)))),
     },
     {
@@ -142,6 +145,7 @@ export function scheduleRoutes(schedules: ScheduleService): Route[] {
       access: { permission: 'execution_schedule_create' },
       query: ['deployment_id'],
       body: { ...scheduleSchema, required: ['workflow_id', 'since'] },
+      answer: single(scheduleShape),
       handle: async (call) => {
         const request = requestOf(call.body as JsonObject);
         return created(show(call, await schedules.create(call.tenantCaller, ...place(call), request)));
@@ -154,6 +158,7 @@ export function scheduleRoutes(schedules: ScheduleService): Route[] {
       access: { permission: 'execution_schedule_create' },
       query: ['deployment_id'],
       body: scheduleSchema,
+      answer: single(scheduleShape),
       handle: async (call) => {
         const body = call.body as JsonObject;
         if (Object.keys(body).length === 0) {
@@ -168,6 +173,7 @@ export function scheduleRoutes(schedules: ScheduleService): Route[] {
       summary: 'Delete a schedule',
       access: { permission: 'execution_schedule_create' },
       query: ['deployment_id'],
+      answer: nothing,
       handle: async (call) => {
         await schedules.remove(call.tenantCaller, ...place(call));
         return noContent;

@@ -10,6 +10,8 @@ import type { NodeInstanceService, NodeService } from '../../services/nodes.ts';
 import type { SecretService } from '../../services/secrets.ts';
 import { listWorkflows } from '../../services/workflow-lists.ts';
 import type { FilterRule } from '../../domain/filter.ts';
+import { list, mapOf, pageOf, paged, record, schemaOfShape } from '../answer.ts';
+import type { AnswerDescription } from '../answer.ts';
 import { isObject } from '../body.ts';
 import { listAnswer, parseList } from '../query.ts';
 import type { QueryValues } from '../query.ts';
@@ -19,7 +21,7 @@ import { blueprintShape } from '../shapes/blueprint.ts';
 import { deploymentShape } from '../shapes/deployment.ts';
 import { nodeInstanceShape, nodeShape } from '../shapes/node.ts';
 import { secretShape } from '../shapes/secret.ts';
-import { shapeWorkflow } from '../shapes/workflow.ts';
+import { shapeWorkflow, workflowMembers } from '../shapes/workflow.ts';
 import { wholeList } from '../whole-list.ts';
 
 export interface SearchDependencies {
@@ -30,6 +32,17 @@ export interface SearchDependencies {
   readonly nodeInstances: NodeInstanceService;
   readonly secrets: SecretService;
 }
+
+const capabilitiesSchema = record('DeploymentCapabilities', { deployment_id: 'text', capabilities: list(mapOf({})) });
+const scalingGroupSchema = record('ScalingGroup', {
+  deployment_id: 'text',
+  name: 'text',
+  members: 'json',
+  properties: 'json',
+});
+/** A node of a deployment, or one of a plan that looks like it. */
+const nodeSchema = schemaOfShape(nodeShape);
+const workflowPage = paged(record('Workflow', workflowMembers));
 
 const searchSchema = {
   type: 'object',
@@ -75,7 +88,7 @@ function scopeMember(query: QueryValues, constraints: JsonObject, name: string):
   return inQuery ?? (typeof constraint === 'string' ? constraint : undefined);
 }
 
-function search(path: string, permission: Permission, handle: Route['handle']): Route {
+function search(path: string, permission: Permission, answer: AnswerDescription, handle: Route['handle']): Route {
   return {
     method: 'post',
     path: `/searches/${path}`,
@@ -83,13 +96,14 @@ function search(path: string, permission: Permission, handle: Route['handle']): 
     access: { permission, hasAllTenants: true },
     body: searchSchema,
     isBodyOptional: true,
+    answer,
     handle,
   };
 }
 
 function resourceSearches({ blueprints, deployments, filters, secrets }: SearchDependencies): Route[] {
   return [
-    search('deployments', 'deployment_list', async (call) => {
+    search('deployments', 'deployment_list', pageOf(deploymentShape), async (call) => {
       const { rules, filterId } = conditionsOf(call, 'deployments');
       const all = await filters.rules(call.tenantCaller, 'deployments', filterId, rules);
       const options = {
@@ -104,7 +118,7 @@ function resourceSearches({ blueprints, deployments, filters, secrets }: SearchD
       const items = page.items.map((item) => ({ ...item, workdirZip: undefined, workflowViews: undefined }));
       return ok(listAnswer(parsed, { ...page, items }));
     }),
-    search('blueprints', 'blueprint_list', async (call) => {
+    search('blueprints', 'blueprint_list', pageOf(blueprintShape), async (call) => {
       const { rules, filterId } = conditionsOf(call, 'blueprints');
       const all = await filters.rules(call.tenantCaller, 'blueprints', filterId, rules);
       const options = { search: { _search: 'id' }, takesLabelSort: true, takesFilters: false };
@@ -112,14 +126,14 @@ function resourceSearches({ blueprints, deployments, filters, secrets }: SearchD
       const list = { ...parsed.query, filters: { isHidden: ['false'] } };
       return ok(listAnswer(parsed, await blueprints.list(call.caller, list, parsed.isAllTenants)));
     }),
-    search('secrets', 'secret_list', async (call) => {
+    search('secrets', 'secret_list', pageOf(secretShape), async (call) => {
       const { rules } = conditionsOf(call, 'secrets');
       const options = { search: { _search: 'id' }, takesFilters: false };
       const parsed = parseList(call.query, secretShape, options, rules);
       const answer = listAnswer(parsed, await secrets.list(call.caller, parsed.query, parsed.isAllTenants));
       return ok(answer);
     }),
-    search('workflows', 'deployment_list', async (call) => {
+    search('workflows', 'deployment_list', workflowPage, async (call) => {
       const { rules, filterId } = conditionsOf(call, 'deployments');
       const all = await filters.rules(call.tenantCaller, 'deployments', filterId, rules);
       return ok(await workflowList(deployments, call, all, call.query.flag('_common_only')));
@@ -199,7 +213,7 @@ async function searchPlan(
 
 function nodeSearches({ nodes, nodeInstances, blueprints }: SearchDependencies): Route[] {
   const searchNodes = (path: string, attribute: 'id' | 'type'): Route =>
-    search(path, 'node_list', async (call) => {
+    search(path, 'node_list', paged(nodeSchema), async (call) => {
       const { rules, constraints } = conditionsOf(call, 'nodes', attribute);
       const blueprintId = scopeMember(call.query, constraints, 'blueprint_id');
       if (blueprintId !== undefined) {
@@ -219,7 +233,7 @@ function nodeSearches({ nodes, nodeInstances, blueprints }: SearchDependencies):
   return [
     searchNodes('nodes', 'id'),
     searchNodes('node-types', 'type'),
-    search('node-instances', 'node_list', async (call) => {
+    search('node-instances', 'node_list', pageOf(nodeInstanceShape), async (call) => {
       const { rules, constraints } = conditionsOf(call, 'nodeInstances');
       const deploymentId = scopeMember(call.query, constraints, 'deployment_id');
       const nodeId = call.query.one('node_id');
@@ -266,7 +280,7 @@ function nestedSearches({ deployments, blueprints }: SearchDependencies): Route[
     return { items: shown, metadata: { pagination: { total: items.length, size, offset }, filtered: null } };
   };
   return [
-    search('capabilities', 'deployment_capabilities', async (call) => {
+    search('capabilities', 'deployment_capabilities', paged(capabilitiesSchema), async (call) => {
       const { constraints } = conditionsOf(call, 'deployments', 'id');
       const deploymentId = requireDeployment(call, constraints);
       const deployment = await deployments.get(call.tenantCaller, deploymentId, ['capabilities']);
@@ -284,7 +298,7 @@ function nestedSearches({ deployments, blueprints }: SearchDependencies): Route[
         });
       return ok(page(call.query, [{ deployment_id: deploymentId, capabilities }]));
     }),
-    search('scaling-groups', 'deployment_get', async (call) => {
+    search('scaling-groups', 'deployment_get', paged(scalingGroupSchema), async (call) => {
       const { constraints } = conditionsOf(call, 'deployments', 'id');
       const blueprintId = scopeMember(call.query, constraints, 'blueprint_id');
       const all =
@@ -313,6 +327,7 @@ export function searchRoutes(dependencies: SearchDependencies): Route[] {
       summary: 'List the workflows of deployments',
       access: { permission: 'deployment_list', hasAllTenants: true },
       query: ['_filter_id', '_group_id', '_search'],
+      answer: workflowPage,
       handle: async (call) => {
         const filterId = call.query.one('_filter_id');
         const rules =

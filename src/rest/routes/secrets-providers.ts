@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../domain/plan.ts';
 import { visibilityFor } from '../../services/identifiers.ts';
 import type { NewSecretsProvider, SecretsProviderService } from '../../services/secrets-providers.ts';
+import { nothing, optional, pageOf, single } from '../answer.ts';
 import { isObject, textMember } from '../body.ts';
 import { originOf } from '../origin.ts';
 import { listAnswer, parseList } from '../query.ts';
@@ -70,6 +71,7 @@ export function secretsProviderRoutes(providers: SecretsProviderService): Route[
       path: '/secrets-providers',
       summary: 'List secrets providers',
       access: { permission: 'secrets_provider_list', hasAllTenants: true },
+      answer: pageOf(secretsProviderShape),
       handle: async ({ caller, query }) => {
         const parsed = parseList(query, secretsProviderShape, { search: { _search: 'id' } });
         return ok(listAnswer(parsed, await providers.list(caller, parsed.query, parsed.isAllTenants)));
@@ -81,6 +83,7 @@ export function secretsProviderRoutes(providers: SecretsProviderService): Route[
       summary: 'Create a secrets provider, or only try whether one can be reached',
       access: { permission: 'secrets_provider_create' },
       body: newSchema,
+      answer: optional(single(secretsProviderShape)),
       handle: (call) => put(providers, call),
     },
     {
@@ -88,6 +91,7 @@ export function secretsProviderRoutes(providers: SecretsProviderService): Route[
       path: '/secrets-providers/:name',
       summary: 'Get a secrets provider',
       access: { permission: 'secrets_provider_get' },
+      answer: single(secretsProviderShape),
       handle: async (call) =>
         ok(shapeOne(secretsProviderShape, await providers.get(call.tenantCaller, nameOf(call)), call.query.include())),
     },
@@ -97,6 +101,7 @@ export function secretsProviderRoutes(providers: SecretsProviderService): Route[
       summary: 'Change how a secrets provider is reached, or who sees it',
       access: { permission: 'secrets_provider_update' },
       body: changeSchema,
+      answer: single(secretsProviderShape),
       handle: async (call) => {
         const body = call.body as JsonObject;
         const changed = await providers.update(call.tenantCaller, nameOf(call), {
@@ -112,6 +117,7 @@ export function secretsProviderRoutes(providers: SecretsProviderService): Route[
       path: '/secrets-providers/:name',
       summary: 'Delete a secrets provider that no secret uses',
       access: { permission: 'secrets_provider_delete' },
+      answer: nothing,
       handle: async (call) => {
         await providers.remove(call.tenantCaller, nameOf(call));
         return noContent;

@@ -4,6 +4,8 @@ import type { Json, JsonObject } from '../../domain/plan.ts';
 import { visibilityFor } from '../../services/identifiers.ts';
 import type { ExportedSecret, SecretExchange } from '../../services/secret-exchange.ts';
 import type { SecretService, SecretsProviderChoice } from '../../services/secrets.ts';
+import { json, list, nothing, pageOf, partial, record, schemaOfShape } from '../answer.ts';
+import type { Members } from '../answer.ts';
 import { isObject } from '../body.ts';
 import { originOf } from '../origin.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
@@ -22,6 +24,14 @@ const newSecretSchema = {
 
 const secretUpdateSchema = { type: 'object', properties: {} };
 const visibilitySchema = { type: 'object', required: ['visibility'], properties: { visibility: {} } };
+
+const secretSchema = record('SecretWithValue', {
+  ...(schemaOfShape(secretShape)['properties'] as Members),
+  value: 'json',
+  schema: 'json',
+  provider_options: 'json',
+  private_resource: 'boolean',
+});
 
 function shapeSecret(secret: Secret, value: Json, providerOptions?: string): Record<string, unknown> {
   return {
@@ -83,6 +93,21 @@ const importSchema = {
   },
 };
 
+const exportedSchema = partial('ExportedSecret', {
+  key: 'text',
+  value: 'json',
+  visibility: 'text',
+  tenant_name: 'text',
+  is_hidden_value: 'boolean',
+  encrypted: 'boolean',
+  provider: 'json',
+  provider_options: 'json',
+  creator: 'text',
+  created_at: 'timestamp',
+  updated_at: 'timestamp',
+});
+const importedSchema = record('ImportedSecrets', { colliding_secrets: 'json', secrets_errors: 'json' });
+
 function shapeExported(
   { secret, value, isEncrypted, providerOptions }: ExportedSecret,
   hasMetadata: boolean,
@@ -121,6 +146,7 @@ function exchangeRoutes(exchange: SecretExchange): Route[] {
       summary: 'Export secrets with their values, encrypted when a passphrase is given',
       access: { permission: 'secret_export', hasAllTenants: true },
       query: ['_passphrase', '_include_metadata', '_include', '_search'],
+      answer: json(list(exportedSchema)),
       handle: async ({ caller, query }) => {
         const parsed = parseList(query.without('_include'), secretShape, { search: { _search: 'id' } });
         const passphrase = query.one('_passphrase');
@@ -141,6 +167,7 @@ function exchangeRoutes(exchange: SecretExchange): Route[] {
       summary: 'Import exported secrets',
       access: { permission: 'secret_import' },
       body: importSchema,
+      answer: json(importedSchema),
       handle: async ({ caller, body }) => {
         const {
           secrets_list: list,
@@ -170,6 +197,7 @@ export function secretRoutes(secrets: SecretService, exchange: SecretExchange): 
       path: '/secrets',
       summary: 'List secrets without their values',
       access: { permission: 'secret_list', hasAllTenants: true },
+      answer: pageOf(secretShape),
       handle: async ({ caller, query }) => {
         const parsed = parseList(query, secretShape, { search: { _search: 'id' } });
         return ok(listAnswer(parsed, await secrets.list(caller, parsed.query, parsed.isAllTenants)));
@@ -181,6 +209,7 @@ export function secretRoutes(secrets: SecretService, exchange: SecretExchange): 
       summary: 'Get a secret with its value',
       access: { permission: 'secret_get' },
       query: ['_skip_value'],
+      answer: json(secretSchema),
       handle: async (call) => {
         const isSkipped = call.query.flag('_skip_value');
         const { secret, value, providerOptions } = await secrets.get(call.tenantCaller, keyOf(call), isSkipped);
@@ -193,6 +222,7 @@ export function secretRoutes(secrets: SecretService, exchange: SecretExchange): 
       summary: 'Create a secret, or replace its value',
       access: { permission: 'secret_create' },
       body: newSecretSchema,
+      answer: json(secretSchema),
       handle: async (call) => {
         const body = call.body as JsonObject;
         const { visibility } = body;
@@ -217,6 +247,7 @@ export function secretRoutes(secrets: SecretService, exchange: SecretExchange): 
       summary: 'Change a secret',
       access: { permission: 'secret_update' },
       body: secretUpdateSchema,
+      answer: json(secretSchema),
       handle: async (call) => {
         const body = call.body as JsonObject;
         const given = Object.entries(body).filter(([, value]) => value !== null);
@@ -241,6 +272,7 @@ export function secretRoutes(secrets: SecretService, exchange: SecretExchange): 
       path: '/secrets/:key',
       summary: 'Delete a secret',
       access: { permission: 'secret_delete' },
+      answer: nothing,
       handle: async (call) => {
         await secrets.remove(call.tenantCaller, keyOf(call));
         return noContent;
@@ -252,6 +284,7 @@ export function secretRoutes(secrets: SecretService, exchange: SecretExchange): 
       summary: 'Widen who sees a secret',
       access: { permission: 'secret_update' },
       body: visibilitySchema,
+      answer: json(secretSchema),
       handle: async (call) => {
         const { visibility } = call.body as JsonObject;
         return ok(shapeSecret(await secrets.setVisibility(call.tenantCaller, keyOf(call), visibility), ''));

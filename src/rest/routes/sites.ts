@@ -2,6 +2,7 @@ import type { JsonObject } from '../../domain/plan.ts';
 import type { Site } from '../../domain/resources.ts';
 import { visibilityFor } from '../../services/identifiers.ts';
 import type { SiteService } from '../../services/sites.ts';
+import { nothing, pageOf, single } from '../answer.ts';
 import { originOf } from '../origin.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { noContent, ok } from '../route.ts';
@@ -50,6 +51,7 @@ export function siteRoutes(sites: SiteService): Route[] {
       path: '/sites',
       summary: 'List sites',
       access: { permission: 'site_list', hasAllTenants: true },
+      answer: pageOf(siteShape),
       handle: async ({ caller, query }) => {
         const parsed = parseList(query, siteShape, { search: { _search: 'id' } });
         return ok(listAnswer(parsed, await sites.list(caller, parsed.query, parsed.isAllTenants)));
@@ -60,6 +62,7 @@ export function siteRoutes(sites: SiteService): Route[] {
       path: '/sites/:name',
       summary: 'Get a site',
       access: { permission: 'site_get' },
+      answer: single(siteShape),
       handle: async (call) =>
         ok(shapeOne(siteShape, await sites.get(call.tenantCaller, nameOf(call)), call.query.include())),
     },
@@ -70,6 +73,7 @@ export function siteRoutes(sites: SiteService): Route[] {
       access: { permission: 'site_create' },
       body: siteSchema,
       isBodyOptional: true,
+      answer: single(siteShape),
       handle: async (call) => {
         const body = call.body as JsonObject;
         const visibility = visibilityFor(call.tenantCaller, { visibility: given(body, 'visibility') });
@@ -88,6 +92,7 @@ export function siteRoutes(sites: SiteService): Route[] {
       summary: 'Change a site',
       access: { permission: 'site_update' },
       body: siteSchema,
+      answer: single(siteShape),
       handle: async (call) => {
         const body = call.body as JsonObject;
         const site = await sites.update(call.tenantCaller, nameOf(call), {
@@ -103,6 +108,7 @@ export function siteRoutes(sites: SiteService): Route[] {
       path: '/sites/:name',
       summary: 'Delete a site; deployments there have none then',
       access: { permission: 'site_delete' },
+      answer: nothing,
       handle: async (call) => {
         await sites.remove(call.tenantCaller, nameOf(call));
         return noContent;

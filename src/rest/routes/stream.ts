@@ -3,6 +3,7 @@ import { GantryError } from '../../domain/errors.ts';
 import type { LiveService } from '../../services/live/live.ts';
 import { liveTopics } from '../../services/live/messages.ts';
 import type { LiveFilter, LiveTopic } from '../../services/live/messages.ts';
+import { file } from '../answer.ts';
 import { EventStream } from '../event-stream.ts';
 import type { QueryValues } from '../query.ts';
 import type { ApiCall, Route } from '../route.ts';
@@ -114,6 +115,7 @@ export function streamRoutes(live: LiveService): Route[] {
       summary: 'Follow what happens: events, executions, deployments and node instances as server-sent events',
       access: { hasAllTenants: true },
       query: [...settings, ...Object.keys(filters)],
+      answer: file('text/event-stream'),
       handle: (call) => follow(live, call),
     },
   ];

@@ -1,6 +1,7 @@
 import { GantryError } from '../../domain/errors.ts';
 import type { Permission } from '../../domain/permissions.ts';
 import type { SummaryKind, SummaryService } from '../../services/summaries.ts';
+import { mapOf, paged } from '../answer.ts';
 import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
 import { pythonRepr } from '../../domain/python-text.ts';
@@ -69,6 +70,7 @@ export function summaryRoutes(service: SummaryService): Route[] {
     summary: `Count ${kind.replace('_', ' ')} by their fields`,
     access: { permission, hasAllTenants: true },
     query: ['_target_field', '_sub_field', ...(groupArgument === undefined ? [] : [groupArgument])],
+    answer: paged(mapOf({})),
     handle: async ({ caller, query }) => {
       const fieldOf = (name: string): string => {
         const field = fields[name];

@@ -7,6 +7,7 @@ import { holds, requirePermission } from '../../services/caller.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { Holder, TenantDetails, TenantService } from '../../services/tenants.ts';
 import type { QuotaView, TenantQuotaService } from '../../services/tenant-quotas.ts';
+import { json, nothing, paged, partial, record, textSchema } from '../answer.ts';
 import type { JsonSchema } from '../body.ts';
 import { envelope } from '../query.ts';
 import type { QueryValues } from '../query.ts';
@@ -27,6 +28,16 @@ const groupSchema = {
 };
 
 const newTenantSchema = { type: 'object', properties: { rabbitmq_password: { type: ['string', 'null'] } } };
+
+const tenantSchema = partial('Tenant', {
+  name: 'text',
+  groups: 'json',
+  users: 'json',
+  user_roles: 'json',
+  rabbitmq_username: 'text',
+  rabbitmq_password: 'text',
+  rabbitmq_vhost: 'text',
+});
 
 interface BrokerAccount {
   readonly password: string | undefined;
@@ -118,6 +129,7 @@ function listRoute(tenants: TenantService): Route {
     access: { permission: 'tenant_list', tenant: 'optional' },
     query: ['name', '_search', '_get_data', '_size', '_offset', '_include'],
     isMaintenance: true,
+    answer: paged(tenantSchema),
     handle: async ({ caller, query }) => {
       const hasData = query.flag('_get_data');
       if (hasData) {
@@ -185,6 +197,7 @@ function linkRoutes(tenants: TenantService, link: Link): Route[] {
       summary: `Add ${link.what} to a tenant`,
       access: { permission: permissions.add, tenant: 'optional' },
       body,
+      answer: json(tenantSchema),
       handle: async (call) => {
         const { tenant, holder, role } = read(call);
         return ok(shapeTenant(await tenants.grant(call.caller, tenant, holder, tenantRole(role))));
@@ -196,6 +209,7 @@ function linkRoutes(tenants: TenantService, link: Link): Route[] {
       summary: `Change the role of ${link.what} in a tenant`,
       access: { permission: permissions.update, tenant: 'optional' },
       body,
+      answer: json(tenantSchema),
       handle: async (call) => {
         const { tenant, holder, role } = read(call);
         return ok(shapeTenant(await tenants.changeGrant(call.caller, tenant, holder, tenantRole(role))));
@@ -207,6 +221,7 @@ function linkRoutes(tenants: TenantService, link: Link): Route[] {
       summary: `Remove ${link.what} from a tenant`,
       access: { permission: permissions.remove, tenant: 'optional' },
       body,
+      answer: nothing,
       handle: async (call) => {
         const { tenant, holder } = read(call);
         await tenants.revoke(call.caller, tenant, holder);
@@ -226,6 +241,9 @@ const quotaSchema = {
     storage_bytes: { type: ['integer', 'null'], minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
   },
 };
+
+const limitsAnswer = record(undefined, { deployments: 'integer', executions: 'integer', storage_bytes: 'integer' });
+const quotaAnswer = record('TenantQuota', { tenant_name: textSchema, limits: limitsAnswer, used: limitsAnswer });
 
 function shapeQuota(tenantName: string, { limits, used }: QuotaView): Record<string, unknown> {
   return {
@@ -249,6 +267,7 @@ function quotaRoutes(tenants: TenantService, quotas: TenantQuotaService): Route[
       // the permission counts in the tenant that is asked for
       access: { tenant: 'optional' },
       isMaintenance: true,
+      answer: json(quotaAnswer),
       handle: async ({ caller, parameters }) => {
         const tenant = await tenants.get(caller, parameters['tenant_name'] ?? '');
         return ok(shapeQuota(tenant.name, await quotas.get(tenant)));
@@ -260,6 +279,7 @@ function quotaRoutes(tenants: TenantService, quotas: TenantQuotaService): Route[
       summary: 'Set what a tenant may use at most; null = no limit, what is not named stays',
       access: { permission: 'tenant_create', tenant: 'optional' },
       body: quotaSchema,
+      answer: json(quotaAnswer),
       handle: async ({ caller, parameters, body }) => {
         const tenant = await tenants.get(caller, parameters['tenant_name'] ?? '');
         const { limits } = await quotas.get(tenant);
@@ -292,6 +312,7 @@ export function tenantRoutes(tenants: TenantService, quotas: TenantQuotaService)
       access: { permission: 'tenant_create', tenant: 'optional' },
       body: newTenantSchema,
       isBodyOptional: true,
+      answer: json(tenantSchema),
       handle: async ({ caller, parameters, body }) => {
         const password = (body as JsonObject)['rabbitmq_password'];
         const given = typeof password === 'string' && password !== '' ? password : undefined;
@@ -307,6 +328,7 @@ export function tenantRoutes(tenants: TenantService, quotas: TenantQuotaService)
       access: { tenant: 'optional' },
       query: ['_get_data'],
       isMaintenance: true,
+      answer: json(tenantSchema),
       handle: async ({ caller, parameters, query }) => {
         const tenant = await tenants.get(caller, parameters['tenant_name'] ?? '');
         const broker = mayReadBroker(caller, tenant) ? { password: await tenants.brokerPassword(tenant) } : undefined;
@@ -318,6 +340,7 @@ export function tenantRoutes(tenants: TenantService, quotas: TenantQuotaService)
       path: '/tenants/:tenant_name',
       summary: 'Delete an empty tenant',
       access: { permission: 'tenant_delete', tenant: 'optional' },
+      answer: nothing,
       handle: async ({ caller, parameters }) => {
         await tenants.remove(caller, parameters['tenant_name'] ?? '');
         return noContent;

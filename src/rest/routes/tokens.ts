@@ -1,6 +1,7 @@
 import { maskedToken } from '../../security/tokens.ts';
 import type { JsonObject } from '../../domain/plan.ts';
 import type { TokenService, TokenView } from '../../services/tokens.ts';
+import { json, nothing, paged, record } from '../answer.ts';
 import { envelope } from '../query.ts';
 import { noContent, ok } from '../route.ts';
 import type { Route } from '../route.ts';
@@ -9,6 +10,16 @@ const newTokenSchema = {
   type: 'object',
   properties: { description: { type: ['string', 'null'] }, expiration_date: { type: ['string', 'null'] } },
 };
+
+const tokenSchema = record('Token', {
+  id: 'text',
+  username: 'text',
+  value: 'text',
+  role: 'text',
+  expiration_date: 'timestamp',
+  last_used: 'timestamp',
+  description: 'text',
+});
 
 function shapeToken(token: TokenView, value?: string): JsonObject {
   return {
@@ -32,6 +43,7 @@ export function tokenRoutes(tokens: TokenService): Route[] {
       summary: 'List tokens',
       access: { ...anywhere, permission: 'token_get' },
       isMaintenance: true,
+      answer: paged(tokenSchema),
       handle: async ({ caller, query }) => {
         const all = await tokens.list(caller);
         const size = query.count('_size') ?? 1000;
@@ -53,6 +65,7 @@ export function tokenRoutes(tokens: TokenService): Route[] {
       body: newTokenSchema,
       isBodyOptional: true,
       isMaintenance: true,
+      answer: json(tokenSchema),
       handle: async ({ caller, body }) => {
         const { description, expiration_date: expiration } = body as JsonObject;
         const { token, value } = await tokens.create(caller, {
@@ -68,6 +81,7 @@ export function tokenRoutes(tokens: TokenService): Route[] {
       summary: 'Get a token',
       access: { ...anywhere, permission: 'list_token' },
       isMaintenance: true,
+      answer: json(tokenSchema),
       handle: async ({ caller, parameters }) => ok(shapeToken(await tokens.get(caller, parameters['token_id'] ?? ''))),
     },
     {
@@ -76,6 +90,7 @@ export function tokenRoutes(tokens: TokenService): Route[] {
       summary: 'Delete a token',
       access: { ...anywhere, permission: 'delete_token' },
       isMaintenance: true,
+      answer: nothing,
       handle: async ({ caller, parameters }) => {
         await tokens.remove(caller, parameters['token_id'] ?? '');
         return noContent;

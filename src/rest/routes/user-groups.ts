@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../domain/plan.ts';
 import type { UserGroupService } from '../../services/user-groups.ts';
 import type { UserGroup } from '../../store/user-groups.ts';
+import { json, nothing, paged, record } from '../answer.ts';
 import { textMember } from '../body.ts';
 import { envelope } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
@@ -22,6 +23,14 @@ const linkSchema = {
   properties: { username: { type: 'string' }, group_name: { type: 'string' } },
 };
 
+const groupSchema = record('UserGroup', {
+  name: 'text',
+  ldap_dn: 'text',
+  tenants: 'json',
+  users: 'json',
+  role: 'text',
+});
+
 function shape(group: UserGroup, hasData = false): Record<string, unknown> {
   return {
     name: group.name,
@@ -40,6 +49,7 @@ function linkRoutes(groups: UserGroupService): Route[] {
       summary: 'Add a user to a user group',
       access: { permission: 'user_group_add_user', tenant: 'optional' },
       body: linkSchema,
+      answer: json(groupSchema),
       handle: async ({ caller, body }) => {
         const request = body as JsonObject;
         const [name, username] = [textMember(request, 'group_name'), textMember(request, 'username')];
@@ -52,6 +62,7 @@ function linkRoutes(groups: UserGroupService): Route[] {
       summary: 'Remove a user from a user group',
       access: { permission: 'user_group_remove_user', tenant: 'optional' },
       body: linkSchema,
+      answer: nothing,
       handle: async ({ caller, body }) => {
         const request = body as JsonObject;
         await groups.removeUser(caller, textMember(request, 'group_name'), textMember(request, 'username'));
@@ -72,6 +83,7 @@ export function userGroupRoutes(groups: UserGroupService): Route[] {
       summary: 'List user groups',
       access: { permission: 'user_group_list', tenant: 'optional' },
       query: ['_search', '_get_data', '_size', '_offset'],
+      answer: paged(groupSchema),
       handle: async ({ query }) => {
         const size = query.count('_size') ?? 1000;
         const offset = query.count('_offset') ?? 0;
@@ -88,6 +100,7 @@ export function userGroupRoutes(groups: UserGroupService): Route[] {
       summary: 'Create a user group',
       access: { permission: 'user_group_create', tenant: 'optional' },
       body: newGroupSchema,
+      answer: json(groupSchema),
       handle: async ({ caller, body }) => {
         const request = body as JsonObject;
         const { ldap_group_dn: ldapDn, role } = request;
@@ -105,6 +118,7 @@ export function userGroupRoutes(groups: UserGroupService): Route[] {
       summary: 'Get a user group',
       access: { permission: 'user_group_get', tenant: 'optional' },
       query: ['_get_data'],
+      answer: json(groupSchema),
       handle: async (call) => ok(shape(await groups.get(nameOf(call)), call.query.flag('_get_data'))),
     },
     {
@@ -113,6 +127,7 @@ export function userGroupRoutes(groups: UserGroupService): Route[] {
       summary: 'Set the system role of a user group',
       access: { permission: 'user_group_update', tenant: 'optional' },
       body: roleSchema,
+      answer: json(groupSchema),
       handle: async (call) => {
         const role = textMember(call.body as JsonObject, 'role');
         return ok(shape(await groups.setRole(call.caller, nameOf(call), role)));
@@ -123,6 +138,7 @@ export function userGroupRoutes(groups: UserGroupService): Route[] {
       path: '/user-groups/:group_name',
       summary: 'Delete a user group',
       access: { permission: 'user_group_delete', tenant: 'optional' },
+      answer: nothing,
       handle: async (call) => {
         await groups.remove(call.caller, nameOf(call));
         return noContent;

@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../../domain/plan.ts';
 import { roles } from '../../domain/permissions.ts';
 import { requirePermission } from '../../services/caller.ts';
 import type { UserDetails, UserService, UserTimes } from '../../services/users.ts';
+import { json, nothing, paged, record } from '../answer.ts';
 import { envelope } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
 import { textMember } from '../body.ts';
@@ -34,6 +35,22 @@ const actionSchema = { type: 'object', required: ['action'], properties: { actio
 function timestamp(date: Date | undefined): string | null {
   return date?.toISOString() ?? null;
 }
+
+const userSchema = record('User', {
+  username: 'text',
+  role: 'text',
+  active: 'boolean',
+  is_locked: 'boolean',
+  created_at: 'timestamp',
+  first_login_at: 'timestamp',
+  last_login_at: 'timestamp',
+  show_getting_started: 'boolean',
+  tenants: 'json',
+  tenant_roles: 'json',
+  groups: 'json',
+  group_system_roles: 'json',
+  password_hash: 'text',
+});
 
 function shapeUser(details: UserDetails, hasData = false, passwordHash: string | null = null): Record<string, unknown> {
   const { user } = details;
@@ -125,6 +142,7 @@ function listRoute(users: UserService): Route {
     access: { permission: 'user_list', tenant: 'optional' },
     query: ['_search', '_get_data', '_include_hash', '_size', '_offset', 'username'],
     isMaintenance: true,
+    answer: paged(userSchema),
     handle: async ({ caller, query }) => {
       const hasHash = query.flag('_include_hash');
       if (hasHash) {
@@ -159,6 +177,7 @@ export function userRoutes(users: UserService): Route[] {
       access: { permission: 'user_get_self', tenant: 'optional' },
       query: ['_get_data'],
       isMaintenance: true,
+      answer: json(userSchema),
       handle: async ({ caller, query }) =>
         ok(shapeUser(await users.get(caller.user.username), query.flag('_get_data'))),
     },
@@ -168,6 +187,7 @@ export function userRoutes(users: UserService): Route[] {
       summary: 'Create a user',
       access: { permission: 'user_create', tenant: 'optional' },
       body: newUserSchema,
+      answer: json(userSchema),
       handle: async ({ caller, body }) => {
         const { role, is_prehashed: isHashed } = body as JsonObject;
         const details = await users.create(caller, {
@@ -187,6 +207,7 @@ export function userRoutes(users: UserService): Route[] {
       access: { permission: 'user_get', tenant: 'optional' },
       query: ['_get_data'],
       isMaintenance: true,
+      answer: json(userSchema),
       handle: async (call) => ok(shapeUser(await users.get(nameOf(call)), call.query.flag('_get_data'))),
     },
     {
@@ -196,6 +217,7 @@ export function userRoutes(users: UserService): Route[] {
       // everybody may set the own password
       access: { tenant: 'optional' },
       body: userUpdateSchema,
+      answer: json(userSchema),
       handle: async (call) => ok(shapeUser(await update(users, call, nameOf(call)))),
     },
     {
@@ -203,6 +225,7 @@ export function userRoutes(users: UserService): Route[] {
       path: '/users/:username',
       summary: 'Delete a user who owns nothing',
       access: { permission: 'user_delete', tenant: 'optional' },
+      answer: nothing,
       handle: async (call) => {
         await users.remove(call.caller, nameOf(call));
         return noContent;
@@ -214,6 +237,7 @@ export function userRoutes(users: UserService): Route[] {
       summary: 'Activate or deactivate a user',
       access: { permission: 'user_set_activated', tenant: 'optional' },
       body: actionSchema,
+      answer: json(userSchema),
       handle: async (call) => {
         const isActive = (call.body as JsonObject)['action'] === 'activate';
         return ok(shapeUser(await users.setActive(call.caller, nameOf(call), isActive)));
@@ -224,6 +248,7 @@ export function userRoutes(users: UserService): Route[] {
       path: '/users/unlock/:username',
       summary: 'Unlock a user after wrong passwords',
       access: { permission: 'user_unlock', tenant: 'optional' },
+      answer: json(userSchema),
       handle: async (call) => {
         call.request.resume();
         return ok(shapeUser(await users.unlock(call.caller, nameOf(call))));

@@ -70,6 +70,7 @@ export const deploymentShape: Shape<DeploymentView> = {
     text('site_name', 'siteName'),
     {
       ...text('latest_execution_status', 'latestExecutionStatus', { values: executionStatuses }),
+      shown: ['in_progress', 'completed', 'failed', 'cancelled'],
       read: ({ latestExecutionStatus }) => latestStatus(latestExecutionStatus),
     },
     computed('environment_type', ['labels'], environmentType, 'text'),

@@ -1,5 +1,6 @@
 import type { EventRow } from '../../domain/entities.ts';
 import type { Json } from '../../domain/plan.ts';
+import type { FieldType } from './field.ts';
 
 /** Member of an event on the wire -> field of the entity, in order. */
 export const eventFields = [
@@ -29,6 +30,18 @@ export const eventFields = [
 
 const eventOnly = new Set(['event_type']);
 const logOnly = new Set(['logger', 'level']);
+
+const times = new Set(['timestamp', 'reported_timestamp']);
+const documents = new Set(['error_causes']);
+
+function typeOfMember(name: string): FieldType {
+  return name === '_storage_id' ? 'integer' : times.has(name) ? 'timestamp' : documents.has(name) ? 'json' : 'text';
+}
+
+/** Members of events and log lines by their type. */
+export const eventMembers: Readonly<Record<string, FieldType>> = Object.fromEntries(
+  eventFields.map(([name]) => [name, typeOfMember(name)]),
+);
 
 /** An event or log line on the wire; names of `include` that do not exist are ignored. */
 export function shapeEvent(event: EventRow, include?: readonly string[]): Record<string, Json> {

@@ -15,6 +15,8 @@ export interface Field<Entity> {
   readonly needs: readonly string[];
   /** The only values a filter may have. */
   readonly values?: readonly string[];
+  /** The only values an answer has, where these are others. */
+  readonly shown?: readonly string[];
   /** What a filter by a value also finds: values that clients see as this one. */
   readonly alike?: Readonly<Record<string, readonly string[]>>;
 }
@@ -23,6 +25,8 @@ export interface Field<Entity> {
 export interface Shape<Entity> {
   /** Class name in messages, e.g. `Deployment`. */
   readonly kind: string;
+  /** Name in the OpenAPI document, where the class has answers of several shapes. */
+  readonly component?: string;
   readonly fields: readonly Field<Entity>[];
   /** Filter and sort keys that are not members: wire name -> entity field. */
   readonly extraColumns?: Readonly<Record<string, string>>;

@@ -36,6 +36,7 @@ function isHeld({ state, heldAt, decision }: OperationRow): boolean {
 /** An operation with everything that is known about this attempt of it. */
 export const operationHistoryShape: Shape<OperationRow> = {
   kind: 'Operation',
+  component: 'OperationHistory',
   fields: [
     text('id', 'id'),
     timestamp('created_at', 'createdAt'),
