@@ -39,6 +39,17 @@ export class FailedOutcome extends Error {
   }
 }
 
+/** The person stopped looking; what was looked at goes on. */
+export class StoppedFollowing extends Error {
+  override readonly name = 'StoppedFollowing';
+  readonly hints: readonly string[];
+
+  constructor(message: string, ...hints: string[]) {
+    super(message);
+    this.hints = hints;
+  }
+}
+
 export interface ErrorReport {
   message: string;
   /** Remedies, one line each. */
@@ -98,6 +109,9 @@ export function reportError(thrown: unknown): ErrorReport {
   }
   if (thrown instanceof FailedOutcome) {
     return { message: thrown.message, hints: thrown.hints, exitCode: exitCodes.failed };
+  }
+  if (thrown instanceof StoppedFollowing) {
+    return { message: thrown.message, hints: thrown.hints, exitCode: exitCodes.interrupted };
   }
   if (thrown instanceof GantryApiError) {
     return reportRefusal(thrown);

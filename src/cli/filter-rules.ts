@@ -1,12 +1,5 @@
+import type { FilterRule } from '../client/pages.ts';
 import { UsageError } from './errors.ts';
-
-/** A rule of a filter as the manager takes it. */
-export interface FilterRule {
-  readonly type: 'label' | 'attribute';
-  readonly key: string;
-  readonly operator: string;
-  readonly values: readonly string[];
-}
 
 /** Written operator -> operator of the manager; longer ones first, since some begin with others. */
 const operators: readonly (readonly [RegExp, string])[] = [

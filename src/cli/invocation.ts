@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Command } from 'commander';
+import type { Command } from './command-tree.ts';
 import { GantryClient } from '../client/client.ts';
 import type { Credentials } from '../client/transport.ts';
 import { UsageError } from './errors.ts';
@@ -39,7 +39,8 @@ export class Invocation {
   readonly signal: AbortSignal;
   private opened: GantryClient | undefined;
 
-  constructor(terminal: Terminal, options: GlobalOptions, signal: AbortSignal) {
+  /** @param things what the command lists, if it does */
+  constructor(terminal: Terminal, options: GlobalOptions, signal: AbortSignal, things?: string) {
     if (options.json === true && options.yaml === true) {
       throw new UsageError('Choose one of --json and --yaml');
     }
@@ -47,7 +48,7 @@ export class Invocation {
     this.options = options;
     this.signal = signal;
     const format = options.json === true ? 'json' : options.yaml === true ? 'yaml' : 'table';
-    this.output = new Output(format, terminal.stdout, terminal.stderr, options.quiet === true);
+    this.output = new Output(format, terminal, { isQuiet: options.quiet === true, things });
     this.profiles = new ProfileStore(terminal.environment);
   }
 
@@ -158,7 +159,7 @@ export function command<Options extends object, Arguments extends unknown[]>(
   return async (...values) => {
     const self = values.at(-1) as Command;
     const options = self.optsWithGlobals<Options & GlobalOptions>();
-    const invocation = new Invocation(setting.terminal, options, setting.signal);
+    const invocation = new Invocation(setting.terminal, options, setting.signal, self.listing?.things);
     try {
       await work(invocation, options, ...(values.slice(0, -2) as Arguments));
     } finally {

@@ -1,7 +1,7 @@
-import type { Writable } from 'node:stream';
-import Table from 'cli-table3';
+import { dump } from 'js-yaml';
 import { colors } from './colors.ts';
-import { stringify } from 'yaml';
+import { drawTable } from './table.ts';
+import type { Terminal } from './terminal.ts';
 
 export type OutputFormat = 'table' | 'json' | 'yaml';
 
@@ -49,30 +49,39 @@ export function shortTime(timestamp: string | null | undefined): string {
   return timestamp ? timestamp.replace('T', ' ').replace(/\.\d+Z?$/, '') : '';
 }
 
-function renderTable<Item>(items: readonly Item[], columns: readonly Column<Item>[]): string {
-  const table = new Table({
-    head: columns.map((column) => colors.bold(column.title)),
-    style: { head: [], border: [], compact: true },
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
-  });
-  for (const item of items) {
-    table.push(columns.map((column) => cellText(column.value(item))));
+/** A value as YAML that every reader takes the same way. */
+function yamlOf(value: unknown): string {
+  // what JSON leaves out is left out here, too
+  const plain: unknown = JSON.parse(JSON.stringify(value ?? null));
+  return dump(plain, { lineWidth: -1, noRefs: true });
+}
+
+/** Lines of one field: structures as YAML below their name, since one line of JSON is not readable. */
+function fieldLines(title: string, width: number, value: unknown): string {
+  const name = colors.bold(title.padEnd(width));
+  if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) {
+    return `${name}  ${cellText(value)}`.trimEnd();
   }
-  return table.toString();
+  return `${name}\n${yamlOf(value).trimEnd().replaceAll(/^/gm, '  ')}`;
 }
 
 /** Writes results in the format the person asked for. */
 export class Output {
   readonly format: OutputFormat;
-  private readonly stdout: Writable;
-  private readonly stderr: Writable;
+  private readonly terminal: Terminal;
   private readonly isQuiet: boolean;
+  private readonly things: string | undefined;
 
-  constructor(format: OutputFormat, stdout: Writable, stderr: Writable, isQuiet: boolean) {
+  /** @param options `things`: what the command lists, for the sentence that there is none */
+  constructor(
+    format: OutputFormat,
+    terminal: Terminal,
+    options: { isQuiet?: boolean; things?: string | undefined } = {},
+  ) {
     this.format = format;
-    this.stdout = stdout;
-    this.stderr = stderr;
-    this.isQuiet = isQuiet;
+    this.terminal = terminal;
+    this.isQuiet = options.isQuiet === true;
+    this.things = options.things;
   }
 
   /** A list: a table for people, an array for programs. */
@@ -81,8 +90,16 @@ export class Output {
       this.data(items);
       return;
     }
-    this.line(items.length > 0 ? renderTable(items, columns) : 'Nothing to show.');
-    if (total > items.length) {
+    if (items.length > 0) {
+      const titles = columns.map((column) => column.title);
+      const rows = items.map((item) => columns.map((column) => cellText(column.value(item))));
+      this.line(drawTable(titles, rows, this.terminal.screenColumns));
+    } else if (total > 0) {
+      this.line(`No more than ${total} ${this.things ?? 'items'}: see --offset`);
+    } else {
+      this.line(this.things === undefined ? 'Nothing to show.' : `No ${this.things}.`);
+    }
+    if (total > items.length && items.length > 0) {
       this.note(`${items.length} of ${total} shown; see --size and --offset`);
     }
   }
@@ -95,7 +112,7 @@ export class Output {
     }
     const width = Math.max(...fields.map((field) => field.title.length));
     for (const field of fields) {
-      this.line(`${colors.bold(field.title.padEnd(width))}  ${cellText(field.value(item))}`);
+      this.line(fieldLines(field.title, width, field.value(item)));
     }
   }
 
@@ -114,12 +131,14 @@ export class Output {
 
   /** Machine readable output of any value. */
   data(value: unknown): void {
-    this.stdout.write(this.format === 'yaml' ? stringify(value) : `${JSON.stringify(value, undefined, 2)}\n`);
+    this.terminal.stdout.write(
+      this.format === 'yaml' ? yamlOf(value) : `${JSON.stringify(value ?? null, undefined, 2)}\n`,
+    );
   }
 
   /** A line of the result. */
   line(text: string): void {
-    this.stdout.write(`${text}\n`);
+    this.terminal.stdout.write(`${text}\n`);
   }
 
   /** The result of an action: a sentence for people, `value` for programs. */
@@ -134,7 +153,7 @@ export class Output {
   /** Something beside the result: progress, advice. Never on standard output. */
   note(text: string): void {
     if (!this.isQuiet) {
-      this.stderr.write(`${text}\n`);
+      this.terminal.stderr.write(`${text}\n`);
     }
   }
 }

@@ -1,6 +1,8 @@
-import { Command, CommanderError, Option } from 'commander';
+import { CommanderError, Option } from 'commander';
 import { colors } from './colors.ts';
+import { Command } from './command-tree.ts';
 import { addAdministrationCommands } from './commands/administration.ts';
+import { addAgentCommands } from './commands/agents.ts';
 import { addBlueprintCommands } from './commands/blueprints.ts';
 import { addCertificateCommands } from './commands/certs.ts';
 import { addCompletionCommand } from './commands/completion.ts';
@@ -16,7 +18,7 @@ import { addProfileCommands } from './commands/profiles.ts';
 import { addSecretCommands } from './commands/secrets.ts';
 import { addStatusCommands } from './commands/status.ts';
 import { addServerCommands } from './commands/up.ts';
-import { exitCodes, reportError } from './errors.ts';
+import { FailedOutcome, StoppedFollowing, exitCodes, reportError } from './errors.ts';
 import type { CommandSetting } from './invocation.ts';
 import type { ManagerControl } from './manager-control.ts';
 import { addTableCommands } from './tables/index.ts';
@@ -30,10 +32,36 @@ Start here:
 
 Exit codes:
   0 done   1 failed   2 wrong command line   3 not found   4 denied   5 manager unreachable   6 conflict
+  130 interrupted; an execution that was followed goes on
 
 Environment:
   GANTRY_URL GANTRY_USERNAME GANTRY_PASSWORD GANTRY_TOKEN GANTRY_TENANT GANTRY_CA_FILE instead of a profile,
   GANTRY_PROFILE_DIR where profiles are stored (default ~/.gantry), NO_COLOR for plain text.`;
+
+/** Headings of the list of commands, and what stands below each in this order. */
+const headings: Readonly<Record<string, string>> = {
+  'Install and look:': 'install uninstall status outputs events',
+  'Blueprints and deployments:': 'blueprints deployments nodes node-instances workflows groups sites',
+  'Executions:': 'executions operations agents',
+  'What blueprints use:': 'plugins secrets',
+  'People and rights:': 'users user-groups tenants tokens permissions ldap idp audit',
+  'Manager:': 'up serve migrate managers cluster config maintenance-mode snapshots log-bundles keys certs',
+  'This program:': 'profiles completion lsp version',
+};
+
+/** Puts commands below their headings, in the order of the table. */
+function arrange(program: Command): void {
+  const order: string[] = [];
+  for (const [heading, names] of Object.entries(headings)) {
+    for (const name of names.split(' ')) {
+      program.children.find((command) => command.name() === name)?.helpGroup(heading);
+      order.push(name);
+    }
+  }
+  program.orderChildren(order);
+  // where the command that commander adds goes
+  program.commandsGroup(Object.keys(headings).at(-1) ?? '').helpCommand('help [command]', 'display help for command');
+}
 
 function addGlobalOptions(program: Command): void {
   program
@@ -83,11 +111,13 @@ export function buildProgram(setting: CommandSetting, control: ManagerControl): 
   addPluginCommands(program, setting);
   addSecretCommands(program, setting);
   addAdministrationCommands(program, setting);
+  addAgentCommands(program, setting);
   addTableCommands(program, setting);
   addKeyCommands(program, setting, control);
   addCertificateCommands(program, setting);
   addLanguageCommand(program, setting);
   addCompletionCommand(program, setting);
+  arrange(program);
   return program;
 }
 
@@ -115,12 +145,14 @@ export async function runCommandLine(
       return isHelp(error) ? exitCodes.ok : exitCodes.usage;
     }
     const report = reportError(error);
-    const wasInterrupted = signal.aborted && !(error instanceof Error && error.name === 'FailedOutcome');
-    if (wasInterrupted) {
+    if (error instanceof StoppedFollowing) {
+      terminal.stderr.write(`${report.message}\n`);
+    } else if (signal.aborted && !(error instanceof FailedOutcome)) {
       terminal.stderr.write('Interrupted; what the manager has begun goes on there.\n');
       return exitCodes.interrupted;
+    } else {
+      terminal.stderr.write(`${colors.red('error:')} ${report.message}\n`);
     }
-    terminal.stderr.write(`${colors.red('error:')} ${report.message}\n`);
     for (const hint of report.hints) {
       terminal.stderr.write(`  ${hint}\n`);
     }

@@ -7,8 +7,10 @@ export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Whether a person watches standard error, so that progress may be drawn. */
   readonly isInteractive: boolean;
-  /** Columns of the screen. */
+  /** Columns to write help and progress in. */
   readonly columns: number;
+  /** Columns of standard output when it is a screen; files and pipes take lines of any length. */
+  readonly screenColumns: number | undefined;
   /** Reads standard input to its end. */
   readInput(): Promise<string>;
   /** Asks for a line that is not echoed. */
@@ -22,7 +24,8 @@ export function processTerminal(): Terminal {
     stderr: process.stderr,
     environment: process.env,
     isInteractive: process.stderr.isTTY === true && process.env['CI'] === undefined,
-    columns: process.stdout.columns ?? 120,
+    columns: process.stdout.columns ?? process.stderr.columns ?? 120,
+    screenColumns: process.stdout.isTTY === true ? process.stdout.columns : undefined,
     readInput: async () => {
       const chunks: Buffer[] = [];
       for await (const chunk of process.stdin) {

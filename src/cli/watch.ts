@@ -2,7 +2,7 @@ import { followDeletion, followExecution } from '../client/follow.ts';
 import type { FollowOptions } from '../client/follow.ts';
 import type { GantryClient } from '../client/client.ts';
 import type { ExecutionShape } from '../client/types.ts';
-import { FailedOutcome } from './errors.ts';
+import { FailedOutcome, StoppedFollowing } from './errors.ts';
 import type { Invocation } from './invocation.ts';
 import { makeProgressView } from './progress.ts';
 
@@ -43,6 +43,8 @@ export async function watchExecution(
   try {
     const followed = options.endsInDeletion === true ? followDeletion : followExecution;
     ended = await followed(client, execution.id, follow);
+  } catch (error) {
+    throw invocation.signal.aborted ? stoppedFollowing(execution.id) : error;
   } finally {
     view?.stop();
   }
@@ -50,6 +52,15 @@ export async function watchExecution(
     throw failedExecution(ended);
   }
   return ended;
+}
+
+/** What a person is told who presses Ctrl-C: the manager goes on, and how to come back or end it. */
+function stoppedFollowing(id: string): StoppedFollowing {
+  return new StoppedFollowing(
+    `Execution ${id} goes on without you`,
+    `Come back to it: gantry executions follow ${id}`,
+    `Cancel it: gantry executions cancel ${id}`,
+  );
 }
 
 function failedExecution(execution: ExecutionShape): FailedOutcome {

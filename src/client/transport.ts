@@ -98,10 +98,10 @@ export class Transport {
     return (text === '' ? undefined : JSON.parse(text)) as Answer;
   }
 
-  /** Sends a GET and pipes the answer's body into `target`; returns the file name the manager proposes. */
-  async download(path: string, target: NodeJS.WritableStream, options: RequestOptions = {}): Promise<string> {
+  /** Sends a GET and pipes the answer's body into what `open` gives; returns the file name the manager proposes. */
+  async download(path: string, open: () => NodeJS.WritableStream, options: RequestOptions = {}): Promise<string> {
     const response = await this.withRetries('GET', options, () => this.send('GET', path, options));
-    await pipeline(response, target);
+    await pipeline(response, open());
     const disposition = response.headers['content-disposition'] ?? '';
     return /filename="?([^";]+)"?/.exec(disposition)?.[1] ?? '';
   }

@@ -20,18 +20,28 @@ function collector(): { stream: Writable; text: () => string } {
   return { stream, text: () => chunks.join('') };
 }
 
-/** @param options environment, standard input, and answers to questions for secrets */
-export function fakeTerminal(
-  options: { environment?: Record<string, string>; input?: string; secret?: string } = {},
-): FakeTerminal {
+export interface FakeTerminalOptions {
+  environment?: Record<string, string>;
+  /** Standard input. */
+  input?: string;
+  /** Answer to questions for secrets. */
+  secret?: string;
+  /** Whether progress may be drawn. */
+  isInteractive?: boolean;
+  /** Columns of standard output when it is a screen. */
+  screenColumns?: number;
+}
+
+export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
   const stdout = collector();
   const stderr = collector();
   return {
     stdout: stdout.stream,
     stderr: stderr.stream,
     environment: options.environment ?? {},
-    isInteractive: false,
-    columns: 100,
+    isInteractive: options.isInteractive ?? false,
+    columns: options.screenColumns ?? 100,
+    screenColumns: options.screenColumns,
     readInput: async () => options.input ?? '',
     askSecret: async () => options.secret ?? '',
     output: stdout.text,

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import type { TenantShape, TokenShape, UserShape } from '../../client/types.ts';
 import { UsageError } from '../errors.ts';
 import { command } from '../invocation.ts';
 import type { CommandSetting, Invocation } from '../invocation.ts';
-import { wholeNumber } from './listing.ts';
+import { listOptions, wholeNumber, withListOptions } from './listing.ts';
+import type { ListCommandOptions } from './listing.ts';
 import { shortTime } from '../output.ts';
 import type { Column } from '../output.ts';
 
@@ -39,20 +40,25 @@ function addTokenCommands(program: Command, setting: CommandSetting): void {
     .option('--description <text>', 'what it is for')
     .option('--expiration <when>', 'e.g. +10h, +30days or "2030-01-31 12:00" (UTC)')
     .description('make a token; its value is shown only once')
-    .addHelpText('after', '\nExample:\n  gantry tokens create --description ci --expiration +30days')
+    .example('gantry tokens create --description ci --expiration +30days')
     .action(
       command(setting, async (invocation, options: { description?: string; expiration?: string }) => {
         const client = await invocation.client();
         invocation.output.item(await client.tokens.create(options), tokenColumns);
       }),
     );
-  tokens
-    .command('list')
+  withListOptions(tokens.command('list'), {
+    path: '/tokens',
+    things: 'tokens',
+    isSortable: false,
+    isSearchable: false,
+    hasAllTenants: false,
+  })
     .description('list tokens')
     .action(
-      command(setting, async (invocation) => {
+      command(setting, async (invocation, options: ListCommandOptions) => {
         const client = await invocation.client();
-        const page = await client.tokens.list();
+        const page = await client.tokens.list(listOptions(options));
         invocation.output.list(page.items, tokenColumns, page.metadata.pagination.total);
       }),
     );
@@ -88,7 +94,7 @@ function addQuotaCommand(tenants: Command, setting: CommandSetting): void {
     .option('--executions <n>', 'how many executions may run at once, or none', limitOf)
     .option('--storage <bytes>', 'bytes on the file server, or none', limitOf)
     .description('show what a tenant uses and may use at most, or set limits')
-    .addHelpText('after', '\nExample:\n  gantry tenants quota test --deployments 50 --storage 10000000000')
+    .example('gantry tenants quota test --deployments 50 --storage 10000000000')
     .action(
       command(setting, async (invocation, options: QuotaOptions, name: string) => {
         const client = await invocation.client();
@@ -117,13 +123,18 @@ function addQuotaCommand(tenants: Command, setting: CommandSetting): void {
 
 function addTenantCommands(program: Command, setting: CommandSetting): void {
   const tenants = program.command('tenants').alias('tenant').description('manage tenants');
-  tenants
-    .command('list')
+  withListOptions(tenants.command('list'), {
+    path: '/tenants',
+    things: 'tenants',
+    isSortable: false,
+    isSearchable: true,
+    hasAllTenants: false,
+  })
     .description('list the tenants you may see')
     .action(
-      command(setting, async (invocation) => {
+      command(setting, async (invocation, options: ListCommandOptions) => {
         const client = await invocation.client();
-        const page = await client.tenants.list();
+        const page = await client.tenants.list(listOptions(options));
         invocation.output.list(page.items, tenantColumns, page.metadata.pagination.total);
       }),
     );
@@ -189,13 +200,18 @@ async function newPassword(setting: CommandSetting, file: string | undefined): P
 
 function addUserCommands(program: Command, setting: CommandSetting): void {
   const users = program.command('users').alias('user').description('manage users');
-  users
-    .command('list')
+  withListOptions(users.command('list'), {
+    path: '/users',
+    things: 'users',
+    isSortable: false,
+    isSearchable: true,
+    hasAllTenants: false,
+  })
     .description('list users')
     .action(
-      command(setting, async (invocation) => {
+      command(setting, async (invocation, options: ListCommandOptions) => {
         const client = await invocation.client();
-        const page = await client.users.list();
+        const page = await client.users.list(listOptions(options));
         invocation.output.list(page.items, userColumns, page.metadata.pagination.total);
       }),
     );

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Option } from 'commander';
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import { packBlueprint } from '../../client/archive.ts';
 import { followExecution } from '../../client/follow.ts';
 import { dotOf } from '../../dsl/diagram/dot.ts';
@@ -93,7 +93,7 @@ function addValidate(blueprints: Command, setting: CommandSetting): void {
     .option('--sarif', 'print the problems as SARIF 2.1.0, for code hosts and editors')
     .option('--remote', 'let the manager check, which knows its plugins and other blueprints')
     .description('check a blueprint without uploading it; with --json a list of its problems')
-    .addHelpText('after', '\nExample:\n  gantry blueprints validate blueprints/hello-world/blueprint.yaml')
+    .example('gantry blueprints validate blueprints/hello-world/blueprint.yaml')
     .action(
       command(setting, async (invocation, options: ValidateCommand, path: string) => {
         if (options.remote === true) {
@@ -118,7 +118,7 @@ function addPlan(blueprints: Command, setting: CommandSetting): void {
     .option(...mainOption)
     .option('-i, --inputs <inputs>', 'name=value, a mapping or a file; prints the plan a deployment would get', collect)
     .description('print the plan that a blueprint is parsed into, without a manager')
-    .addHelpText('after', '\nExample:\n  gantry blueprints plan blueprints/hello-world -i port=8081')
+    .example('gantry blueprints plan blueprints/hello-world -i port=8081')
     .action(
       command(setting, async (invocation, options: { main?: string; inputs?: readonly string[] }, path: string) => {
         const { planOffline, prepareOffline } = await import('../offline.ts');
@@ -141,7 +141,7 @@ function addGraph(blueprints: Command, setting: CommandSetting): void {
     )
     .option('-o, --output <file>', 'default: standard output')
     .description('draw the topology of a blueprint: nodes in their containers, relationships, scaling groups')
-    .addHelpText('after', '\nExample:\n  gantry blueprints graph blueprints/multi-tier --format svg -o topology.svg')
+    .example('gantry blueprints graph blueprints/multi-tier --format svg -o topology.svg')
     .action(
       command(
         setting,
@@ -169,7 +169,7 @@ function addSchema(blueprints: Command, setting: CommandSetting): void {
       new Option('--dsl-version <version>', 'version of the language; default: the latest').choices(supportedVersions),
     )
     .description('print a JSON Schema of blueprints, for editors')
-    .addHelpText('after', '\nExample:\n  gantry blueprints schema > blueprint.schema.json')
+    .example('gantry blueprints schema > blueprint.schema.json')
     .action(
       command(setting, async (invocation, options: { dslVersion?: string }) => {
         const { blueprintJsonSchema } = await import('../../dsl/json-schema.ts');

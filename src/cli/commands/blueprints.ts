@@ -1,6 +1,9 @@
+import { copyFile } from 'node:fs/promises';
 import { Option } from 'commander';
-import type { Command } from 'commander';
+import { packBlueprint } from '../../client/archive.ts';
+import type { Command } from '../command-tree.ts';
 import type { BlueprintShape } from '../../client/types.ts';
+import { UsageError } from '../errors.ts';
 import { parseLabels } from '../inputs.ts';
 import { collect, command } from '../invocation.ts';
 import type { CommandSetting } from '../invocation.ts';
@@ -43,7 +46,7 @@ function addUpload(blueprints: Command, setting: CommandSetting): void {
     .option('-l, --label <labels>', 'key:value, repeatable', collect)
     .addOption(visibilityOption())
     .description('upload a blueprint and wait until it is parsed')
-    .addHelpText('after', '\nExample:\n  gantry blueprints upload blueprints/hello-world/blueprint.yaml -b hello')
+    .example('gantry blueprints upload blueprints/hello-world/blueprint.yaml -b hello')
     .action(
       command(setting, async (invocation, options: UploadCommand, path: string) => {
         const client = await invocation.client();
@@ -59,8 +62,12 @@ function addUpload(blueprints: Command, setting: CommandSetting): void {
 }
 
 function addReading(blueprints: Command, setting: CommandSetting): void {
-  withListOptions(blueprints.command('list'))
+  withListOptions(blueprints.command('list'), { path: '/blueprints', things: 'blueprints', hasRules: true })
     .description('list blueprints')
+    .example(
+      'gantry blueprints list',
+      'gantry blueprints list --label team:web --sort created_at --descending --size 20',
+    )
     .action(
       command(setting, async (invocation, options: ListCommandOptions) => {
         const client = await invocation.client();
@@ -121,6 +128,42 @@ function addReading(blueprints: Command, setting: CommandSetting): void {
     );
 }
 
+function addPackage(blueprints: Command, setting: CommandSetting): void {
+  blueprints
+    .command('package')
+    .argument('<path>', 'a YAML file or a folder')
+    .option('-n, --main <file>', 'main YAML file inside the folder')
+    .option('-o, --output <file>', 'default: the name of the folder or file with the ending .tar.gz')
+    .description('pack a blueprint into the archive that upload would send')
+    .example('gantry blueprints package blueprints/hello-world -o hello.tar.gz')
+    .action(
+      command(setting, async (invocation, options: { main?: string; output?: string }, path: string) => {
+        const file = options.output ?? `${blueprintIdOf(path)}.tar.gz`;
+        const archive = await packBlueprint(path, options.main).catch((error: unknown) => {
+          throw new UsageError(error instanceof Error ? error.message : String(error));
+        });
+        await copyFile(archive.path, file).finally(() => archive.dispose());
+        invocation.output.done(`Packed as ${file}`, { file, main_file: archive.mainFile ?? null });
+      }),
+    );
+}
+
+function addSetIcon(blueprints: Command, setting: CommandSetting): void {
+  blueprints
+    .command('set-icon')
+    .argument('<id>')
+    .option('-i, --icon <file>', 'PNG file; without one the picture is removed')
+    .description('set or remove the picture of a blueprint')
+    .example('gantry blueprints set-icon hello-world --icon icon.png')
+    .action(
+      command(setting, async (invocation, options: { icon?: string }, id: string) => {
+        const client = await invocation.client();
+        const blueprint = await client.blueprints.setIcon(id, options.icon);
+        invocation.output.done(`Picture of ${id} ${options.icon === undefined ? 'removed' : 'set'}`, blueprint);
+      }),
+    );
+}
+
 /** `gantry blueprints ...` */
 export function addBlueprintCommands(program: Command, setting: CommandSetting): void {
   const blueprints = program
@@ -130,6 +173,8 @@ export function addBlueprintCommands(program: Command, setting: CommandSetting):
   addUpload(blueprints, setting);
   addReading(blueprints, setting);
   addBlueprintTools(blueprints, setting);
+  addPackage(blueprints, setting);
+  addSetIcon(blueprints, setting);
   blueprints
     .command('delete')
     .argument('<id>')

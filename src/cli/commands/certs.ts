@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import type { CertificateFolder, FolderEntry } from '../../security/certificate-folder.ts';
 import { command } from '../invocation.ts';
 import type { CommandSetting, Invocation } from '../invocation.ts';
@@ -57,11 +57,8 @@ export function addCertificateCommands(program: Command, setting: CommandSetting
     .option('--host <names...>', 'names and addresses by which people reach the manager; default: this host')
     .option('--internal-host <names...>', 'the same for agents and workers; default: as --host')
     .description('make an authority, and certificates for external and internal listeners')
-    .addHelpText(
-      'after',
-      '\nExample:\n  gantry certs create --dir /etc/gantry/certs --host manager.example.com 10.0.0.5' +
-        '\n\nGive ca.pem to clients (--ca, CLOUDIFY_SSL_TRUST...); keep ca.key apart from the manager.',
-    )
+    .example('gantry certs create --dir /etc/gantry/certs --host manager.example.com 10.0.0.5')
+    .addHelpText('after', '\nGive ca.pem to clients (--ca, CLOUDIFY_SSL_TRUST...); keep ca.key apart from the manager.')
     .action(
       command(setting, async (invocation, options: CertificateOptions) => {
         const external = options.host ?? [...new Set([hostname(), 'localhost', '127.0.0.1', '::1'])];

@@ -1,107 +1,86 @@
 import { Argument } from 'commander';
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
+import { Completer } from '../completion.ts';
 import type { CommandSetting } from '../invocation.ts';
 
-interface Entry {
-  /** Words before it, e.g. `blueprints upload`; empty for the program itself. */
-  path: string;
-  words: readonly string[];
-  descriptions: ReadonlyMap<string, string>;
-}
+/*
+ * The scripts ask the program itself what fits (`gantry complete -- WORDS`), so they never grow old. It answers a line
+ * per candidate, the word and its meaning with a tab between them, and `:files` where names of files fit.
+ */
 
-/** Every command with the words that may follow it. */
-function entriesOf(command: Command, path: readonly string[] = []): Entry[] {
-  const descriptions = new Map<string, string>();
-  for (const child of command.commands) {
-    descriptions.set(child.name(), child.description());
-  }
-  for (const option of command.options) {
-    descriptions.set(option.long ?? option.flags, option.description);
-  }
-  const own: Entry = { path: path.join(' '), words: [...descriptions.keys()], descriptions };
-  return [own, ...command.commands.flatMap((child) => entriesOf(child, [...path, child.name()]))];
-}
-
-function bashScript(entries: readonly Entry[]): string {
-  const cases = entries.map((entry) => `    "${entry.path}") words="${entry.words.join(' ')}" ;;`).join('\n');
-  return `# gantry completion bash > /etc/bash_completion.d/gantry
+const bashScript = `# Completion for bash; for every new shell: gantry completion bash > /etc/bash_completion.d/gantry
 _gantry() {
-  local path="" word words="" i
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    word="\${COMP_WORDS[i]}"
-    [[ $word == -* ]] && continue
-    path="\${path:+$path }$word"
-  done
-  while :; do
-    case "$path" in
-${cases}
-    esac
-    [[ -n $words || $path != *" "* ]] && break
-    path="\${path% *}"
-  done
-  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
-  [[ \${#COMPREPLY[@]} -eq 0 ]] && COMPREPLY=($(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}"))
+  local line
+  COMPREPLY=()
+  while IFS= read -r line; do
+    if [[ $line == :files ]]; then
+      compopt -o default 2>/dev/null
+      while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}")
+    else
+      COMPREPLY+=("\${line%%$'\\t'*}")
+    fi
+  done < <("\${COMP_WORDS[0]}" complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
 complete -F _gantry gantry
 `;
-}
 
-function zshScript(entries: readonly Entry[]): string {
-  const quote = (text: string) => text.replaceAll("'", "'\\''").replaceAll(':', '\\:');
-  const cases = entries
-    .map((entry) => {
-      const words = [...entry.descriptions].map(([word, text]) => `'${quote(word)}:${quote(text)}'`).join(' ');
-      return `    "${entry.path}") choices=(${words}) ;;`;
-    })
-    .join('\n');
-  return `#compdef gantry
-# gantry completion zsh > "\${fpath[1]}/_gantry"
+const zshScript = `#compdef gantry
+# Completion for zsh; for every new shell: gantry completion zsh > "\${fpath[1]}/_gantry"
 _gantry() {
-  local -a typed choices
-  typed=(\${(@)words[2,CURRENT-1]:#-*})
-  local path="\${(j: :)typed}"
-  choices=()
-  while :; do
-    case "$path" in
-${cases}
-    esac
-    [[ \${#choices} -gt 0 || "$path" != *" "* ]] && break
-    path="\${path% *}"
+  local line
+  local -a candidates
+  local -i files=0
+  for line in "\${(@f)$("\${words[1]}" complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
+    if [[ $line == :files ]]; then
+      files=1
+    elif [[ -n $line ]]; then
+      candidates+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
+    fi
   done
-  _describe command choices || _files
+  (( \${#candidates} )) && _describe -V gantry candidates
+  (( files )) && _files
 }
-compdef _gantry gantry
+if [[ \${zsh_eval_context[-1]} == loadautofunc ]]; then
+  _gantry "$@"
+else
+  compdef _gantry gantry
+fi
 `;
-}
 
-function fishScript(entries: readonly Entry[]): string {
-  const quote = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-  const lines = entries.flatMap((entry) => {
-    const condition = entry.path === '' ? '__fish_use_subcommand' : `__gantry_at ${quote(entry.path)}`;
-    return [...entry.descriptions].map(([word, text]) => {
-      const what = word.startsWith('--') ? `-l ${word.slice(2)}` : `-a ${quote(word)}`;
-      return `complete -c gantry -n ${quote(condition)} ${what} -d ${quote(text)}`;
-    });
-  });
-  return `# gantry completion fish > ~/.config/fish/completions/gantry.fish
-function __gantry_at
-    set -l typed (string match -v -- '-*' (commandline -opc))[2..-1]
-    string match -q -- "$argv[1]*" (string join ' ' $typed)
+const fishScript = `# Completion for fish; for every new shell: gantry completion fish > ~/.config/fish/completions/gantry.fish
+function __gantry_complete
+    set -l typed (commandline -opc) (commandline -ct)
+    for line in ($typed[1] complete -- $typed[2..-1] 2>/dev/null)
+        if test "$line" = :files
+            __fish_complete_path (commandline -ct)
+        else
+            echo $line
+        end
+    end
 end
-${lines.join('\n')}
+complete -c gantry -f -k -a '(__gantry_complete)'
 `;
-}
 
-/** `gantry completion SHELL`: prints a script made from the commands themselves. */
+const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
+
+/** `gantry completion SHELL` and, for the scripts it prints, `gantry complete`. */
 export function addCompletionCommand(program: Command, setting: CommandSetting): void {
+  const { stdout } = setting.terminal;
   program
     .command('completion')
-    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
-    .description('print a script that completes commands and options')
-    .addHelpText('after', '\nExample:\n  source <(gantry completion bash)')
-    .action((shell: 'bash' | 'zsh' | 'fish') => {
-      const entries = entriesOf(program);
-      const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
-      setting.terminal.stdout.write(scripts[shell](entries));
+    .addArgument(new Argument('<shell>').choices(Object.keys(scripts)))
+    .description('print a script that completes commands, options and names in a shell')
+    .example('source <(gantry completion bash)', 'gantry completion fish | source')
+    .action((shell: keyof typeof scripts) => {
+      stdout.write(scripts[shell]);
+    });
+  program
+    .command('complete', { hidden: true })
+    .argument('[words...]', 'what is typed, after --; the last one is at the cursor')
+    .description('print what could stand at the cursor, for the scripts of `gantry completion`')
+    .action(async (words: readonly string[]) => {
+      const { candidates, takesFiles } = await new Completer(program, setting).complete(words);
+      const lines = candidates.map(({ word, about }) => `${word}\t${about}`);
+      stdout.write([...lines, ...(takesFiles ? [':files'] : [])].map((line) => `${line}\n`).join(''));
     });
 }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import type { DeploymentGroupOptions, GroupMembers } from '../../client/resources/groups.ts';
 import type { DeploymentGroupShape } from '../../client/types.ts';
 import { UsageError } from '../errors.ts';
@@ -99,7 +99,7 @@ function addMembership(groups: Command, setting: CommandSetting): void {
   withMemberOptions(groups.command('extend').argument('<id>'))
     .option('-c, --count <n>', 'create so many deployments of the default blueprint', wholeNumber)
     .description('add deployments to a group')
-    .addHelpText('after', '\nExample:\n  gantry deployments groups extend fleet --count 100')
+    .example('gantry deployments groups extend fleet --count 100')
     .action(
       command(setting, async (invocation, options: MembersCommand, id: string) => {
         const members = membersOf(options);
@@ -142,7 +142,11 @@ export function addDeploymentGroupCommands(deployments: Command, setting: Comman
   const groups = deployments.command('groups').description('manage groups of deployments');
   addPutting(groups, setting);
   addMembership(groups, setting);
-  withListOptions(groups.command('list'))
+  withListOptions(groups.command('list'), {
+    path: '/deployment-groups',
+    things: 'groups of deployments',
+    isSearchable: false,
+  })
     .description('list groups')
     .action(
       command(setting, async (invocation, options: ListCommandOptions) => {

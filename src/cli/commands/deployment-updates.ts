@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import type { GantryClient } from '../../client/client.ts';
 import type { UpdateDeploymentOptions } from '../../client/resources/deployment-updates.ts';
 import type { DeploymentUpdateShape, UpdateStepShape } from '../../client/types.ts';
@@ -200,10 +200,7 @@ function addUpdate(deployments: Command, setting: CommandSetting): void {
     .option('--ignore-failure', 'go on when an uninstall operation fails')
     .option('-f, --force', 'beside running executions, and although others depend on it')
     .description('bring a deployment to another blueprint or other inputs')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  gantry deployments update web blueprints/web --preview\n  gantry deployments update web -i port=8082',
-    )
+    .example('gantry deployments update web blueprints/web --preview', 'gantry deployments update web -i port=8082')
     .action(
       command(setting, async (invocation, options: UpdateCommand, id: string, blueprint?: string) => {
         const client = await invocation.client();
@@ -231,7 +228,7 @@ function addUpdate(deployments: Command, setting: CommandSetting): void {
 }
 
 function addHistory(deployments: Command, setting: CommandSetting): void {
-  withListOptions(deployments.command('history'))
+  withListOptions(deployments.command('history'), { path: '/deployment-updates', things: 'updates of deployments' })
     .argument('[id]', 'only updates of this deployment')
     .description('list updates of deployments')
     .action(

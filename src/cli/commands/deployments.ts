@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import type { GantryClient } from '../../client/client.ts';
 import type { DeploymentShape } from '../../client/types.ts';
 import { parseInputs, parseLabels } from '../inputs.ts';
@@ -59,7 +59,7 @@ function addCreate(deployments: Command, setting: CommandSetting): void {
     .option('--skip-plugins-validation', 'do not check that its plugins are on the manager')
     .addOption(visibilityOption())
     .description('create a deployment of a blueprint')
-    .addHelpText('after', '\nExample:\n  gantry deployments create web -b hello -i port=8081')
+    .example('gantry deployments create web -b hello -i port=8081')
     .action(
       command(setting, async (invocation, options: CreateCommand, id: string) => {
         const client = await invocation.client();
@@ -80,9 +80,14 @@ function addCreate(deployments: Command, setting: CommandSetting): void {
 }
 
 function addReading(deployments: Command, setting: CommandSetting): void {
-  withListOptions(deployments.command('list'))
+  withListOptions(deployments.command('list'), { path: '/deployments', things: 'deployments', hasRules: true })
     .option('-b, --blueprint-id <id>', 'only of this blueprint')
     .description('list deployments')
+    .example(
+      'gantry deployments list',
+      'gantry deployments list --label env:test --all-tenants',
+      'gantry deployments list --attribute-rule "created_by contains ann" --json',
+    )
     .action(
       command(setting, async (invocation, options: ListCommandOptions & { blueprintId?: string }) => {
         const client = await invocation.client();

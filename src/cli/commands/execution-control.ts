@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import type { OperationDecision } from '../../client/resources/executions.ts';
 import type { BreakpointShape, OperationShape } from '../../client/types.ts';
 import { parseInputs } from '../inputs.ts';
@@ -81,12 +81,11 @@ export function addSteering(executions: Command, setting: CommandSetting): void 
     .option('-b, --breakpoint <breakpoint>', 'replace them: operation=start,node=db; repeatable', collectBreakpoints)
     .option('--clear', 'remove all')
     .description('show or replace where an execution stops before an operation')
-    .addHelpText(
-      'after',
-      '\nNames are operation, node, instance and type; all that are given must fit.\n\nExamples:\n' +
-        '  gantry executions breakpoints 3f0c... -b operation=configure,node=db -b type=cloudify.nodes.Compute\n' +
-        '  gantry executions breakpoints 3f0c... --clear',
+    .example(
+      'gantry executions breakpoints 3f0c... -b operation=configure,node=db -b type=cloudify.nodes.Compute',
+      'gantry executions breakpoints 3f0c... --clear',
     )
+    .addHelpText('after', '\nNames are operation, node, instance and type; all that are given must fit.')
     .action(
       command(setting, async (invocation, options: { breakpoint?: BreakpointShape[]; clear?: boolean }, id: string) => {
         const client = await invocation.client();
@@ -180,11 +179,16 @@ export function addOperationCommands(program: Command, setting: CommandSetting):
     .command('operations')
     .alias('operation')
     .description('look at the operations of an execution and decide about single ones');
-  withListOptions(operations.command('list'))
+  withListOptions(operations.command('list'), {
+    path: '/executions/*/operations',
+    things: 'operations',
+    isSearchable: false,
+    hasAllTenants: false,
+  })
     .argument('<execution>')
     .option('-s, --state <state>', 'only in this state')
     .description('every attempt of every operation: inputs, times, who ran it, what it failed with')
-    .addHelpText('after', '\nExample:\n  gantry operations list 3f0c... --state failed')
+    .example('gantry operations list 3f0c... --state failed')
     .action(
       command(setting, async (invocation, options: ListCommandOptions & { state?: string }, execution: string) => {
         const client = await invocation.client();

@@ -1,8 +1,8 @@
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import type { GantryClient } from '../../client/client.ts';
 import { followGroup } from '../../client/follow-group.ts';
 import type { ExecutionGroupShape } from '../../client/types.ts';
-import { FailedOutcome } from '../errors.ts';
+import { FailedOutcome, StoppedFollowing } from '../errors.ts';
 import { parseInputs } from '../inputs.ts';
 import { collect, command } from '../invocation.ts';
 import type { CommandSetting, Invocation } from '../invocation.ts';
@@ -39,6 +39,14 @@ async function watchGroup(
     signal,
     onUnreachable: (error) => output.note(`${error.message}; waiting for it to come back`),
     ...(isShown ? { onEvent: (event) => output.line(formatEvent(event, { withCauses: false })) } : {}),
+  }).catch((error: unknown) => {
+    throw signal.aborted
+      ? new StoppedFollowing(
+          `Execution group ${group.id} goes on without you`,
+          `Come back to it: gantry executions groups follow ${group.id}`,
+          `Cancel it: gantry executions groups cancel ${group.id}`,
+        )
+      : error;
   });
   if (ended.status === 'failed') {
     throw new FailedOutcome(
@@ -68,7 +76,7 @@ function addStart(groups: Command, setting: CommandSetting): void {
     .option('--force', 'although other executions of the deployments run')
     .option('-f, --follow', 'show what becomes of the executions until all have ended')
     .description('run a workflow on every deployment of a group')
-    .addHelpText('after', '\nExample:\n  gantry executions groups start install -g fleet --concurrency 20 --follow')
+    .example('gantry executions groups start install -g fleet --concurrency 20 --follow')
     .action(
       command(setting, async (invocation, options: StartCommand, workflow: string) => {
         const client = await invocation.client();
@@ -87,7 +95,11 @@ function addStart(groups: Command, setting: CommandSetting): void {
 }
 
 function addReading(groups: Command, setting: CommandSetting): void {
-  withListOptions(groups.command('list'))
+  withListOptions(groups.command('list'), {
+    path: '/execution-groups',
+    things: 'execution groups',
+    isSearchable: false,
+  })
     .option('-g, --deployment-group <id>', 'only of this group of deployments')
     .description('list execution groups, newest first')
     .action(

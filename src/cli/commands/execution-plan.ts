@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import type { ExecutionPlanShape, PlannedGraphShape, PlannedOperationShape } from '../../client/types.ts';
 import { parseInputs } from '../inputs.ts';
 import { collect, command } from '../invocation.ts';
@@ -111,7 +111,7 @@ export function addPlan(executions: Command, setting: CommandSetting): void {
     .option('--allow-custom-parameters', 'accept parameters that the workflow does not declare')
     .option('--mermaid', 'draw a Mermaid flowchart instead of a tree')
     .description('show what a workflow would do, in which order, and how long it would take')
-    .addHelpText('after', '\nExample:\n  gantry executions plan install -d web --mermaid > plan.mmd')
+    .example('gantry executions plan install -d web --mermaid > plan.mmd')
     .action(
       command(setting, async (invocation, options: PlanCommand, workflow: string) => {
         const client = await invocation.client();

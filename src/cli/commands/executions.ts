@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GantryApiError } from '../../client/errors.ts';
 import type { GantryClient } from '../../client/client.ts';
@@ -82,10 +82,9 @@ function addStart(executions: Command, setting: CommandSetting): void {
     .option('-b, --breakpoint <breakpoint>', 'stop before operation=start,node=db; repeatable', collectBreakpoints)
     .option('-f, --follow', 'show its events until it ends')
     .description('run a workflow')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  gantry executions start install -d web --follow\n' +
-        '  gantry executions start scale -d web -p scalable_entity_name=server -p delta=2 --follow',
+    .example(
+      'gantry executions start install -d web --follow',
+      'gantry executions start scale -d web -p scalable_entity_name=server -p delta=2 --follow',
     )
     .action(
       command(setting, async (invocation, options: StartCommand, workflow: string) => {
@@ -120,12 +119,13 @@ interface ExecutionFilter {
 }
 
 function addReading(executions: Command, setting: CommandSetting): void {
-  withListOptions(executions.command('list'))
+  withListOptions(executions.command('list'), { path: '/executions', things: 'executions', isSearchable: false })
     .option('-d, --deployment-id <id>', 'only of this deployment')
     .option('-g, --execution-group <id>', 'only of this execution group')
     .option('-s, --status <status>', 'only with this status')
     .option('--system', 'system workflows too')
     .description('list executions, newest first')
+    .example('gantry executions list -d web', 'gantry executions list --status failed --all-tenants --size 20')
     .action(
       command(setting, async (invocation, options: ListCommandOptions & ExecutionFilter) => {
         const client = await invocation.client();
@@ -242,10 +242,12 @@ async function followEvents(invocation: Invocation, client: GantryClient, option
   }
 }
 
-/** `gantry events [EXECUTION]`. */
+/** `gantry events [list] [EXECUTION]`. */
 function addEvents(program: Command, setting: CommandSetting): void {
-  program
-    .command('events')
+  const events = program.command('events').description('show, follow and delete events and logs');
+  events.example('gantry events 3f0c... --follow');
+  events
+    .command('list', { isDefault: true })
     .argument('[execution]', 'id of an execution; not needed with --follow')
     .option('-f, --follow', 'go on until the execution ends; without one, until Ctrl-C')
     .addOption(new Option('--tail', 'the same as --follow').hideHelp())
@@ -255,8 +257,8 @@ function addEvents(program: Command, setting: CommandSetting): void {
     .option('--offset <n>', 'lines to skip', wholeNumber)
     .option('--message <text>', 'only messages that contain the text')
     .option('--node <name>', 'only of this node')
-    .description('show the events and logs of an execution')
-    .addHelpText('after', '\nExamples:\n  gantry events 3f0c... --follow\n  gantry events --follow -d web')
+    .description('show the events and logs of an execution; the word list may be left out')
+    .example('gantry events 3f0c... --follow', 'gantry events --follow -d web')
     .action(
       command(setting, async (invocation, options: EventsCommand, id: string | undefined) => {
         const client = await invocation.client();

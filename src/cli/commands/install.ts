@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import type { GantryClient } from '../../client/client.ts';
 import { GantryApiError } from '../../client/errors.ts';
 import type { ExecutionShape } from '../../client/types.ts';
@@ -36,7 +36,7 @@ function addInstall(program: Command, setting: CommandSetting): void {
     .option('-i, --input <input>', 'name=value, {mapping} or file; repeatable', collect)
     .option('-l, --label <labels>', 'key:value, repeatable', collect)
     .description('upload a blueprint, create a deployment and install it, in one go')
-    .addHelpText('after', '\nExample:\n  gantry install blueprints/hello-world -i port=8081')
+    .example('gantry install blueprints/hello-world -i port=8081')
     .action(
       command(setting, async (invocation, options: InstallCommand, path: string) => {
         const client = await invocation.client();
@@ -78,7 +78,7 @@ function addUninstall(program: Command, setting: CommandSetting): void {
     .option('--keep-deployment', 'do not delete the deployment afterwards')
     .option('--keep-blueprint', 'delete the deployment, but not its blueprint')
     .description('uninstall a deployment, then delete it and its blueprint')
-    .addHelpText('after', '\nExample:\n  gantry uninstall hello-world')
+    .example('gantry uninstall hello-world')
     .action(
       command(setting, async (invocation, options: UninstallCommand, deploymentId: string) => {
         const client = await invocation.client();

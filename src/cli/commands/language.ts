@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import { command } from '../invocation.ts';
 import type { CommandSetting } from '../invocation.ts';
 import { programVersion } from './status.ts';

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import type { NodeInstanceShape, NodeShape } from '../../client/types.ts';
 import { command } from '../invocation.ts';
 import type { CommandSetting } from '../invocation.ts';
@@ -26,9 +26,10 @@ const instanceColumns: readonly Column<NodeInstanceShape>[] = [
 /** `gantry nodes ...` and `gantry node-instances ...` */
 export function addNodeCommands(program: Command, setting: CommandSetting): void {
   const nodes = program.command('nodes').alias('node').description('look at the nodes of deployments');
-  withListOptions(nodes.command('list'))
+  withListOptions(nodes.command('list'), { path: '/nodes', things: 'nodes' })
     .option('-d, --deployment-id <id>', 'only of this deployment')
     .description('list nodes')
+    .example('gantry nodes list -d web')
     .action(
       command(setting, async (invocation, options: ListCommandOptions & { deploymentId?: string }) => {
         const client = await invocation.client();
@@ -41,10 +42,11 @@ export function addNodeCommands(program: Command, setting: CommandSetting): void
     .command('node-instances')
     .alias('node-instance')
     .description('look at node instances and their runtime properties');
-  withListOptions(instances.command('list'))
+  withListOptions(instances.command('list'), { path: '/node-instances', things: 'node instances' })
     .option('-d, --deployment-id <id>', 'only of this deployment')
     .option('-n, --node-id <id>', 'only of this node')
     .description('list node instances')
+    .example('gantry node-instances list -d web -n server')
     .action(
       command(setting, async (invocation, options: ListCommandOptions & { deploymentId?: string; nodeId?: string }) => {
         const client = await invocation.client();
@@ -64,7 +66,7 @@ export function addNodeCommands(program: Command, setting: CommandSetting): void
         invocation.output.item(await client.deployments.nodeInstance(id), [
           ...instanceColumns,
           { title: 'version', value: (item) => item.version },
-          { title: 'runtime properties', value: (item) => JSON.stringify(item.runtime_properties, undefined, 2) },
+          { title: 'runtime properties', value: (item) => item.runtime_properties },
         ]);
       }),
     );

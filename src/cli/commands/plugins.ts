@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import type { PluginShape } from '../../client/types.ts';
 import { command } from '../invocation.ts';
 import type { CommandSetting } from '../invocation.ts';
@@ -28,6 +28,7 @@ export function addPluginCommands(program: Command, setting: CommandSetting): vo
     .option('--title <text>', 'name for people')
     .addOption(visibilityOption())
     .description('upload a plugin')
+    .example('gantry plugins upload tools.zip --title Tools')
     .action(
       command(setting, async (invocation, options: { title?: string; visibility?: string }, file: string) => {
         const client = await invocation.client();
@@ -38,7 +39,7 @@ export function addPluginCommands(program: Command, setting: CommandSetting): vo
         invocation.output.done(`Plugin ${plugin.package_name} uploaded as ${plugin.id}`, plugin);
       }),
     );
-  withListOptions(plugins.command('list'))
+  withListOptions(plugins.command('list'), { path: '/plugins', things: 'plugins' })
     .description('list plugins')
     .action(
       command(setting, async (invocation, options: ListCommandOptions) => {

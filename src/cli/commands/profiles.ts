@@ -1,9 +1,10 @@
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import { UsageError } from '../errors.ts';
 import { command } from '../invocation.ts';
 import type { CommandSetting } from '../invocation.ts';
 import { normaliseUrl } from '../profiles.ts';
 import type { Profile } from '../profiles.ts';
+import { addProfileSettings } from './profile-settings.ts';
 
 interface UseOptions {
   name?: string;
@@ -32,10 +33,9 @@ export function addProfileCommands(program: Command, setting: CommandSetting): v
     .option('--name <name>', 'name of a new profile; default: the host')
     .option('--no-check', 'store it without asking the manager')
     .description('make a manager the one that commands speak to')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  gantry profiles use https://manager.example.com --username admin --password-file pw --ca ca.pem\n' +
-        '  gantry profiles use local',
+    .example(
+      'gantry profiles use https://manager.example.com --username admin --password-file pw --ca ca.pem',
+      'gantry profiles use local',
     )
     .action(
       command(setting, async (invocation, options: UseOptions, target: string) => {
@@ -97,6 +97,7 @@ export function addProfileCommands(program: Command, setting: CommandSetting): v
     .command('show')
     .argument('[name]', 'default: the active one')
     .description('show a profile without its secrets')
+    .example('gantry profiles show')
     .action(
       command(setting, async (invocation, _options, name: string | undefined) => {
         const book = await invocation.profiles.load();
@@ -117,10 +118,12 @@ export function addProfileCommands(program: Command, setting: CommandSetting): v
     .command('delete')
     .argument('<name>')
     .description('forget a profile')
+    .example('gantry profiles delete local')
     .action(
       command(setting, async (invocation, _options, name: string) => {
         await invocation.profiles.remove(name);
         invocation.output.done(`Profile ${name} deleted`, { deleted: name });
       }),
     );
+  addProfileSettings(profiles, setting);
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import type { SecretShape } from '../../client/types.ts';
 import { command } from '../invocation.ts';
 import type { CommandSetting } from '../invocation.ts';
@@ -48,7 +48,7 @@ export function addSecretCommands(program: Command, setting: CommandSetting): vo
     .option('--hidden', 'show the value to its creator and administrators only')
     .addOption(visibilityOption())
     .description('store a secret; asks for the value when none is given')
-    .addHelpText('after', '\nExample:\n  gantry secrets create ssh_key --file ~/.ssh/id_ed25519')
+    .example('gantry secrets create ssh_key --file ~/.ssh/id_ed25519')
     .action(
       command(setting, async (invocation, options: CreateCommand, key: string) => {
         const client = await invocation.client();
@@ -60,7 +60,7 @@ export function addSecretCommands(program: Command, setting: CommandSetting): vo
         invocation.output.done(`Secret ${key} stored`, { ...secret, value: undefined });
       }),
     );
-  withListOptions(secrets.command('list'))
+  withListOptions(secrets.command('list'), { path: '/secrets', things: 'secrets' })
     .description('list secrets without their values')
     .action(
       command(setting, async (invocation, options: ListCommandOptions) => {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import { packageRoot } from '../../config/package-root.ts';
 import { FailedOutcome } from '../errors.ts';
 import { command } from '../invocation.ts';

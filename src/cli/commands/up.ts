@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Option } from 'commander';
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import { colors } from '../colors.ts';
 import { loadConfig } from '../../config/config.ts';
 import type { Config, ConfigOverrides } from '../../config/config.ts';
@@ -143,10 +143,10 @@ function addUp(program: Command, setting: CommandSetting, control: ManagerContro
   withListenOptions(program.command('up'))
     .option('--no-store-profile', 'do not store a profile "local" for this manager')
     .description('start a complete manager in this terminal')
+    .example('gantry up', 'gantry up --data /srv/gantry --port 8080 --host 0.0.0.0')
     .addHelpText(
       'after',
-      '\nWith --json one JSON object on one line tells when it is ready: url, user, passwordFile, dataDir, pid.' +
-        '\n\nExamples:\n  gantry up\n  gantry up --data /srv/gantry --port 8080 --host 0.0.0.0',
+      '\nWith --json one JSON object on one line tells when it is ready: url, user, passwordFile, dataDir, pid.',
     )
     .action(
       command(setting, async (invocation, options: ServerOptions) => {
@@ -169,10 +169,7 @@ function addServe(program: Command, setting: CommandSetting, control: ManagerCon
       'comma separated: rest, executor, broker, recorder, scheduler (GANTRY_ROLES; default all)',
     )
     .description('run roles of a manager, as a service does')
-    .addHelpText(
-      'after',
-      '\nExample:\n  gantry serve --roles rest --database postgres://gantry@db/gantry --amqp amqp://gantry@mq',
-    )
+    .example('gantry serve --roles rest --database postgres://gantry@db/gantry --amqp amqp://gantry@mq')
     .action(
       command(setting, async (invocation, options: ServerOptions) => {
         const config = configOf(setting, options, undefined);

@@ -1,7 +1,7 @@
-import { createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { fileUpload } from '../../client/archive.ts';
 import type { GantryClient } from '../../client/client.ts';
+import { downloadFile } from '../../client/download.ts';
 import type { ExecutionShape } from '../../client/types.ts';
 import { at, sends, valueOf } from './definition.ts';
 import type { CommandDefinition, CommandOption, Given } from './definition.ts';
@@ -43,13 +43,13 @@ function archiveCommands(group: 'snapshots' | 'log-bundles', name: string): Comm
       kind: 'action',
       words: `${group} download`,
       about: `download a ${name}`,
+      example: isSnapshot
+        ? 'gantry snapshots download before-upgrade before-upgrade.zip'
+        : 'gantry log-bundles download monday monday.zip',
       takes: ['id', 'file'],
       run: async (client, given) => {
         const file = valueOf(given, 'file');
-        await client.transport.download(
-          `/${group}${at`/${valueOf(given, 'id')}/archive`}`,
-          createWriteStream(file, { mode: 0o600 }),
-        );
+        await downloadFile(client.transport, `/${group}${at`/${valueOf(given, 'id')}/archive`}`, file, { mode: 0o600 });
         return { file };
       },
       done: (given) => `Written to ${valueOf(given, 'file')}`,
@@ -88,6 +88,7 @@ export const archiveTable: readonly CommandDefinition[] = [
     kind: 'action',
     words: 'snapshots upload',
     about: 'upload a snapshot, of this or another manager',
+    example: 'gantry snapshots upload before-upgrade before-upgrade.zip',
     takes: ['id', 'file'],
     run: uploadSnapshot,
     done: (given) => `Snapshot ${valueOf(given, 'id')} uploaded`,

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Command } from '../command-tree.ts';
 import type { Method, QueryValue } from '../../client/transport.ts';
 import type { GantryClient } from '../../client/client.ts';
 import { collect, command } from '../invocation.ts';
@@ -40,7 +40,8 @@ interface CommonDefinition {
   /** Names of its arguments in order. */
   readonly takes?: readonly string[];
   readonly options?: readonly CommandOption[];
-  readonly example?: string;
+  /** Whole command lines for the help; where there is none, one is made from the arguments. */
+  readonly example?: string | readonly string[];
 }
 
 /** A command that lists. */
@@ -50,6 +51,10 @@ export interface ListDefinition extends CommonDefinition {
   readonly filters?: (given: Given) => Readonly<Record<string, QueryValue>>;
   /** Fields that are shown. */
   readonly fields: readonly string[];
+  /** What is listed; made from the words where they say it. */
+  readonly things?: string;
+  /** What the endpoint takes, where it is not what most take. */
+  readonly takesNo?: readonly ('sort' | 'search' | 'all-tenants')[];
 }
 
 /** A command that shows one thing, or what became of it. */
@@ -57,6 +62,16 @@ export interface ItemDefinition extends CommonDefinition {
   readonly kind: 'item';
   readonly fields: readonly string[];
   readonly run: (client: GantryClient, given: Given, invocation: Invocation) => Promise<unknown>;
+}
+
+/** A command that shows a list which its work has read whole. */
+export interface RowsDefinition extends CommonDefinition {
+  readonly kind: 'rows';
+  /** Fields that are shown. */
+  readonly fields: readonly string[];
+  /** What is listed, for the sentence that there is none. */
+  readonly things: string;
+  readonly run: (client: GantryClient, given: Given, invocation: Invocation) => Promise<readonly object[]>;
 }
 
 /** A command that changes something and says so. */
@@ -72,7 +87,7 @@ export interface FreeDefinition extends CommonDefinition {
   readonly run: (client: GantryClient, given: Given, invocation: Invocation) => Promise<void>;
 }
 
-export type CommandDefinition = ListDefinition | ItemDefinition | ActionDefinition | FreeDefinition;
+export type CommandDefinition = ListDefinition | RowsDefinition | ItemDefinition | ActionDefinition | FreeDefinition;
 
 /** Makes a path of fixed parts and values: at`/sites/${name}`. */
 export function at(parts: TemplateStringsArray, ...values: readonly string[]): string {
@@ -101,6 +116,12 @@ export function optionOf({ options }: Given, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
+/** The value of an option that is a number, or undefined. */
+export function numberOf({ options }: Given, name: string): number | undefined {
+  const value = options[name];
+  return typeof value === 'number' ? value : undefined;
+}
+
 /** The values of an option that can be repeated. */
 export function optionsOf({ options }: Given, name: string): readonly string[] {
   const value = options[name];
@@ -117,7 +138,7 @@ export function addDefinedCommands(
   for (const definition of definitions) {
     const words = definition.words.split(' ');
     const parent = words.slice(0, -1).reduce((group, word, index) => {
-      const found = group.commands.find((child) => child.name() === word);
+      const found = group.children.find((child) => child.name() === word);
       const about = groups[words.slice(0, index + 1).join(' ')] ?? '';
       return found ?? group.command(word).description(about);
     }, program);
@@ -138,10 +159,17 @@ function define(own: Command, setting: CommandSetting, definition: CommandDefini
     }
   }
   if (definition.kind === 'list') {
-    withListOptions(own);
+    const { takesNo = [], things } = definition;
+    withListOptions(own, {
+      path: definition.path({ values: Object.fromEntries(takes.map((name) => [nameOf(name), '*'])), options: {} }),
+      things: things ?? (own.parent?.name() ?? '').replaceAll('-', ' '),
+      isSortable: !takesNo.includes('sort'),
+      isSearchable: !takesNo.includes('search'),
+      hasAllTenants: !takesNo.includes('all-tenants'),
+    });
   }
   if (example !== undefined) {
-    own.addHelpText('after', `\nExample:\n  ${example}`);
+    own.example(...[example].flat());
   }
   own.action(
     command(setting, async (invocation, given: Record<string, unknown>, ...values: string[]) => {
@@ -167,6 +195,9 @@ async function run(invocation: Invocation, definition: CommandDefinition, given:
       output.list(page.items, columnsOf(definition.fields), page.metadata.pagination.total);
       return;
     }
+    case 'rows':
+      output.list(await definition.run(client, given, invocation), columnsOf(definition.fields));
+      return;
     case 'item':
       output.item((await definition.run(client, given, invocation)) as object, columnsOf(definition.fields));
       return;

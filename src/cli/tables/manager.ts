@@ -1,8 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { GantryClient } from '../../client/client.ts';
-import { at, optionOf, sends, valueOf } from './definition.ts';
+import { at, numberOf, optionOf, sends, valueOf } from './definition.ts';
 import type { CommandDefinition, Given } from './definition.ts';
-import type { Invocation } from '../invocation.ts';
 import { UsageError } from '../errors.ts';
 import { parseInputs, parseValue } from '../inputs.ts';
 
@@ -71,6 +70,18 @@ const providerCommands: readonly CommandDefinition[] = [
   },
   {
     kind: 'action',
+    words: 'secrets providers test',
+    about: 'try whether a secrets provider can be reached',
+    takes: ['name'],
+    run: sends((given) => ({
+      method: 'PUT',
+      path: '/secrets-providers',
+      body: { name: valueOf(given, 'name'), test: true },
+    })),
+    done: (given) => `Secrets provider ${valueOf(given, 'name')} answers`,
+  },
+  {
+    kind: 'action',
     words: 'secrets providers delete',
     about: 'forget a secrets provider',
     takes: ['name'],
@@ -81,6 +92,7 @@ const providerCommands: readonly CommandDefinition[] = [
     kind: 'action',
     words: 'secrets export',
     about: 'write secrets into a file, encrypted unless --plain',
+    example: 'gantry secrets export secrets.json --passphrase-file passphrase.txt',
     takes: ['file'],
     options: [
       { flags: '--passphrase-file <file>', about: 'file with the passphrase that encrypts them' },
@@ -99,6 +111,7 @@ const providerCommands: readonly CommandDefinition[] = [
     kind: 'action',
     words: 'secrets import',
     about: 'read secrets from a file that export wrote',
+    example: 'gantry secrets import secrets.json --passphrase-file passphrase.txt --override',
     takes: ['file'],
     options: [
       { flags: '--passphrase-file <file>', about: 'file with the passphrase that encrypted them' },
@@ -126,17 +139,6 @@ async function passphraseOf(given: Given): Promise<string | undefined> {
   return file === undefined ? undefined : (await readFile(file, 'utf8')).trim();
 }
 
-const machineFields = ['hostname', 'private_ip', 'public_ip', 'version', 'edition', 'last_seen'];
-
-async function listSettings(client: GantryClient, _given: Given, { output }: Invocation): Promise<void> {
-  const { items } = await client.transport.json<{ items: Record<string, unknown>[] }>('GET', '/config');
-  const fields = ['name', 'value', 'scope', 'is_editable', 'updated_at'];
-  output.list(
-    items,
-    fields.map((field) => ({ title: field.replaceAll('_', ' '), value: (item) => item[field] })),
-  );
-}
-
 async function changeSetting(client: GantryClient, given: Given): Promise<unknown> {
   const value = parseValue(valueOf(given, 'value'));
   return client.transport.json('PUT', at`/config/${valueOf(given, 'name')}`, { body: { value, force: false } });
@@ -146,10 +148,12 @@ async function changeSetting(client: GantryClient, given: Given): Promise<unknow
 export const managerCommands: readonly CommandDefinition[] = [
   ...providerCommands,
   {
-    kind: 'free',
+    kind: 'rows',
     words: 'config list',
     about: 'list settings of the manager',
-    run: listSettings,
+    things: 'settings',
+    fields: ['name', 'value', 'scope', 'is_editable', 'updated_at'],
+    run: async (client) => (await client.transport.json<{ items: object[] }>('GET', '/config')).items,
   },
   {
     kind: 'action',
@@ -168,28 +172,6 @@ export const managerCommands: readonly CommandDefinition[] = [
   },
   maintenance('activate', 'let nothing new begin'),
   maintenance('deactivate', 'go on as before'),
-  { kind: 'list', words: 'managers list', about: 'list managers', path: () => '/managers', fields: machineFields },
-  {
-    kind: 'list',
-    words: 'cluster brokers list',
-    about: 'list message brokers',
-    path: () => '/brokers',
-    fields: ['name', 'host', 'port', 'is_external'],
-  },
-  {
-    kind: 'list',
-    words: 'cluster db-nodes list',
-    about: 'list database servers',
-    path: () => '/db-nodes',
-    fields: ['name', 'host', 'is_external'],
-  },
-  {
-    kind: 'item',
-    words: 'cluster status',
-    about: 'show how the parts of the cluster are',
-    fields: ['status', 'services'],
-    run: sends(() => ({ method: 'GET', path: '/cluster-status' })),
-  },
   {
     kind: 'list',
     words: 'agents list',
@@ -203,16 +185,24 @@ export const managerCommands: readonly CommandDefinition[] = [
     kind: 'list',
     words: 'audit list',
     about: 'list who changed what, from where, with what result',
+    example: 'gantry audit list --user ann --sort created_at --descending --size 20',
     options: [
       { flags: '--user <name>', about: 'by this user only' },
       { flags: '--execution <id>', about: 'by this execution only' },
       { flags: '--since <time>', about: 'not before this time' },
     ],
     path: () => '/audit',
+    things: 'entries in the audit log',
+    takesNo: ['search', 'all-tenants'],
     filters: (given) => ({
       creator_name: optionOf(given, 'user'),
       execution_id: optionOf(given, 'execution'),
       since: optionOf(given, 'since'),
+      // this endpoint has parameters of its own where others begin with an underscore
+      size: numberOf(given, 'size'),
+      offset: numberOf(given, 'offset'),
+      order_by: optionOf(given, 'sort'),
+      desc: given.options['descending'] === true ? true : undefined,
     }),
     fields: ['created_at', 'creator_name', 'operation', 'ref_table', 'ref_identifier', 'execution_id'],
   },
@@ -220,6 +210,7 @@ export const managerCommands: readonly CommandDefinition[] = [
     kind: 'item',
     words: 'audit truncate',
     about: 'delete old entries of the audit log',
+    example: 'gantry audit truncate --before 2030-01-31',
     options: [
       { flags: '--before <time>', about: 'entries before this time', isRequired: true },
       { flags: '--user <name>', about: 'of this user only' },
@@ -230,19 +221,5 @@ export const managerCommands: readonly CommandDefinition[] = [
       path: '/audit',
       query: { before: optionOf(given, 'before'), creator_name: optionOf(given, 'user') },
     })),
-  },
-  {
-    kind: 'item',
-    words: 'ldap status',
-    about: 'show whether users log in by a directory',
-    fields: ['state'],
-    run: async (client) => ({ state: await client.transport.json('GET', '/ldap') }),
-  },
-  {
-    kind: 'item',
-    words: 'idp get',
-    about: 'show the identity provider',
-    fields: ['provider'],
-    run: async (client) => ({ provider: await client.transport.json('GET', '/idp') }),
   },
 ];

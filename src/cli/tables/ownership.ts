@@ -1,9 +1,6 @@
 import { at, optionOf, optionsOf, sends, valueOf } from './definition.ts';
-import type { CommandDefinition, Given } from './definition.ts';
-import type { GantryClient } from '../../client/client.ts';
-import type { LabelShape } from '../../client/types.ts';
-import { parseFilterRules } from '../filter-rules.ts';
-import { parseLabels } from '../inputs.ts';
+import type { CommandDefinition, CommandOption, Given } from './definition.ts';
+import { ruleOptions, rulesOf } from '../commands/listing.ts';
 
 /** Resources with an owner and a visibility. `key` is the name of the argument. */
 const owned = [
@@ -53,66 +50,10 @@ function ownershipCommands({ group, kind, key }: (typeof owned)[number]): Comman
       ];
 }
 
-async function changeLabels(
-  client: GantryClient,
-  path: string,
-  change: (labels: LabelShape[]) => LabelShape[],
-): Promise<unknown> {
-  const { labels } = await client.transport.json<{ labels: LabelShape[] }>('GET', path);
-  const changed = change(labels.map(({ key, value }) => ({ key, value })));
-  return client.transport.json('PATCH', path, {
-    body: { labels: changed.map(({ key, value }) => ({ [key]: value })) },
-  });
-}
+const ruleFlags: readonly CommandOption[] = ruleOptions.map(([flags, about]) => ({ flags, about, isRepeatable: true }));
 
-function labelCommands(group: 'blueprints' | 'deployments', key: string): CommandDefinition[] {
-  const pathOf = (given: Given): string => `/${group}${at`/${valueOf(given, key)}`}`;
-  return [
-    {
-      kind: 'item',
-      words: `${group} labels list`,
-      about: `show the labels of a ${key}`,
-      takes: [key],
-      fields: ['id', 'labels'],
-      run: sends((given) => ({ method: 'GET', path: pathOf(given), query: { _include: 'id,labels' } })),
-    },
-    {
-      kind: 'action',
-      words: `${group} labels add`,
-      about: `put labels on a ${key}`,
-      takes: ['labels', key],
-      run: (client, given) =>
-        changeLabels(client, pathOf(given), (labels) => [...labels, ...parseLabels([valueOf(given, 'labels')])]),
-      done: (given) => `Labels put on ${valueOf(given, key)}`,
-      example: `gantry ${group} labels add env:test,team:web my-${key}`,
-    },
-    {
-      kind: 'action',
-      words: `${group} labels delete`,
-      about: `take labels off a ${key}: all of a key, or key:value`,
-      takes: ['label', key],
-      run: (client, given) => {
-        const [name = '', ...rest] = valueOf(given, 'label').split(/[:=]/);
-        const value = rest.length > 0 ? rest.join(':') : undefined;
-        const isTaken = (label: LabelShape): boolean =>
-          label.key === name.toLowerCase() && (value === undefined || label.value === value);
-        return changeLabels(client, pathOf(given), (labels) => labels.filter((label) => !isTaken(label)));
-      },
-      done: (given) => `Labels taken off ${valueOf(given, key)}`,
-    },
-  ];
-}
-
-const ruleOptions = [
-  { flags: '--label-rule <rule>', about: 'e.g. env=test, env!=[a,b], "env is null"', isRepeatable: true },
-  { flags: '--attribute-rule <rule>', about: 'e.g. "created_by contains ann"', isRepeatable: true },
-];
-
-function rulesOf(given: Given): object[] {
-  return [
-    ...parseFilterRules('label', optionsOf(given, 'labelRule')),
-    ...parseFilterRules('attribute', optionsOf(given, 'attributeRule')),
-  ];
+function filterRulesOf(given: Given): object[] {
+  return rulesOf({ labelRule: optionsOf(given, 'labelRule'), attributeRule: optionsOf(given, 'attributeRule') });
 }
 
 function filterCommands(group: 'blueprints' | 'deployments'): CommandDefinition[] {
@@ -133,8 +74,8 @@ function filterCommands(group: 'blueprints' | 'deployments'): CommandDefinition[
       words: `${group} filters create`,
       about: 'keep rules under a name',
       takes: ['filter'],
-      options: ruleOptions,
-      run: sends((given) => ({ method: 'PUT', path: pathOf(given), body: { filter_rules: rulesOf(given) } })),
+      options: ruleFlags,
+      run: sends((given) => ({ method: 'PUT', path: pathOf(given), body: { filter_rules: filterRulesOf(given) } })),
       done: (given) => `Filter ${valueOf(given, 'filter')} made`,
       example: `gantry ${group} filters create tests --label-rule env=test`,
     },
@@ -143,9 +84,9 @@ function filterCommands(group: 'blueprints' | 'deployments'): CommandDefinition[
       words: `${group} filters update`,
       about: 'give a filter other rules or another visibility',
       takes: ['filter'],
-      options: [...ruleOptions, { flags: '--visibility <level>', about: 'private, tenant or global' }],
+      options: [...ruleFlags, { flags: '--visibility <level>', about: 'private, tenant or global' }],
       run: sends((given) => {
-        const rules = rulesOf(given);
+        const rules = filterRulesOf(given);
         const visibility = optionOf(given, 'visibility');
         return {
           method: 'PATCH',
@@ -166,11 +107,9 @@ function filterCommands(group: 'blueprints' | 'deployments'): CommandDefinition[
   ];
 }
 
-/** Commands for owners, visibility, labels and filters. */
+/** Commands for owners, visibility and filters. */
 export const ownershipTable: readonly CommandDefinition[] = [
   ...owned.flatMap(ownershipCommands),
-  ...labelCommands('blueprints', 'blueprint'),
-  ...labelCommands('deployments', 'deployment'),
   ...filterCommands('blueprints'),
   ...filterCommands('deployments'),
 ];

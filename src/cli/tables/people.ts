@@ -74,6 +74,7 @@ export const peopleCommands: readonly CommandDefinition[] = [
     words: 'user-groups list',
     about: 'list user groups',
     path: () => '/user-groups',
+    takesNo: ['sort', 'all-tenants'],
     filters: () => ({ _get_data: true }),
     fields: groupFields,
   },
@@ -179,6 +180,7 @@ export const peopleCommands: readonly CommandDefinition[] = [
     about: 'list what roles may do',
     options: [{ flags: '--role <name>', about: 'of this role only' }],
     path: permissionsPath,
+    takesNo: ['sort', 'search', 'all-tenants'],
     fields: ['role', 'permission'],
   },
   {

@@ -1,8 +1,8 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { failedBlueprintStates } from '../../domain/states.ts';
-import { multipartUpload } from '../archive.ts';
+import { fileUpload, multipartUpload } from '../archive.ts';
+import { downloadFile } from '../download.ts';
 import type { BlueprintArchive } from '../archive.ts';
 import { eachItem, fetchPage } from '../pages.ts';
 import type { ListOptions } from '../pages.ts';
@@ -118,19 +118,16 @@ export class BlueprintsApi {
   }
 
   /** Downloads the archive into a file; returns the name the manager gives it. */
-  async download(id: string, file: string): Promise<string> {
-    const partial = `${file}.part`;
-    try {
-      const name = await this.transport.download(
-        `/blueprints/${encodeURIComponent(id)}/archive`,
-        createWriteStream(partial),
-      );
-      await rename(partial, file);
-      return name;
-    } catch (error) {
-      await rm(partial, { force: true });
-      throw error;
-    }
+  download(id: string, file: string): Promise<string> {
+    return downloadFile(this.transport, `/blueprints/${encodeURIComponent(id)}/archive`, file);
+  }
+
+  /** Gives a blueprint a picture, or takes it away. @param file a PNG file */
+  async setIcon(id: string, file: string | undefined): Promise<BlueprintShape> {
+    const path = `/blueprints/${encodeURIComponent(id)}/icon`;
+    return file === undefined
+      ? this.transport.json('PATCH', path)
+      : this.transport.json('PATCH', path, { stream: fileUpload(file, (await stat(file)).size) });
   }
 
   delete(id: string, options: { force?: boolean } = {}): Promise<void> {

@@ -1,54 +1,30 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { ManagerControl } from '../../../src/cli/manager-control.ts';
-import { runCommandLine } from '../../../src/cli/program.ts';
+import { CommandLine } from '../../kit/command-line.ts';
+import type { Outcome } from '../../kit/command-line.ts';
 import { FakeManager, listAnswer } from '../../kit/fake-manager.ts';
 import type { FakeHandler } from '../../kit/fake-manager.ts';
-import { fakeTerminal } from '../../kit/fake-terminal.ts';
-
-const noControl: ManagerControl = {
-  start: async () => {
-    throw new Error('not in this test');
-  },
-  migrate: async () => [],
-  keys: () => Promise.reject(new Error('Not here')),
-};
-
-interface Outcome {
-  code: number;
-  output: string;
-  errors: string;
-}
 
 describe('command line', () => {
+  let line: CommandLine;
   let folder: string;
-  let manager: FakeManager | undefined;
 
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'gantry-unit-'));
+    line = await CommandLine.open();
+    ({ folder } = line);
   });
 
   afterEach(async () => {
-    await manager?.stop();
-    manager = undefined;
-    await rm(folder, { recursive: true, force: true });
+    await line.close();
   });
 
-  async function gantry(words: readonly string[], options: { secret?: string } = {}): Promise<Outcome> {
-    const environment: Record<string, string> = { GANTRY_PROFILE_DIR: folder };
-    if (manager) {
-      Object.assign(environment, { GANTRY_URL: manager.url, GANTRY_USERNAME: 'admin', GANTRY_PASSWORD: 'secret' });
-    }
-    const terminal = fakeTerminal({ environment, ...options });
-    const code = await runCommandLine(words, terminal, new AbortController().signal, noControl);
-    return { code, output: terminal.output(), errors: terminal.errors() };
+  function gantry(words: readonly string[], options: { secret?: string } = {}): Promise<Outcome> {
+    return line.run(words, options);
   }
 
-  async function withManager(handler: FakeHandler): Promise<FakeManager> {
-    manager = await FakeManager.start(handler);
-    return manager;
+  function withManager(handler: FakeHandler): Promise<FakeManager> {
+    return line.answer(handler);
   }
 
   describe('usage', () => {
@@ -114,9 +90,9 @@ describe('command line', () => {
     }
 
     it('answers 5 when nobody listens, and says how to start a manager', async () => {
-      const { url } = await withManager(() => ({}));
-      await manager?.stop();
-      manager = undefined;
+      const stopped = await FakeManager.start(() => ({}));
+      const { url } = stopped;
+      await stopped.stop();
       const outcome = await gantry(['status', '--url', url]);
       expect(outcome.code).to.equal(5);
       expect(outcome.errors).to.contain('gantry up');
@@ -220,13 +196,5 @@ describe('command line', () => {
       expect(outcome.code).to.equal(2);
       expect(outcome.errors).to.contain('profiles.json is damaged');
     });
-  });
-
-  it('prints a completion script for each shell that knows every command', async () => {
-    for (const shell of ['bash', 'zsh', 'fish']) {
-      const { output } = await gantry(['completion', shell]);
-      expect(output).to.contain('node-instances');
-      expect(output).to.contain('resume');
-    }
   });
 });
