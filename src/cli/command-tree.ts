@@ -20,6 +20,8 @@ export interface Listing {
 /** A command of the program, which besides what commander knows has examples and, when it lists, says what. */
 export class Command extends PlainCommand {
   listing: Listing | undefined;
+  /** What it lists, where it is no {@link Listing}. */
+  things: string | undefined;
   private readonly given: string[] = [];
 
   constructor(name?: string) {

@@ -35,6 +35,8 @@ interface Place {
 /** Milliseconds a person waits for names of the manager before there are none. */
 const patience = 2000;
 const mostNames = 200;
+/** Characters of what is said about a name. */
+const longestAbout = 60;
 
 function takesValue(option: Option): boolean {
   return option.required || option.optional;
@@ -201,7 +203,7 @@ export class Completer {
       });
       const candidates = items.map((item) => ({
         word: textOf(item[resource.member]),
-        about: resource.about === undefined ? '' : textOf(item[resource.about]),
+        about: resource.about === undefined ? '' : shortened(textOf(item[resource.about])),
       }));
       return matching(candidates, partial);
     } catch {
@@ -226,6 +228,10 @@ function filtersOf(resource: NamedResource, given: Place['given']): Record<strin
 
 function isNamed(resource: object | undefined): resource is NamedResource {
   return resource !== undefined && 'path' in resource;
+}
+
+function shortened(text: string): string {
+  return text.length > longestAbout ? `${text.slice(0, longestAbout - 1)}…` : text;
 }
 
 /** First line of a value as text. */

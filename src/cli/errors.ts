@@ -17,37 +17,39 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
-/** A mistake of the person at the keyboard, said in words that help. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
+/** What a command has to say to the person, with remedies one line each. */
+abstract class Said extends Error {
   readonly hints: readonly string[];
+  abstract readonly exitCode: number;
 
   constructor(message: string, ...hints: string[]) {
     super(message);
     this.hints = hints;
   }
+}
+
+/** A mistake of the person at the keyboard, said in words that help. */
+export class UsageError extends Said {
+  override readonly name = 'UsageError';
+  readonly exitCode = exitCodes.usage;
 }
 
 /** The command did what it should, and the answer is bad news: an execution failed, a blueprint is invalid. */
-export class FailedOutcome extends Error {
+export class FailedOutcome extends Said {
   override readonly name = 'FailedOutcome';
-  readonly hints: readonly string[];
+  readonly exitCode = exitCodes.failed;
+}
 
-  constructor(message: string, ...hints: string[]) {
-    super(message);
-    this.hints = hints;
-  }
+/** What was asked for is not among what the manager answered. */
+export class NotFound extends Said {
+  override readonly name = 'NotFound';
+  readonly exitCode = exitCodes.notFound;
 }
 
 /** The person stopped looking; what was looked at goes on. */
-export class StoppedFollowing extends Error {
+export class StoppedFollowing extends Said {
   override readonly name = 'StoppedFollowing';
-  readonly hints: readonly string[];
-
-  constructor(message: string, ...hints: string[]) {
-    super(message);
-    this.hints = hints;
-  }
+  readonly exitCode = exitCodes.interrupted;
 }
 
 export interface ErrorReport {
@@ -104,14 +106,8 @@ function reportSilence(error: ManagerUnreachableError): ErrorReport {
 
 /** Turns whatever a command threw into what the person sees and the code the shell sees. */
 export function reportError(thrown: unknown): ErrorReport {
-  if (thrown instanceof UsageError) {
-    return { message: thrown.message, hints: thrown.hints, exitCode: exitCodes.usage };
-  }
-  if (thrown instanceof FailedOutcome) {
-    return { message: thrown.message, hints: thrown.hints, exitCode: exitCodes.failed };
-  }
-  if (thrown instanceof StoppedFollowing) {
-    return { message: thrown.message, hints: thrown.hints, exitCode: exitCodes.interrupted };
+  if (thrown instanceof Said) {
+    return { message: thrown.message, hints: thrown.hints, exitCode: thrown.exitCode };
   }
   if (thrown instanceof GantryApiError) {
     return reportRefusal(thrown);

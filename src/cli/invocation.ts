@@ -159,7 +159,7 @@ export function command<Options extends object, Arguments extends unknown[]>(
   return async (...values) => {
     const self = values.at(-1) as Command;
     const options = self.optsWithGlobals<Options & GlobalOptions>();
-    const invocation = new Invocation(setting.terminal, options, setting.signal, self.listing?.things);
+    const invocation = new Invocation(setting.terminal, options, setting.signal, self.things ?? self.listing?.things);
     try {
       await work(invocation, options, ...(values.slice(0, -2) as Arguments));
     } finally {

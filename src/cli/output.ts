@@ -58,11 +58,10 @@ function yamlOf(value: unknown): string {
 
 /** Lines of one field: structures as YAML below their name, since one line of JSON is not readable. */
 function fieldLines(title: string, width: number, value: unknown): string {
-  const name = colors.bold(title.padEnd(width));
   if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) {
-    return `${name}  ${cellText(value)}`.trimEnd();
+    return `${colors.bold(title.padEnd(width))}  ${cellText(value)}`.trimEnd();
   }
-  return `${name}\n${yamlOf(value).trimEnd().replaceAll(/^/gm, '  ')}`;
+  return `${colors.bold(title)}\n${yamlOf(value).trimEnd().replaceAll(/^/gm, '  ')}`;
 }
 
 /** Writes results in the format the person asked for. */
@@ -93,7 +92,11 @@ export class Output {
     if (items.length > 0) {
       const titles = columns.map((column) => column.title);
       const rows = items.map((item) => columns.map((column) => cellText(column.value(item))));
-      this.line(drawTable(titles, rows, this.terminal.screenColumns));
+      const { text, hidden } = drawTable(titles, rows, this.terminal.screenColumns);
+      this.line(text);
+      if (hidden.length > 0) {
+        this.note(`No room for: ${hidden.join(', ')} (--json shows everything)`);
+      }
     } else if (total > 0) {
       this.line(`No more than ${total} ${this.things ?? 'items'}: see --offset`);
     } else {

@@ -24,12 +24,21 @@ function wrap(text: string, width: number): string {
     .join('\n');
 }
 
+/** Where a line ends: at a space, else behind a sign within a word, else where there is no more room. */
+function breakOf(line: string, width: number): number {
+  const space = line.lastIndexOf(' ', width);
+  if (space > 0) {
+    return space;
+  }
+  const sign = /^.*[-_./:,]/.exec(line.slice(0, width));
+  return sign ? sign[0].length : width;
+}
+
 function wrapLine(line: string, width: number): string[] {
   const lines: string[] = [];
   let rest = line;
   while (rest.length > width) {
-    const space = rest.lastIndexOf(' ', width);
-    const end = space > 0 ? space : width;
+    const end = breakOf(rest, width);
     lines.push(rest.slice(0, end));
     rest = rest.slice(end).trimStart();
   }
@@ -77,26 +86,35 @@ function drawRecord(titles: readonly string[], row: readonly string[]): string {
     .join('\n');
 }
 
+/** A table as text. */
+export interface DrawnTable {
+  readonly text: string;
+  /** Titles of columns there was no room for. */
+  readonly hidden: readonly string[];
+}
+
 /**
- * Draws a table. On a screen that is too narrow long texts are broken into lines; what does not fit even then is
- * shown row by row.
+ * Draws a table. On a screen that is too narrow long texts are broken into lines, then the last columns are left out,
+ * half of them at most; what does not fit even then is shown row by row.
  * @param columns of the screen; undefined where nothing has to fit, as in files and pipes
  */
 export function drawTable(
   titles: readonly string[],
   rows: readonly (readonly string[])[],
   columns: number | undefined,
-): string {
+): DrawnTable {
+  if (columns === undefined) {
+    return { text: draw(titles, rows), hidden: [] };
+  }
   const natural = titles.map((title, index) =>
     rows.reduce((width, row) => Math.max(width, widthOf(row[index] ?? '')), title.length),
   );
-  if (columns === undefined) {
-    return draw(titles, rows);
+  for (let count = titles.length; count * 2 >= titles.length; count -= 1) {
+    const widths = fit(natural.slice(0, count), columns - count * cellFrame - 1);
+    if (widths) {
+      const wrapped = [titles, ...rows].map((row) => widths.map((width, index) => wrap(row[index] ?? '', width)));
+      return { text: draw(wrapped[0] ?? [], wrapped.slice(1)), hidden: titles.slice(count) };
+    }
   }
-  const widths = fit(natural, columns - titles.length * cellFrame - 1);
-  if (widths === undefined) {
-    return rows.map((row) => drawRecord(titles, row)).join('\n\n');
-  }
-  const wrapped = [titles, ...rows].map((row) => row.map((text, index) => wrap(text, widths[index] ?? narrowest)));
-  return draw(wrapped[0] ?? [], wrapped.slice(1));
+  return { text: rows.map((row) => drawRecord(titles, row)).join('\n\n'), hidden: [] };
 }

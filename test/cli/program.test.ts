@@ -4,12 +4,34 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import type { Command } from '../../src/cli/command-tree.ts';
+import { buildProgram, runCommandLine } from '../../src/cli/program.ts';
 import { packageRoot } from '../../src/config/package-root.ts';
 import { startEmbeddedManager } from '../kit/manager.ts';
 import type { EmbeddedManager } from '../kit/manager.ts';
-import { ServingProgram, buildOnce, runGantry, runProgram } from '../kit/program.ts';
+import { ServingProgram, buildOnce, cleanEnvironment, runGantry, runProgram } from '../kit/program.ts';
+import { fakeTerminal } from '../kit/fake-terminal.ts';
+import type { FakeTerminal } from '../kit/fake-terminal.ts';
+import { completedBy, hasProgram } from '../kit/shells.ts';
 
 const hello = join(packageRoot(), 'blueprints', 'hello-world');
+
+const refuse = (): never => {
+  throw new Error('Nothing is started here');
+};
+const control = { start: refuse, migrate: refuse, keys: refuse };
+
+/** Runs a command line in this process, which spares the start of another one. */
+function commandLine(words: readonly string[], terminal: FakeTerminal): Promise<number> {
+  return runCommandLine(words, terminal, new AbortController().signal, control);
+}
+
+/** Commands that list, and need no argument for it. */
+function listCommands(): Command[] {
+  const setting = { terminal: fakeTerminal(), signal: new AbortController().signal };
+  const all = [...buildProgram(setting, control).tree()];
+  return all.filter(({ listing, registeredArguments: given }) => listing && !given.some(({ required }) => required));
+}
 
 describe('the gantry program', function () {
   this.timeout(120_000);
@@ -119,6 +141,13 @@ describe('the gantry program', function () {
         [1, 'blueprints', 'delete', 'web'],
         [1, 'deployments', 'delete', 'web'],
         [0, 'executions', 'list', '-d', 'web'],
+        [0, 'events', 'delete', 'web', '--include-logs'],
+        [0, 'executions', 'delete', '--to', '2000-01-01'],
+        [0, 'workflows', 'get', 'heal', '-d', 'web'],
+        [3, 'workflows', 'get', 'nothing', '-d', 'web'],
+        [0, 'deployments', 'labels', 'add', 'tier:gold', 'web'],
+        [0, 'deployments', 'list', '--label', 'tier:gold', '--attribute-rule', 'blueprint_id=web'],
+        [0, 'blueprints', 'package', hello, '-o', join(folder, 'packed.tar.gz')],
         [0, 'uninstall', 'web', '--keep-blueprint'],
         [3, 'deployments', 'get', 'web'],
         [0, 'blueprints', 'download', 'web', '-o', join(folder, 'web.tar.gz')],
@@ -130,6 +159,92 @@ describe('the gantry program', function () {
         expect(result.code, `${words.join(' ')}\n${result.stdout}\n${result.stderr}`).to.equal(code);
       }
     });
+
+    it('changes runtime properties', async () => {
+      await manager.gantry('install', hello, '-b', 'properties', '-q');
+      const listed = await manager.gantry('node-instances', 'list', '-d', 'properties', '-n', 'page', '--json');
+      const [instance] = JSON.parse(listed.stdout) as { id: string }[];
+      const id = instance?.id ?? '';
+      const change = async (...words: string[]): Promise<Record<string, unknown>> => {
+        const { stdout, stderr } = await manager.gantry(
+          'node-instances',
+          words[0] ?? '',
+          id,
+          ...words.slice(1),
+          '--json',
+        );
+        expect(stderr).to.equal('');
+        return (JSON.parse(stdout) as { runtime_properties: Record<string, unknown> }).runtime_properties;
+      };
+      expect(await change('update-runtime', '-p', 'a.b=1', '-p', '{"deep": {"x": 1, "y": 2}}')).to.deep.include({
+        'a.b': 1,
+        deep: { x: 1, y: 2 },
+      });
+      expect((await change('update-runtime', '-p', '{"deep": {"x": 3}}'))['deep']).to.deep.equal({ x: 3, y: 2 });
+      const left = await change('delete-runtime', '-p', 'deep.y', '-p', 'a.b');
+      expect(left)
+        .to.deep.include({ deep: { x: 3 } })
+        .and.not.have.property('a.b');
+      const refused = await manager.gantry('node-instances', 'delete-runtime', id, '-p', 'deep.z');
+      expect(refused).to.include({ code: 2, stderr: 'error: There is no runtime property deep.z\n' });
+    });
+
+    it('lists everything in the ways that the lists of the manager can', async () => {
+      const environment = { GANTRY_URL: manager.url, GANTRY_USERNAME: 'admin', GANTRY_PASSWORD: manager.password };
+      for (const command of listCommands()) {
+        const { isSortable, isSearchable, hasAllTenants } = command.listing!;
+        const words = [
+          ...command.words,
+          ...['--size', '2', '--offset', '0'],
+          ...(isSearchable ? ['--search', 'a'] : []),
+          ...(hasAllTenants ? ['--all-tenants'] : []),
+        ];
+        const sorted = [...words, '--sort', 'no_such_field', '--descending'];
+        const [plain, refused] = [fakeTerminal({ environment }), fakeTerminal({ environment })];
+        expect(await commandLine(words, plain), `${words.join(' ')}: ${plain.errors()}`).to.equal(0);
+        // a field that is not there is refused by what sorts, and an unknown option by what does not
+        expect(await commandLine(sorted, refused), sorted.join(' ')).to.equal(isSortable ? 1 : 2);
+      }
+    });
+
+    it('shows progress on a terminal, and lines of text elsewhere', async function () {
+      if (!hasProgram('script')) {
+        this.skip();
+      }
+      const words = ['install', hello, '-b', 'progress'];
+      const launcher = join(packageRoot(), 'bin', 'gantry');
+      const environment = { GANTRY_URL: manager.url, GANTRY_USERNAME: 'admin', GANTRY_PASSWORD: manager.password };
+      const shown = await runProgram('script', ['-qec', `${launcher} ${words.join(' ')}`, '/dev/null'], {
+        environment: { ...cleanEnvironment(environment), CI: undefined, TERM: 'xterm' },
+      });
+      expect(shown.stdout).to.match(/install progress .*[█░].* \d+\/\d+ operations/);
+      const { stderr } = await manager.gantry('uninstall', 'progress');
+      expect(stderr).to.match(/^\d\d:\d\d:\d\d\.\d{3} EVENT .*'uninstall' workflow execution succeeded$/m);
+      expect(stderr).not.to.match(/[█░\u001b]/);
+    });
+
+    for (const shell of ['bash', 'fish'] as const) {
+      it(`is completed by ${shell}`, async function () {
+        if (!hasProgram(shell)) {
+          this.skip();
+        }
+        const launcher = join(packageRoot(), 'bin', 'gantry');
+        const environment = { GANTRY_URL: manager.url, GANTRY_USERNAME: 'admin', GANTRY_PASSWORD: manager.password };
+        await manager.gantry('secrets', 'create', `of-${shell}`, '--value', 'x');
+        const lines = [
+          'gantry depl',
+          'gantry secrets list --all',
+          `gantry secrets get of-${shell}`,
+          'gantry tenants get ',
+        ];
+        expect(await completedBy(shell, launcher, lines, environment)).to.deep.equal([
+          ['deployments'],
+          ['--all-tenants'],
+          [`of-${shell}`],
+          ['default_tenant'],
+        ]);
+      });
+    }
 
     it('manages tokens, tenants, users and secrets', async () => {
       await writeFile(join(folder, 'password'), 'a-password\n');

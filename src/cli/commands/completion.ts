@@ -27,14 +27,16 @@ complete -F _gantry gantry
 const zshScript = `#compdef gantry
 # Completion for zsh; for every new shell: gantry completion zsh > "\${fpath[1]}/_gantry"
 _gantry() {
-  local line
+  local line word about
   local -a candidates
   local -i files=0
   for line in "\${(@f)$("\${words[1]}" complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
     if [[ $line == :files ]]; then
       files=1
     elif [[ -n $line ]]; then
-      candidates+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
+      word=\${\${line%%$'\\t'*}//:/\\\\:}
+      about=\${line#*$'\\t'}
+      candidates+=("$word\${about:+:$about}")
     fi
   done
   (( \${#candidates} )) && _describe -V gantry candidates

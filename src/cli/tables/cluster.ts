@@ -1,6 +1,5 @@
-import { UsageError } from '../errors.ts';
+import { NotFound, UsageError } from '../errors.ts';
 import { parseInputs } from '../inputs.ts';
-import { FailedOutcome } from '../errors.ts';
 import { wholeNumber } from '../commands/listing.ts';
 import { at, optionOf, optionsOf, sends, valueOf } from './definition.ts';
 import type { CommandDefinition, CommandOption } from './definition.ts';
@@ -35,7 +34,7 @@ const brokerCommands: readonly CommandDefinition[] = [
       const { items } = await client.transport.json<{ items: { name: string }[] }>('GET', '/brokers');
       const found = items.find((broker) => broker.name === name);
       if (!found) {
-        throw new FailedOutcome(`There is no broker ${name}`, 'See: gantry cluster brokers list');
+        throw new NotFound(`There is no broker ${name}`, 'See: gantry cluster brokers list');
       }
       return found;
     },

@@ -5,6 +5,7 @@ import { collect, command } from '../invocation.ts';
 import type { CommandSetting, Invocation } from '../invocation.ts';
 import { listOptions, withListOptions } from '../commands/listing.ts';
 import { fetchPage } from '../../client/pages.ts';
+import { colourStatus, shortTime } from '../output.ts';
 import type { Column } from '../output.ts';
 
 /** What was written on the command line. */
@@ -158,6 +159,9 @@ function define(own: Command, setting: CommandSetting, definition: CommandDefini
       add(option.flags, option.about);
     }
   }
+  if (definition.kind === 'rows') {
+    own.things = definition.things;
+  }
   if (definition.kind === 'list') {
     const { takesNo = [], things } = definition;
     withListOptions(own, {
@@ -211,9 +215,20 @@ async function run(invocation: Invocation, definition: CommandDefinition, given:
   }
 }
 
+/** A value as people read it: times in short, statuses in their colour. */
+function shownValue(field: string, value: unknown): unknown {
+  if (typeof value !== 'string') {
+    return value;
+  }
+  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(value)) {
+    return shortTime(value);
+  }
+  return /(^|_)(status|state)$/.test(field) ? colourStatus(value) : value;
+}
+
 function columnsOf(fields: readonly string[]): Column<object>[] {
   return fields.map((field) => ({
     title: field.replaceAll('_', ' '),
-    value: (item) => (item as Record<string, unknown>)[field],
+    value: (item) => shownValue(field, (item as Record<string, unknown>)[field]),
   }));
 }

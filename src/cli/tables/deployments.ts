@@ -1,6 +1,6 @@
 import type { GantryClient } from '../../client/client.ts';
 import type { WorkflowShape } from '../../client/types.ts';
-import { FailedOutcome, UsageError } from '../errors.ts';
+import { NotFound, UsageError } from '../errors.ts';
 import { parseInputs } from '../inputs.ts';
 import { wholeNumber } from '../commands/listing.ts';
 import { at, optionOf, optionsOf, valueOf } from './definition.ts';
@@ -24,7 +24,7 @@ const workflowCommands: readonly CommandDefinition[] = [
     about: 'list the workflows of a deployment',
     things: 'workflows',
     options: [deploymentOption],
-    fields: ['name', 'is_available', 'is_cascading', 'plugin', 'parameters'],
+    fields: ['name', 'is_available', 'parameters'],
     run: async (client, given, { output }) => {
       const workflows = await workflowsOf(client, given);
       return output.format === 'table'
@@ -45,7 +45,7 @@ const workflowCommands: readonly CommandDefinition[] = [
       const found = workflows.find((workflow) => workflow.name === name);
       if (!found) {
         const known = workflows.map((workflow) => workflow.name).join(', ');
-        throw new FailedOutcome(`There is no workflow ${name}`, `The deployment has: ${known}`);
+        throw new NotFound(`There is no workflow ${name}`, `The deployment has: ${known}`);
       }
       return found;
     },
@@ -143,14 +143,18 @@ function merged(before: Record<string, unknown>, added: Record<string, unknown>)
   return { ...before, ...Object.fromEntries(entries) };
 }
 
-/** @throws UsageError when there is nothing at the path */
+/** A name with dots is taken as a whole where it is there. @throws UsageError when there is nothing at the path */
 function without(properties: Record<string, unknown>, path: readonly string[], shown: string): Record<string, unknown> {
+  const whole = path.join('.');
+  if (whole in properties) {
+    return Object.fromEntries(Object.entries(properties).filter(([key]) => key !== whole));
+  }
   const [name = '', ...rest] = path;
-  const { [name]: value, ...others } = properties;
-  if (!(name in properties) || (rest.length > 0 && !isMapping(value))) {
+  const inner = properties[name];
+  if (rest.length === 0 || !isMapping(inner)) {
     throw new UsageError(`There is no runtime property ${shown}`);
   }
-  return rest.length === 0 || !isMapping(value) ? others : { ...properties, [name]: without(value, rest, shown) };
+  return { ...properties, [name]: without(inner, rest, shown) };
 }
 
 /** Changes runtime properties of an instance; refused when somebody else changes it at the same time. */

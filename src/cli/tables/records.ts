@@ -1,7 +1,7 @@
 import type { GantryClient } from '../../client/client.ts';
 import { at, optionOf, optionsOf, sends, valueOf } from './definition.ts';
 import type { CommandDefinition, CommandOption, Given } from './definition.ts';
-import { FailedOutcome } from '../errors.ts';
+import { NotFound } from '../errors.ts';
 import { wholeNumber } from '../commands/listing.ts';
 import { parseInputs } from '../inputs.ts';
 
@@ -234,7 +234,7 @@ async function showNode(client: GantryClient, given: Given): Promise<object> {
     query: { deployment_id: deployment, id: node },
   });
   if (items[0] === undefined) {
-    throw new FailedOutcome(`Deployment ${deployment} has no node ${node}`);
+    throw new NotFound(`Deployment ${deployment} has no node ${node}`);
   }
   return items[0];
 }
