@@ -130,7 +130,11 @@ const groups = Object.entries(new GantryClient({ url: 'http://127.0.0.1:1' } as 
 
 /** A file that is there is what an upload takes. */
 function argumentsOf(method: string): unknown[] {
-  return method === 'plugins.upload' ? [import.meta.filename] : Array.from({ length: 6 }, () => anything);
+  const files: Readonly<Record<string, unknown[]>> = {
+    'plugins.upload': [import.meta.filename],
+    'blueprints.setIcon': ['anything', import.meta.filename],
+  };
+  return files[method] ?? Array.from({ length: 6 }, () => anything);
 }
 
 describe('the client of the command line', () => {
