@@ -2,4 +2,4 @@
 /** `npm run bench -- NAME [--json] [--instances N,...]`: measures a scenario; see test/bench/main.ts. */
 import { runTypeScript } from './lib/typescript.mjs';
 
-await runTypeScript('test/bench/main.ts', ['rabbitmq']);
+await runTypeScript('test/bench/main.ts', ['rabbitmq', 'nginx']);

@@ -3,6 +3,7 @@ import { benchLanguage } from './dsl.ts';
 import { benchConcurrent, benchDeployments } from './many.ts';
 import { benchFlatness, benchOperations } from './ops.ts';
 import type { BenchmarkResult } from './report.ts';
+import { benchRest } from './rest.ts';
 import { benchIdle, benchLarge, benchLatency } from './single.ts';
 
 interface Options {
@@ -20,6 +21,7 @@ const scenarios: Readonly<Record<string, (options: Options, log: (line: string) 
     latency: ({ instances }, log) => benchLatency(instances?.[0] ?? 300, log),
     concurrent: ({ instances }, log) => benchConcurrent(instances?.[0] ?? 1000, log),
     idle: (_options, log) => benchIdle(log),
+    rest: ({ instances }, log) => benchRest(instances?.[0] ?? 20_000, log),
   };
 
 function sizesOf(text: string | undefined): readonly number[] | undefined {

@@ -13,6 +13,7 @@ import { descendants, peakMemory, processorSeconds } from './memory.ts';
 export interface Stack {
   readonly cluster: ManagerCluster;
   readonly rabbitmq: RabbitmqServer;
+  readonly databaseUrl: string;
   /** The manager's database, to look at. */
   readonly database: Database;
   readonly waiter: ExecutionWaiter;
@@ -44,6 +45,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   return {
     cluster,
     rabbitmq,
+    databaseUrl,
     database,
     waiter,
     peaks: () => {
