@@ -17,6 +17,8 @@ import { tenants } from './016-tenants.ts';
 import { live } from './017-live.ts';
 import { restores } from './017-restores.ts';
 import { queuedRequests } from './018-queued-requests.ts';
+import { accessVersion } from './020-access-version.ts';
+import { doneRequests } from './021-done-requests.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration } from './migration.ts';
@@ -42,4 +44,6 @@ export const migrations: readonly Migration[] = [
   live,
   restores,
   queuedRequests,
+  accessVersion,
+  doneRequests,
 ];

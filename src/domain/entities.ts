@@ -119,11 +119,19 @@ export interface Deployment extends Resource {
   latestExecutionWorkflowId: string | undefined;
   latestExecutionTotalOperations: number;
   latestExecutionFinishedOperations: number;
-  /** Value of the label csys-env-type, or ''. */
-  environmentType: string;
   hasSubDeployments: boolean;
   deploymentGroups: readonly string[];
   labels: readonly Label[];
+  /** What decides which workflows may start; only where it was asked for. */
+  activity?: DeploymentActivity;
+}
+
+/** What is going on in a deployment; null = it has no node instances or nodes. */
+export interface DeploymentActivity {
+  /** Every state some node instance has. */
+  readonly instanceStates: readonly string[] | null;
+  /** Every type some node has or is derived from. */
+  readonly types: readonly string[] | null;
 }
 
 export interface Execution extends Resource {

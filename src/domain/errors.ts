@@ -58,6 +58,7 @@ export const errorCatalogue = {
   param_url_not_found_error: { status: 400 },
   plugin_in_use: { status: 405 },
   plugin_installation_error: { status: 400 },
+  request_done_before: { status: 409 },
   plugin_installation_timeout: { status: 400 },
   plugins_update_failed: { status: 400 },
   quota_exceeded_error: { status: 403 },

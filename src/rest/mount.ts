@@ -1,15 +1,18 @@
 import { Router } from 'express';
 import type { Request, RequestHandler, Response } from 'express';
 import { GantryError } from '../domain/errors.ts';
+import { JsonText } from '../domain/json-text.ts';
 import type { AuditService, RefusedRequest } from '../services/audit.ts';
 import type { AuthorizationService } from '../services/authorization.ts';
 import type { Identity } from '../services/authentication.ts';
 import type { Caller, TenantCaller } from '../services/caller.ts';
 import { refuseWhileCancelling } from '../services/caller.ts';
+import type { Services } from '../services/services.ts';
 import { checkBody, readJson } from './body.ts';
 import { credentialsOf } from './credentials.ts';
 import { QueryValues } from './query.ts';
 import { requestId } from './request-id.ts';
+import { onceOf } from './once.ts';
 import type { Answer, ApiCall, Method, Route } from './route.ts';
 
 /** Largest JSON body in bytes: plans and node instances of large deployments are sent this way. */
@@ -18,6 +21,7 @@ const maxJsonBytes = 256 * 1024 * 1024;
 export interface MountDependencies {
   readonly authorization: AuthorizationService;
   readonly audit: Pick<AuditService, 'noteRefusal'>;
+  readonly doneRequests: Pick<Services['doneRequests'], 'isDone' | 'noteKey'>;
 }
 
 /** What is not begun any more while maintenance mode is being entered. */
@@ -87,15 +91,21 @@ function send(response: Response, answer: Answer): void {
   if (answer.status === 204 || answer.status === 304) {
     response.end();
   } else {
-    response.json(answer.body ?? null);
+    // what Express would find out about every answer is the same for all of them
+    const { body = null } = answer;
+    const text = body instanceof JsonText ? body.text : JSON.stringify(body);
+    response.setHeader('Content-Type', 'application/json; charset=utf-8');
+    const content = Buffer.from(text);
+    response.setHeader('Content-Length', content.length);
+    response.end(content);
   }
 }
 
 function describeCaller(response: Response, caller: Caller): void {
-  response.set('X-Cloudify-Audit-Auth-Method', caller.method);
-  response.set('X-Cloudify-Audit-Username', encodeURIComponent(caller.user.username));
+  response.setHeader('X-Cloudify-Audit-Auth-Method', caller.method);
+  response.setHeader('X-Cloudify-Audit-Username', encodeURIComponent(caller.user.username));
   if (caller.tenant) {
-    response.set('X-Cloudify-Audit-Tenant', encodeURIComponent(caller.tenant.name));
+    response.setHeader('X-Cloudify-Audit-Tenant', encodeURIComponent(caller.tenant.name));
   }
 }
 
@@ -108,7 +118,7 @@ function isAdministration({ path, method }: Route): boolean {
 }
 
 /** Admits, reads and answers one request. */
-async function answer(route: Route, call: Call, authorization: AuthorizationService): Promise<void> {
+async function answer(route: Route, call: Call, { authorization, doneRequests }: MountDependencies): Promise<void> {
   const { request, response } = call;
   const { access } = route;
   if (access !== 'open') {
@@ -133,7 +143,12 @@ async function answer(route: Route, call: Call, authorization: AuthorizationServ
           call.identity = identity;
         },
       );
-    const caller = await call.admission();
+    const admitted = await call.admission();
+    const once = route.method === 'get' ? undefined : onceOf(request, admitted);
+    if (once) {
+      doneRequests.noteKey();
+    }
+    const caller = once ? { ...admitted, once } : admitted;
     call.knownCaller = caller;
     describeCaller(response, caller);
     if (route.isRefusedWhileCancelling) {
@@ -147,7 +162,20 @@ async function answer(route: Route, call: Call, authorization: AuthorizationServ
     }
     checkBody(route.body, call.body === undefined ? null : call.body);
   }
-  send(response, await route.handle(call));
+  send(response, await handleOnce(route, call, doneRequests));
+}
+
+/** Whatever becomes of a request that was carried out before, e.g. that what it deleted is not there: it is answered again. */
+async function handleOnce(route: Route, call: Call, doneRequests: MountDependencies['doneRequests']): Promise<Answer> {
+  try {
+    return await route.handle(call);
+  } catch (error) {
+    const once = call.knownCaller?.once;
+    if (!route.replay || !once || call.response.headersSent || !(await doneRequests.isDone(once))) {
+      throw error;
+    }
+    return route.replay(call);
+  }
 }
 
 /** What a refused request for a change leaves in the audit log. */
@@ -165,16 +193,16 @@ function refusedRequest({ request, response, identity, knownCaller }: Call, erro
   };
 }
 
-function handlerOf(route: Route, { authorization, audit }: MountDependencies): RequestHandler {
+function handlerOf(route: Route, dependencies: MountDependencies): RequestHandler {
   return async (request, response) => {
     const call = new Call(request, response);
     try {
-      await answer(route, call, authorization);
+      await answer(route, call, dependencies);
     } catch (error) {
       // workers of executions are refused as a matter of course, e.g. when they lost a race, and try again
       const isRefusal = !(error instanceof GantryError && error.status < 400);
       if (isRefusal && route.method !== 'get' && call.identity?.method !== 'execution_token') {
-        audit.noteRefusal(refusedRequest(call, error));
+        dependencies.audit.noteRefusal(refusedRequest(call, error));
       }
       throw error;
     }

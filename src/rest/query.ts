@@ -1,7 +1,8 @@
 import { GantryError } from '../domain/errors.ts';
+import { JsonText } from '../domain/json-text.ts';
 import type { FilterRule, ListQuery, Page, SortKey } from '../store/scope.ts';
 import { pythonRepr } from '../domain/python-text.ts';
-import { neededFields, project, selectFields } from './shapes/field.ts';
+import { neededFields, selectFields, writeProjected } from './shapes/field.ts';
 import type { Field, Shape } from './shapes/field.ts';
 
 /** Default number of items of a page. */
@@ -32,6 +33,10 @@ export class QueryValues {
       refuse('The query contains the character NUL, which no value may contain');
     }
     const values = new Map<string, string[]>();
+    if (search === '') {
+      this.#values = values;
+      return;
+    }
     for (const [name, value] of new URLSearchParams(search)) {
       const present = values.get(name);
       if (present) {
@@ -278,9 +283,9 @@ export function envelope(
 }
 
 /** A page of the store as the answer to a list. */
-export function listAnswer<Entity>(parsed: ParsedList<Entity>, page: Page<Entity>): Envelope {
-  return envelope(
-    page.items.map((item) => project(parsed.fields, item)),
-    { total: page.total, size: parsed.size, offset: parsed.offset, filtered: page.filtered },
-  );
+export function listAnswer<Entity>(parsed: ParsedList<Entity>, page: Page<Entity>): JsonText {
+  const { size, offset } = parsed;
+  const { metadata } = envelope([], { total: page.total, size, offset, filtered: page.filtered });
+  const items = page.items.map((item) => writeProjected(parsed.fields, item)).join(',');
+  return new JsonText(`{"items":[${items}],"metadata":${JSON.stringify(metadata)}}`);
 }

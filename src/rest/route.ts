@@ -57,6 +57,11 @@ export interface Route {
   readonly isRefusedWhileCancelling?: boolean;
   /** Still answered in maintenance mode. */
   readonly isMaintenance?: boolean;
+  /**
+   * Answers a request that was carried out before, by an attempt whose answer was lost. Without it such a request is
+   * refused with request_done_before.
+   */
+  readonly replay?: (call: ApiCall) => Promise<Answer> | Answer;
   /** Query parameters for the documentation. */
   readonly query?: readonly string[];
   /** What it answers, for the documentation. */

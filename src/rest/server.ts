@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { RequestListener, Server } from 'node:http';
+import type { RequestListener, Server, ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -109,13 +109,29 @@ export async function serveHttp(
   whenTold: (problem: string) => void = () => undefined,
 ): Promise<HttpServer> {
   let server: Server | SecureServer;
+  let isStopping = false;
+  const answering = new Set<ServerResponse>();
+  /** Lets nobody send more requests over connections that are about to be closed. */
+  const listener: RequestListener = (request, response) => {
+    answering.add(response);
+    response.once('close', () => {
+      answering.delete(response);
+      if (isStopping) {
+        server.closeIdleConnections();
+      }
+    });
+    if (isStopping) {
+      response.setHeader('Connection', 'close');
+    }
+    application(request, response);
+  };
   let unfollow = (): void => undefined;
   if (options.tls) {
-    const secure = createSecureServer({ ...(await readTls(options.tls)), minVersion: 'TLSv1.2' }, application);
+    const secure = createSecureServer({ ...(await readTls(options.tls)), minVersion: 'TLSv1.2' }, listener);
     unfollow = followTls(secure, options.tls, whenTold);
     server = secure;
   } else {
-    server = createServer(application);
+    server = createServer(listener);
   }
   server.keepAliveTimeout = keepAliveTimeout;
   const { port } = await listen(server, options);
@@ -125,6 +141,12 @@ export async function serveHttp(
     url: `${options.tls ? 'https' : 'http'}://${name}:${port}`,
     stop: async (graceMilliseconds = 5000) => {
       unfollow();
+      isStopping = true;
+      for (const response of answering) {
+        if (!response.headersSent) {
+          response.setHeader('Connection', 'close');
+        }
+      }
       const closed = once(server, 'close');
       server.close();
       server.closeIdleConnections();

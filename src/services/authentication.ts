@@ -4,6 +4,9 @@ import type { Execution, User } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import { activeExecutionStatuses } from '../domain/states.ts';
 import type { Accounts } from '../store/accounts.ts';
+import type { Account } from '../store/users.ts';
+import { noMemory } from './access-memory.ts';
+import type { Remembered } from './access-memory.ts';
 import { bootstrapUserId } from './caller.ts';
 import type { LoginMethod } from './caller.ts';
 import { isLocked as isLockedNow } from '../security/lockout.ts';
@@ -43,8 +46,11 @@ export interface AuthenticationDependencies {
 }
 
 export interface AuthenticationService {
-  /** @throws GantryError unauthorized_error, too_many_requests */
-  authenticate(credentials: Credentials): Promise<Identity>;
+  /**
+   * @param known what is known of users and tokens at this moment; nothing by default
+   * @throws GantryError unauthorized_error, too_many_requests
+   */
+  authenticate(credentials: Credentials, known?: Remembered): Promise<Identity>;
   /** Whether too many wrong passwords lock the account now. */
   isLocked(user: User): Promise<boolean>;
 }
@@ -71,6 +77,22 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
   const directoryLogins = new LRUCache<string, number>({ max: 10_000, ttl: minute });
   const failures = new LRUCache<string, number>({ max: 10_000, ttl: minute });
   const secret = randomBytes(32);
+  // what is known of users and tokens does not tell when they were used last
+  const noted = new LRUCache<string, number>({ max: 10_000 });
+
+  const findByName = (known: Remembered, name: string): Promise<Account | undefined> =>
+    known.remember(`user ${name.toLowerCase()}`, () => accounts.findByName(name));
+  const findById = (known: Remembered, id: number): Promise<Account | undefined> =>
+    known.remember(`user id ${id}`, () => accounts.findById(id));
+
+  /** Notes a use unless that was done within a minute. */
+  const noteUse = async (key: string, last: Date | undefined, note: () => Promise<void>): Promise<void> => {
+    const before = noted.get(key);
+    if (isTooOld(last, now()) && (before === undefined || now() - before > minute)) {
+      noted.set(key, now());
+      await note();
+    }
+  };
 
   const isLocked = async (user: User): Promise<boolean> => {
     if (user.failedLoginsCounter === 0 || user.lastFailedLoginAt === undefined) {
@@ -87,11 +109,12 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
     external: ExternalLogin,
     name: string,
     password: string,
+    known: Remembered,
   ): Promise<User | undefined> => {
     const key = keyOf(name, password);
-    const known = directoryLogins.get(key);
-    if (known !== undefined) {
-      return (await accounts.findById(known))?.user;
+    const id = directoryLogins.get(key);
+    if (id !== undefined) {
+      return (await findById(known, id))?.user;
     }
     const user = await external.login(name, password);
     if (user) {
@@ -118,9 +141,8 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
 
   /** Notes a right password, at most once a minute. */
   const enter = async (user: User): Promise<Identity> => {
-    if (user.failedLoginsCounter > 0 || isTooOld(user.lastLoginAt, now())) {
-      await accounts.recordLogin(user.id);
-    }
+    const note = (): Promise<void> => accounts.recordLogin(user.id);
+    await (user.failedLoginsCounter > 0 ? note() : noteUse(`user ${user.id}`, user.lastLoginAt, note));
     return { user, method: 'http_basic', execution: undefined };
   };
 
@@ -166,23 +188,25 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
     }
   };
 
-  const withPassword = async (username: string, password: string): Promise<Identity> => {
-    const wrong = unauthorized(
-      `Authentication failed for <User username=\`${username}\`>. Wrong credentials or locked account`,
-    );
-    const account = await accounts.findByName(username);
+  const withPassword = async (username: string, password: string, known: Remembered): Promise<Identity> => {
+    const refuse = (): never => {
+      throw unauthorized(
+        `Authentication failed for <User username=\`${username}\`>. Wrong credentials or locked account`,
+      );
+    };
+    const account = await findByName(known, username);
     const isOpen = account?.user.isActive === true && !(await isLocked(account.user));
     // an account that cannot be used takes as long and counts as much as a wrong password: nobody learns which there are
     const isElsewhere = account?.user.id !== bootstrapUserId && (await directory?.isEnabled()) === true;
     if (directory && isElsewhere) {
       // the directory may lock its accounts, too: it is not asked about those that are locked here
       const isAsked = account === undefined || isOpen;
-      const user = isAsked ? await findInDirectory(directory, username.toLowerCase(), password) : undefined;
+      const user = isAsked ? await findInDirectory(directory, username.toLowerCase(), password, known) : undefined;
       if (!user?.isActive || (await isLocked(user))) {
         if (account && isOpen) {
           await accounts.recordFailure(account.user.id);
         }
-        throw wrong;
+        return refuse();
       }
       return enter(user);
     }
@@ -191,7 +215,7 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
       if (isOpen) {
         await accounts.recordFailure(account.user.id);
       }
-      throw wrong;
+      return refuse();
     }
     return enter(account.user);
   };
@@ -210,7 +234,7 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
     return execution.status === 'cancelled' && (await accounts.hasOpenOperations(execution));
   };
 
-  const withExecutionToken = async (token: string): Promise<Identity | undefined> => {
+  const withExecutionToken = async (token: string, known: Remembered): Promise<Identity | undefined> => {
     if (!/^[0-9a-f]{32}$/.test(token)) {
       return undefined;
     }
@@ -218,16 +242,16 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
     if (!execution || !(await isUsable(execution))) {
       return undefined;
     }
-    const account = await accounts.findById(execution.creatorId);
+    const account = await findById(known, execution.creatorId);
     return account?.user.isActive ? { user: account.user, method: 'execution_token', execution } : undefined;
   };
 
-  const withApiToken = async (token: string): Promise<Identity> => {
+  const withApiToken = async (token: string, known: Remembered): Promise<Identity> => {
     const parts = parseApiToken(token);
     if (!parts) {
       throw unauthorized('Invalid token structure');
     }
-    const stored = await accounts.findToken(parts.id);
+    const stored = await known.remember(`token ${parts.id}`, () => accounts.findToken(parts.id));
     const isRight = stored !== undefined && (await isSecretRight(parts.secret, stored.secretHash));
     if (!isRight) {
       throw unauthorized('Unauthorized');
@@ -235,37 +259,35 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
     if (stored.expirationDate !== undefined && stored.expirationDate.getTime() <= now()) {
       throw unauthorized('Token is expired');
     }
-    const account = await accounts.findById(stored.userId);
+    const account = await findById(known, stored.userId);
     if (!account?.user.isActive) {
       throw unauthorized('Unauthorized');
     }
-    if (isTooOld(stored.lastUsed, now())) {
-      await accounts.recordTokenUse(stored.id);
-    }
+    await noteUse(`token ${stored.id}`, stored.lastUsed, () => accounts.recordTokenUse(stored.id));
     return { user: account.user, method: 'token', execution: undefined };
   };
 
   return {
     isLocked,
-    async authenticate({ executionToken, token, basic, address }) {
+    async authenticate({ executionToken, token, basic, address }, known = noMemory) {
       if (executionToken !== undefined) {
-        const identity = await withExecutionToken(executionToken);
+        const identity = await withExecutionToken(executionToken, known);
         if (!identity) {
           throw unauthorized('Authentication failed, invalid Execution Token');
         }
         return identity;
       }
-      const execution = token === undefined ? undefined : await withExecutionToken(token);
+      const execution = token === undefined ? undefined : await withExecutionToken(token, known);
       if (execution) {
         return execution;
       }
       if (basic) {
         const { username, password } = basic;
-        return guess(`${address} ${username.toLowerCase()}`, () => withPassword(username, password));
+        return guess(`${address} ${username.toLowerCase()}`, () => withPassword(username, password, known));
       }
       if (token !== undefined) {
         // secrets of imported tokens take as long to compare as passwords
-        return guess(`${address} token ${parseApiToken(token)?.id ?? ''}`, () => withApiToken(token));
+        return guess(`${address} token ${parseApiToken(token)?.id ?? ''}`, () => withApiToken(token, known));
       }
       throw unauthorized(noCredentials);
     },

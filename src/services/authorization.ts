@@ -1,8 +1,8 @@
 import type { Execution, Tenant, User } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
-import type { Permission } from '../domain/permissions.ts';
+import type { Permission, PermissionMatrix } from '../domain/permissions.ts';
 import type { AuthenticationService, Credentials, Identity } from './authentication.ts';
-import type { PermissionDirectory } from './permission-directory.ts';
+import type { AccessMemory, Remembered } from './access-memory.ts';
 import type { TenantDirectory } from './tenant-directory.ts';
 import { holds, holdsAnywhere, notPermitted } from './caller.ts';
 import type { Caller } from './caller.ts';
@@ -46,10 +46,13 @@ export interface AuthorizationService {
 export interface AuthorizationDependencies {
   readonly authentication: AuthenticationService;
   readonly tenants: TenantDirectory;
-  readonly permissions: PermissionDirectory;
-  readonly maintenanceStatus: () => Promise<'deactivated' | 'activating' | 'activated'>;
+  readonly memory: AccessMemory;
+  readonly loadPermissions: () => Promise<PermissionMatrix>;
+  readonly maintenanceStatus: () => Promise<MaintenanceStatus>;
   readonly isRestoring: () => boolean;
 }
+
+type MaintenanceStatus = 'deactivated' | 'activating' | 'activated';
 
 function tenantOf(tenants: ReadonlyMap<string, Tenant>, name: string | undefined): Tenant | undefined {
   if (name === undefined || name === '') {
@@ -76,11 +79,7 @@ function ownTenants(tenants: ReadonlyMap<string, Tenant>, user: User): Map<strin
 }
 
 /** @throws GantryError maintenance_mode_active, entering_maintenance_mode */
-function refuseInMaintenance(
-  caller: Caller,
-  { maintenance }: AdmissionRequest,
-  status: 'deactivated' | 'activating' | 'activated',
-): void {
+function refuseInMaintenance(caller: Caller, { maintenance }: AdmissionRequest, status: MaintenanceStatus): void {
   const isPassed = maintenance.isBypassed && holds(caller, 'maintenance_mode_set');
   if (isPassed || status === 'deactivated') {
     return;
@@ -127,21 +126,30 @@ function refuseWhileRestoring(caller: Caller, { maintenance }: AdmissionRequest)
 
 /** Makes the service that decides who may do what. */
 export function createAuthorization(dependencies: AuthorizationDependencies): AuthorizationService {
-  const { authentication, tenants, permissions, maintenanceStatus, isRestoring } = dependencies;
+  const { authentication, tenants, memory, loadPermissions, maintenanceStatus, isRestoring } = dependencies;
+
+  const maintenanceOf = async (request: AdmissionRequest, known: Remembered): Promise<MaintenanceStatus> => {
+    if (request.maintenance.isAllowed && !request.maintenance.isBeginning) {
+      return 'deactivated';
+    }
+    const status = (await known.remember('maintenance', maintenanceStatus)) ?? 'deactivated';
+    // it ends by itself, with the last execution that it waits for
+    return status === 'activating' ? maintenanceStatus() : status;
+  };
 
   return {
     async admit(request, identified) {
       const { access, credentials, tenantName } = request;
+      const remembered = await memory.current();
       // independent of each other, so asked at once
-      const [identity, known, maintenance] = await Promise.all([
-        authentication.authenticate(credentials).then((found) => {
+      const [identity, known, matrix, maintenance] = await Promise.all([
+        authentication.authenticate(credentials, remembered).then((found) => {
           identified?.(found);
           return found;
         }),
-        tenants.all(tenantName),
-        request.maintenance.isAllowed && !request.maintenance.isBeginning
-          ? ('deactivated' as const)
-          : maintenanceStatus(),
+        tenants.all(remembered),
+        remembered.remember('permissions', loadPermissions),
+        maintenanceOf(request, remembered),
       ]);
       const named = tenantOf(known, tenantName);
       const { execution } = identity;
@@ -157,7 +165,7 @@ export function createAuthorization(dependencies: AuthorizationDependencies): Au
       const caller: Caller = {
         ...identity,
         address: credentials.address,
-        permissions: permissions.matrix,
+        permissions: matrix ?? {},
         tenant,
         tenantIds: ownTenants(known, identity.user),
       };

@@ -4,6 +4,7 @@ import { isPermitted } from '../domain/permissions.ts';
 import type { Permission, PermissionMatrix } from '../domain/permissions.ts';
 import { cancellingExecutionStatuses } from '../domain/states.ts';
 import type { Scope } from '../store/scope.ts';
+import type { Once } from '../store/session.ts';
 
 export type LoginMethod = 'http_basic' | 'token' | 'execution_token';
 
@@ -15,6 +16,8 @@ export interface Caller {
   readonly permissions: PermissionMatrix;
   /** Network address the call comes from. */
   readonly address: string;
+  /** The request of the call, when it must not be carried out twice. */
+  readonly once?: Once;
   /** The execution whose token was used. */
   readonly execution: Execution | undefined;
   /** The tenant of the call. */

@@ -22,7 +22,11 @@ export interface ServiceDependencies {
 
 /** The caller as the audit log names it. */
 export function actorOf(caller: Caller): Actor {
-  const { user, execution, address } = caller;
+  const { user, execution, address, once } = caller;
   // operations of an execution come from workers by the thousand: the execution says more than their address
-  return { username: user.username, ...(execution ? { executionId: execution.id } : { address }) };
+  return {
+    username: user.username,
+    ...(execution ? { executionId: execution.id } : { address }),
+    ...(once ? { once } : {}),
+  };
 }

@@ -1,7 +1,10 @@
+import { LRUCache } from 'lru-cache';
 import type { Deployment } from '../domain/entities.ts';
+import { JsonText } from '../domain/json-text.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import { evaluateCapabilities, evaluateFunctions, evaluateOutputs } from '../dsl/functions/index.ts';
 import type { Declared, PayloadContext } from '../dsl/functions/index.ts';
+import type { DeploymentActivityRow } from '../store/deployment-activity.ts';
 import { readDeploymentActivity } from '../store/deployment-activity.ts';
 import { readDirectChildren } from '../store/deployment-status.ts';
 import { getDeployment, listDeployments, updateDeployment } from '../store/deployments.ts';
@@ -38,13 +41,20 @@ export interface DeploymentService {
     isAllTenants: boolean,
     options?: { groupId?: string | undefined; dependenciesOf?: string | undefined; environmentsOnly?: boolean },
   ): Promise<Page<Deployment>>;
+  /**
+   * @param fields costly ones to read; all by default
+   */
   get(caller: TenantCaller, id: string, fields?: readonly string[]): Promise<Deployment>;
+  /** The same with its documents, workflows apart, as `JsonText`: for an answer that only hands them on. */
+  show(caller: TenantCaller, id: string, fields: readonly string[]): Promise<Deployment>;
   /** The deployment, with numbers and statuses of its direct children only. */
   withDirectChildren(deployment: Deployment): Promise<Deployment>;
   /** Which workflows of the deployments can be started now: storage id -> names. */
   availableWorkflows(deployments: readonly Deployment[]): Promise<ReadonlyMap<number, ReadonlySet<string>>>;
   /** @throws GantryError, see `createDeploymentFrom` and `waitForCreation` */
   create(caller: TenantCaller, request: DeploymentRequest, isAsync: boolean, signal: AbortSignal): Promise<Deployment>;
+  /** What `create` gives, of a deployment that another attempt of the request created. @throws see `create` */
+  whenCreated(caller: TenantCaller, id: string, isAsync: boolean, signal: AbortSignal): Promise<Deployment>;
   /**
    * Starts the deletion; the deployment goes when its execution has ended.
    * @returns id of the execution
@@ -83,6 +93,18 @@ async function startDeletion(
   return executionId;
 }
 
+/** Workflows by their text: deployments of one blueprint have the same ones. */
+const knownWorkflows = new LRUCache<string, NonNullable<Deployment['workflows']>>({ max: 200 });
+
+function readWorkflows({ text }: JsonText): NonNullable<Deployment['workflows']> {
+  const known = knownWorkflows.get(text);
+  const workflows = known ?? (JSON.parse(text) as NonNullable<Deployment['workflows']>);
+  if (!known) {
+    knownWorkflows.set(text, workflows);
+  }
+  return workflows;
+}
+
 function declared(values: JsonObject | undefined): { [name: string]: Declared } {
   return (values ?? {}) as unknown as { [name: string]: Declared };
 }
@@ -113,19 +135,30 @@ export function createDeploymentService(
 
     get: (caller, id, fields) => read(database, caller, id, fields),
 
+    async show(caller, id, fields) {
+      const options = { fields, areDocumentsText: true };
+      const deployment = await getDeployment(database, scopeOf(caller), id, options);
+      const { workflows } = deployment as { workflows: unknown };
+      return workflows instanceof JsonText ? { ...deployment, workflows: readWorkflows(workflows) } : deployment;
+    },
+
     withDirectChildren: async (deployment) => ({
       ...deployment,
       ...(await readDirectChildren(database, deployment.storageId)),
     }),
 
     async availableWorkflows(deployments) {
-      const activities = await readDeploymentActivity(
-        database,
-        deployments.map(({ storageId }) => storageId),
-      );
+      const unknown = deployments.filter(({ activity }) => activity === undefined);
+      const activities =
+        unknown.length > 0
+          ? await readDeploymentActivity(
+              database,
+              unknown.map(({ storageId }) => storageId),
+            )
+          : new Map<number, DeploymentActivityRow>();
       return new Map(
-        deployments.map(({ storageId, workflows }) => {
-          const activity = activities.get(storageId);
+        deployments.map(({ storageId, workflows, activity: known }) => {
+          const activity = known ?? activities.get(storageId);
           const now = { instanceStates: activity?.instanceStates ?? [], types: new Set(activity?.types ?? []) };
           const names = Object.entries(workflows ?? {})
             .filter(([, workflow]) => isWorkflowAvailable(workflow, now))
@@ -142,6 +175,15 @@ export function createDeploymentService(
       }
       await waitForCreation(dependencies, deployment, signal);
       return read(database, caller, deployment.id);
+    },
+
+    async whenCreated(caller, id, isAsync, signal) {
+      const deployment = await read(database, caller, id);
+      if (isAsync) {
+        return deployment;
+      }
+      await waitForCreation(dependencies, deployment, signal);
+      return read(database, caller, id);
     },
 
     remove: (caller, id, request) =>

@@ -5,6 +5,7 @@ import type { EventQuery } from '../store/events.ts';
 import { getExecution } from '../store/executions.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
+import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 
 /** An event or log line as a client sends it; whose it is comes with the call. */
@@ -35,12 +36,12 @@ export function createEventService({ database, clock }: ServiceDependencies): Ev
   return {
     list: (caller, query) => listEvents(database, scopeOf(caller), query),
 
-    remove: (caller, query) => deleteEvents(database, scopeOf(caller), query),
+    remove: (caller, query) => deleteEvents(database.actingAs(actorOf(caller)), scopeOf(caller), query),
 
     async add(caller, executionId, events) {
       const execution = await executionOf(caller, executionId);
       await insertEvents(
-        database,
+        database.actingAs(actorOf(caller)),
         events.map((event) => ({
           ...event,
           timestamp: event.timestamp ?? new Date(clock.now()),

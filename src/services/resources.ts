@@ -62,7 +62,7 @@ export function createResourceService(database: Database, tenants: TenantDirecto
         }
         return;
       }
-      const tenant = (await tenants.all(path.tenant)).get(path.tenant);
+      const tenant = (await tenants.all()).get(path.tenant);
       if (!tenant) {
         throw refusal;
       }
@@ -78,7 +78,7 @@ export function createResourceService(database: Database, tenants: TenantDirecto
 
     async requireWritable(caller, path) {
       const permission = writePermissions.get(path.parts[0] ?? '');
-      const tenant = path.tenant === undefined ? undefined : (await tenants.all(path.tenant)).get(path.tenant);
+      const tenant = path.tenant === undefined ? undefined : (await tenants.all()).get(path.tenant);
       const isOwnExecution = tenant !== undefined && caller.execution?.tenantId === tenant.id;
       if (!permission || !tenant || !(isOwnExecution || holdsIn(caller, permission, tenant.name))) {
         throw new GantryError(

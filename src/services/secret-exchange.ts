@@ -151,7 +151,7 @@ export function createSecretExchange(
   { box, reveal, tenants }: SecretExchangeDependencies,
 ): SecretExchange {
   const store = async (caller: Caller, item: Item, isOverriding: boolean, outcome: ImportOutcome): Promise<void> => {
-    const tenant = (await tenants.all(item.tenantName)).get(item.tenantName);
+    const tenant = (await tenants.all()).get(item.tenantName);
     if (!tenant) {
       throw new GantryError('not_found_error', `The tenant \`${item.tenantName}\` was not found`);
     }

@@ -8,8 +8,11 @@ import type { Logger } from '../log/logger.ts';
 import { verifyPassword } from '../security/passwords.ts';
 import type { ExtensionsHost } from '../runtime/extensions/manager.ts';
 import type { SecretBox } from '../security/secret-box.ts';
+import { readAccessVersion } from '../store/access-version.ts';
 import { createAccounts } from '../store/accounts.ts';
 import type { Database } from '../store/database.ts';
+import { loadPermissions } from '../store/permissions.ts';
+import { createAccessMemory } from './access-memory.ts';
 import type { AgentBrokerAccounts } from '../amqp/agent-accounts.ts';
 import { createAgentService } from './agents.ts';
 import type { AgentService } from './agents.ts';
@@ -34,6 +37,7 @@ import { createDirectoryService } from './directory.ts';
 import type { DirectoryService } from './directory.ts';
 import { createDeploymentUpdateService } from './deployment-updates.ts';
 import type { DeploymentUpdateService } from './deployment-updates.ts';
+import { createDoneRequests } from './done-requests.ts';
 import { createEventService } from './events.ts';
 import type { EventService } from './events.ts';
 import { startExecutionWaiter } from './execution-waiter.ts';
@@ -144,6 +148,7 @@ export interface Services {
   readonly extensions: ExtensionsHost;
   readonly snapshots: ArchiveService;
   readonly logBundles: ArchiveService;
+  readonly doneRequests: ReturnType<typeof createDoneRequests>;
   readonly restoring: RestoreWatch;
   readonly files: FileStore;
   readonly waiter: ExecutionWaiter;
@@ -178,7 +183,9 @@ export async function createServices(dependencies: ServicesDependencies): Promis
   const audit = createAuditService({ database, log });
   const live = createLiveService({ database, log });
   const restoring = await startRestoreWatch(database);
-  const tenants = createTenantDirectory(database, clock);
+  const memory = createAccessMemory(() => readAccessVersion(database));
+  const doneRequests = createDoneRequests({ database, clock, log });
+  const tenants = createTenantDirectory(database, memory);
   const maintenance = createMaintenanceService(database);
   const permissions = await openPermissionDirectory(database, log);
   const directory = createDirectoryService({ database, clock, box: secretBox });
@@ -197,7 +204,8 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     authorization: createAuthorization({
       authentication,
       tenants,
-      permissions,
+      memory,
+      loadPermissions: async () => Object.fromEntries(await loadPermissions(database)),
       isRestoring: () => restoring.isRestoring,
       maintenanceStatus: () => maintenance.currentStatus(),
     }),
@@ -223,7 +231,6 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     tenantQuotas: createTenantQuotaService({ database, files }),
     tenants: createTenantService({
       database,
-      directory: tenants,
       secrets: secretBox,
       broker: dependencies.tenantBroker,
       external: directory,
@@ -252,6 +259,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     live,
     snapshots: createArchiveService(common, 'snapshots'),
     logBundles: createArchiveService(common, 'log_bundles'),
+    doneRequests,
     restoring,
     files,
     waiter,
@@ -259,6 +267,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
       await live.stop();
       await outbox.flush();
       await audit.flush();
+      await doneRequests.flush();
       await restoring.stop();
       await waiter.stop();
       await permissions.stop();

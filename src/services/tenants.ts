@@ -25,7 +25,6 @@ import type { Caller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { DirectoryService } from './directory.ts';
 import { checkIdentifier } from './identifiers.ts';
-import type { TenantDirectory } from './tenant-directory.ts';
 
 /** A tenant with who has roles in it. */
 export interface TenantDetails extends Tenant {
@@ -54,7 +53,6 @@ export interface TenantService {
 
 export interface TenantServiceDependencies {
   readonly database: Database;
-  readonly directory: TenantDirectory;
   readonly secrets: SecretBox;
   /** Undefined = the broker knows no tenants (in-process). */
   readonly broker: TenantBrokerAccounts | undefined;
@@ -78,7 +76,6 @@ function leftoversOf({ vhost, username }: TenantAccount): BrokerLeftover[] {
 /** Makes the use cases of tenants. */
 export function createTenantService({
   database,
-  directory,
   secrets,
   broker,
   external,
@@ -171,7 +168,6 @@ export function createTenantService({
           await forgetLeftovers(transaction, leftoversOf(account));
         }),
       );
-      directory.forget();
       return details(name);
     },
 
@@ -191,7 +187,6 @@ export function createTenantService({
         }
         await deleteTenant(transaction, found.id);
       });
-      directory.forget();
       await files.removeTenant(name);
     },
 

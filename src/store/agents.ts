@@ -1,7 +1,8 @@
 import type { Agent, AgentState } from '../domain/cluster.ts';
 import { notFound } from '../domain/errors.ts';
 import type { Visibility } from '../domain/states.ts';
-import { findResources, getResource, listResources } from './list-query.ts';
+import { findResources, listResources } from './list-query.ts';
+import { getResource } from './single-query.ts';
 import type { Resource } from './resource.ts';
 import { resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
 import { requireResource, updateResource } from './resource-writes.ts';

@@ -1,6 +1,7 @@
 /** Snapshots and log bundles: what is known about archives that lie in the file store. */
 import type { ArchiveStatus, StoredArchive } from '../domain/cluster.ts';
-import { findResources, getResource, listResources } from './list-query.ts';
+import { findResources, listResources } from './list-query.ts';
+import { getResource } from './single-query.ts';
 import type { Resource } from './resource.ts';
 import { resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
 import type { NewResource } from './resource-writes.ts';

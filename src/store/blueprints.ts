@@ -3,9 +3,10 @@ import { GantryError } from '../domain/errors.ts';
 import type { JsonObject, Plan } from '../domain/plan.ts';
 import type { BlueprintState, Visibility } from '../domain/states.ts';
 import { isForeignKeyViolation } from './database-errors.ts';
-import { attachLabels } from './labels.ts';
-import type { ReadOptions } from './list-query.ts';
-import { findResources, getResource, listResources } from './list-query.ts';
+import { attachLabels, embeddedLabels } from './labels.ts';
+import type { ReadOptions } from './entity-rows.ts';
+import { findResources, listResources } from './list-query.ts';
+import { getResource } from './single-query.ts';
 import type { Resource } from './resource.ts';
 import { boolean, heavy, json, resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
 import { createResource, deleteResource, updateResource } from './resource-writes.ts';
@@ -66,6 +67,7 @@ export const blueprintResource: Resource<Blueprint> = {
     tenant_name: 'tenants.name',
   },
   defaults: { labels: [] },
+  embedded: { labels: embeddedLabels('blueprints', 'blueprint') },
   attach: async (session, items, wants) => {
     if (wants('labels')) {
       await attachLabels(session, 'blueprints', items);

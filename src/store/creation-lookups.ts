@@ -1,5 +1,5 @@
 import type { Visibility } from '../domain/states.ts';
-import { scopeCondition } from './list-query.ts';
+import { scopeCondition } from './scope-condition.ts';
 import type { Scope } from './scope.ts';
 import type { Session } from './session.ts';
 import { Parameters } from './values.ts';

@@ -3,14 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import knexModule from 'knex';
 import type { Knex } from 'knex';
 import pg from 'pg';
-import { coerceError } from '../domain/errors.ts';
+import { coerceError, GantryError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { isConnectionError, isReadOnly, isReadTimeout, isSerializationConflict } from './database-errors.ts';
 import { unreachable } from './database-address.ts';
 import { Listener } from './listener.ts';
 import type { NotificationHandler } from './listener.ts';
 import { connectionTo, DatabaseServers } from './primary.ts';
-import type { Actor, Session, Transaction } from './session.ts';
+import type { Actor, Once, Session, Transaction } from './session.ts';
 
 export interface DatabaseOptions {
   /** postgres:// URL of one server, or of several with a primary among them. */
@@ -57,6 +57,9 @@ function statementName(text: string): string {
 
 /** A plan that is kept must stay good when a table has grown since; without scans of whole tables it does. */
 const generalPlans = ' -c plan_cache_mode=force_generic_plan -c enable_seqscan=off';
+
+/** For a single row the planner likes to sort and merge, which takes longer to set up than to look things up. */
+const noMerging = ' -c enable_mergejoin=off';
 
 const maximumAttempts = 5;
 const defaultSilenceLimit = 10_000;
@@ -141,6 +144,26 @@ function beginStatement(actor: Actor | undefined): string {
 }
 
 /**
+ * Marks the request as carried out, as part of the transaction; waits for another attempt that is doing so. The mark of
+ * an earlier transaction of the same attempt is no obstacle.
+ * @throws GantryError request_done_before
+ */
+async function markDone(client: Runner, { key, attempt }: Once): Promise<void> {
+  const { rowCount } = await client.query({
+    name: 'mark-done',
+    text: `insert into done_requests as mark (key, attempt) values ($1, $2)
+      on conflict (key) do update set attempt = mark.attempt where mark.attempt = excluded.attempt`,
+    values: [key, attempt],
+  });
+  if (rowCount === 0) {
+    throw new GantryError(
+      'request_done_before',
+      'The request was carried out before; its answer was lost with the process that did it. Look at what it was to change.',
+    );
+  }
+}
+
+/**
  * The connection pool of a process. Survives restarts of PostgreSQL: calls that meet one fail with an error for which
  * `isConnectionError` holds, later calls connect anew.
  */
@@ -193,7 +216,7 @@ export class Database extends Statements implements Session {
       idle_in_transaction_session_timeout: idleTransactionLimit,
       keepAlive: true,
       // compilation of plans costs more than it saves on short statements
-      options: `-c jit=off -c timezone=UTC${this.#options.plansOnce ? generalPlans : ''}`,
+      options: `-c jit=off -c timezone=UTC${this.#options.plansOnce ? generalPlans : noMerging}`,
       types,
     };
   }
@@ -219,20 +242,20 @@ export class Database extends Statements implements Session {
     actor: Actor | undefined,
     work: (transaction: Transaction) => Promise<Result>,
   ): Promise<Result> {
-    return repeated(() => this.#attempt(beginStatement(actor), work));
+    return repeated(() => this.#attempt(beginStatement(actor), work, { once: actor?.once }));
   }
 
   /** Reads many things as they are at one moment, whatever is changed meanwhile; nothing can be written. */
   async readConsistently<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
     const begin = `begin isolation level repeatable read read only; set local statement_timeout = 0;
       set local idle_in_transaction_session_timeout = 0`;
-    return this.#attempt(begin, work, noReadTimeout);
+    return this.#attempt(begin, work, { readTimeout: noReadTimeout });
   }
 
   async #attempt<Result>(
     begin: string,
     work: (transaction: Transaction) => Promise<Result>,
-    readTimeout?: number,
+    { readTimeout, once }: { readTimeout?: number; once?: Once | undefined },
   ): Promise<Result> {
     const client = await this.#pool.connect();
     const transaction = new ClientTransaction(client, readTimeout);
@@ -244,6 +267,9 @@ export class Database extends Statements implements Session {
     client.on('error', lost);
     try {
       await client.query(begin);
+      if (once) {
+        await markDone(client, once);
+      }
       result = await work(transaction);
       await client.query('commit');
     } catch (error) {

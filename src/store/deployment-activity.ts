@@ -15,6 +15,17 @@ interface Row {
   types: string[] | null;
 }
 
+/** Expression for the states of the node instances of a deployment: an array, or null. */
+export function instanceStatesOf(storageId: string): string {
+  return `(select array_agg(distinct state) from node_instances where deployment_id = ${storageId})`;
+}
+
+/** Expression for the types of the nodes of a deployment: an array, or null. */
+export function typesOf(storageId: string): string {
+  return `(select array_agg(distinct ancestor.name) from nodes, jsonb_array_elements_text(type_hierarchy) as ancestor (name)
+    where deployment_id = ${storageId})`;
+}
+
 /** Reads the activity of many deployments with one statement; those without nodes have empty lists. */
 export async function readDeploymentActivity(
   session: Session,
@@ -22,9 +33,7 @@ export async function readDeploymentActivity(
 ): Promise<ReadonlyMap<number, DeploymentActivityRow>> {
   const rows = await session.prepared<Row>(
     `select wanted.id as deployment_id,
-        (select array_agg(distinct state) from node_instances where deployment_id = wanted.id) as states,
-        (select array_agg(distinct name) from nodes, jsonb_array_elements_text(type_hierarchy) as name
-         where deployment_id = wanted.id) as types
+        ${instanceStatesOf('wanted.id')} as states, ${typesOf('wanted.id')} as types
       from unnest($1::bigint[]) as wanted (id)`,
     [deploymentStorageIds],
   );

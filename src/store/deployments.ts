@@ -2,9 +2,12 @@ import type { Deployment } from '../domain/entities.ts';
 import { notFound } from '../domain/errors.ts';
 import type { JsonObject, PlanScalingGroup, PlanWorkflow } from '../domain/plan.ts';
 import type { DeploymentStatus, InstallationStatus, Visibility } from '../domain/states.ts';
-import { attachLabels } from './labels.ts';
-import type { Condition, ReadOptions } from './list-query.ts';
-import { findResources, getResource, listResources } from './list-query.ts';
+import { instanceStatesOf, typesOf } from './deployment-activity.ts';
+import { attachLabels, embeddedLabels } from './labels.ts';
+import type { Condition } from './list-query.ts';
+import type { ReadOptions } from './entity-rows.ts';
+import { findResources, listResources } from './list-query.ts';
+import { getResource } from './single-query.ts';
 import type { Resource } from './resource.ts';
 import {
   boolean,
@@ -131,7 +134,7 @@ export const deploymentResource: Resource<Deployment> = {
     latestExecutionWorkflowId: text('latest.workflow_id'),
     latestExecutionTotalOperations: integer('coalesce(latest.total_operations, 0)'),
     latestExecutionFinishedOperations: integer('coalesce(latest.finished_operations, 0)'),
-    environmentType: text(environmentType),
+    environmentType: hidden(text(environmentType)),
     hasSubDeployments: boolean('(deployment.sub_services_count + deployment.sub_environments_count > 0)'),
     deploymentGroupId: hidden(
       text(
@@ -152,6 +155,20 @@ export const deploymentResource: Resource<Deployment> = {
     installation_status: 'deployment.installation_status',
   },
   defaults: { labels: [], deploymentGroups: [] },
+  embedded: {
+    labels: embeddedLabels('deployments', 'deployment'),
+    deploymentGroups: {
+      sql: `(select json_agg(deployment_group.id order by deployment_group.id) from deployment_groups_deployments member
+        join deployment_groups deployment_group on deployment_group.storage_id = member.deployment_group_id
+        where member.deployment_id = deployment.storage_id)`,
+      read: (value) => value ?? [],
+    },
+    activity: {
+      sql: `json_build_object('instanceStates', ${instanceStatesOf('deployment.storage_id')}, 'types', ${typesOf('deployment.storage_id')})`,
+      read: (value) => value,
+      isOnRequest: true,
+    },
+  },
   attach: async (session, items, wants) => {
     if (wants('labels')) {
       await attachLabels(session, 'deployments', items);

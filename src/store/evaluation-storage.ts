@@ -9,7 +9,7 @@ import type {
   EvaluationStorage,
   SystemFacts,
 } from '../dsl/functions/index.ts';
-import { scopeCondition } from './list-query.ts';
+import { scopeCondition } from './scope-condition.ts';
 import type { Viewer } from './scope.ts';
 import { secretContentColumns, secretContentSource, toStoredSecret } from './secrets.ts';
 import type { SecretContentRow } from './secrets.ts';

@@ -1,6 +1,7 @@
 import type { EventRow } from '../domain/entities.ts';
 import { eventFields, eventJoins, eventSelection, isOwnField } from './event-fields.ts';
-import { scopeCondition } from './list-query.ts';
+import { scopeCondition, scopeParts } from './scope-condition.ts';
+import type { ScopePart } from './scope-condition.ts';
 import type { Scope } from './scope.ts';
 import type { Session } from './session.ts';
 import { Parameters, withoutNulls } from './values.ts';
@@ -97,22 +98,30 @@ function attributeConditions(query: EventQuery, parameters: Parameters): string[
 
 const scopeColumns = { tenant: 'event.tenant_id', creator: 'event.creator_id', visibility: 'event.visibility' };
 
-async function conditionsOf(
-  session: Session,
-  scope: Scope,
-  query: EventQuery,
-): Promise<(parameters: Parameters) => string> {
+/** Conditions that no event fulfils two of; each adds its values to those of the statement. */
+interface Conditions {
+  readonly all: ScopePart;
+  readonly parts: readonly ScopePart[];
+}
+
+async function conditionsOf(session: Session, scope: Scope, query: EventQuery): Promise<Conditions> {
   const { executions, groups } = await ownersOf(session, query);
-  return (parameters) => {
-    const conditions = [scopeCondition(scopeColumns, scope, parameters), ...attributeConditions(query, parameters)];
-    if (executions) {
-      conditions.push(`event.execution_id = any(${parameters.add(executions)}::bigint[])`);
-    }
-    if (groups) {
-      conditions.push(`event.execution_group_id = any(${parameters.add(groups)}::bigint[])`);
-    }
-    return conditions.join(' and ');
-  };
+  const within =
+    (part: ScopePart): ScopePart =>
+    (parameters) => {
+      const conditions = [part(parameters), ...attributeConditions(query, parameters)];
+      if (executions) {
+        conditions.push(`event.execution_id = any(${parameters.add(executions)}::bigint[])`);
+      }
+      if (groups) {
+        conditions.push(`event.execution_group_id = any(${parameters.add(groups)}::bigint[])`);
+      }
+      return conditions.join(' and ');
+    };
+  const all = within((parameters) => scopeCondition(scopeColumns, scope, parameters));
+  // events of few executions are found by those; all others in the order of time, of each tenant
+  const parts = executions || groups ? [all] : scopeParts(scopeColumns, scope).map(within);
+  return { all, parts };
 }
 
 function orderOf(query: EventQuery): { inner: string; outer: string; isOwn: boolean } {
@@ -132,41 +141,46 @@ export async function listEvents(
   scope: Scope,
   query: EventQuery,
 ): Promise<{ items: EventRow[]; total: number }> {
-  const condition = await conditionsOf(session, scope, query);
+  const conditions = await conditionsOf(session, scope, query);
   const parameters = new Parameters();
-  const where = condition(parameters);
   const { inner, outer, isOwn } = orderOf(query);
   const size = query.size ?? defaultSize;
   const offset = query.offset ?? 0;
-  const paging = `limit ${parameters.add(size)} offset ${parameters.add(offset)}`;
+  const [limit, skipped] = [parameters.add(size), parameters.add(offset)];
+  const paging = `limit ${limit} offset ${skipped}`;
+  // values that a statement does not refer to would be refused
+  const parts = isOwn ? conditions.parts : [];
+  const pages = parts.map(
+    (part) =>
+      `(select * from events event where ${part(parameters)} order by ${inner} limit ${limit}::bigint + ${skipped}::bigint)`,
+  );
+  const page = `(select * from (${pages.join(' union all ')}) event order by ${inner} ${paging})`;
   const statement = isOwn
-    ? `select ${eventSelection} from ${eventJoins(`(select * from events event where ${where} order by ${inner} ${paging})`)} order by ${outer}`
-    : `select ${eventSelection} from ${eventJoins('events')} where ${where} order by ${outer} ${paging}`;
+    ? `select ${eventSelection} from ${eventJoins(page)} order by ${outer}`
+    : `select ${eventSelection} from ${eventJoins('events')} where ${conditions.all(parameters)} order by ${outer} ${paging}`;
   const rows = await session.query<EventRow>(statement, parameters.values);
   return {
     items: rows.map(withoutNulls),
     total:
       rows.length < size && (rows.length > 0 || offset === 0)
         ? offset + rows.length
-        : await countEvents(session, condition),
+        : await countEvents(session, conditions.parts),
   };
 }
 
-async function countEvents(session: Session, condition: (parameters: Parameters) => string): Promise<number> {
+async function countEvents(session: Session, parts: readonly ScopePart[]): Promise<number> {
   const parameters = new Parameters();
-  const [row] = await session.query<{ count: number }>(
-    `select count(*) as count from events event where ${condition(parameters)}`,
-    parameters.values,
-  );
+  const counts = parts.map((part) => `(select count(*) from events event where ${part(parameters)})`);
+  const [row] = await session.query<{ count: number }>(`select ${counts.join(' + ')} as count`, parameters.values);
   return row?.count ?? 0;
 }
 
 /** Removes the events and logs that a query matches (its paging does not count). @returns how many */
 export async function deleteEvents(session: Session, scope: Scope, query: EventQuery): Promise<number> {
-  const condition = await conditionsOf(session, scope, query);
+  const { all } = await conditionsOf(session, scope, query);
   const parameters = new Parameters();
   const [row] = await session.query<{ count: number }>(
-    `with gone as (delete from events event where ${condition(parameters)} returning 1) select count(*) as count from gone`,
+    `with gone as (delete from events event where ${all(parameters)} returning 1) select count(*) as count from gone`,
     parameters.values,
   );
   return row?.count ?? 0;

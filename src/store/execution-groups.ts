@@ -1,7 +1,8 @@
 import type { ExecutionGroup } from '../domain/resources.ts';
 import type { ExecutionStatus } from '../domain/states.ts';
-import type { ReadOptions } from './list-query.ts';
-import { getResource, listResources } from './list-query.ts';
+import type { ReadOptions } from './entity-rows.ts';
+import { listResources } from './list-query.ts';
+import { getResource } from './single-query.ts';
 import type { Resource } from './resource.ts';
 import { integer, resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
 import type { NewResource } from './resource-writes.ts';

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../domain/plan.ts';
 import type { ExecutionSchedule } from '../domain/resources.ts';
-import { findResources, getResource, listResources } from './list-query.ts';
+import { findResources, listResources } from './list-query.ts';
+import { getResource } from './single-query.ts';
 import type { Resource } from './resource.ts';
 import { boolean, hidden, integer, json, resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
 import type { NewResource } from './resource-writes.ts';

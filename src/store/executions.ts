@@ -11,8 +11,10 @@ import {
   sourcesOf,
 } from '../domain/states.ts';
 import { isUniqueViolation } from './database-errors.ts';
-import type { Condition, ReadOptions } from './list-query.ts';
-import { findResources, getResource, listResources, returnResources } from './list-query.ts';
+import type { Condition } from './list-query.ts';
+import type { ReadOptions } from './entity-rows.ts';
+import { findResources, listResources, returnResources } from './list-query.ts';
+import { getResource } from './single-query.ts';
 import { isAlive } from './processes.ts';
 import type { Resource } from './resource.ts';
 import {

@@ -1,6 +1,7 @@
 import type { Filter, FilterKind, FilterRule } from '../domain/filter.ts';
 import type { Visibility } from '../domain/states.ts';
-import { getResource, listResources } from './list-query.ts';
+import { listResources } from './list-query.ts';
+import { getResource } from './single-query.ts';
 import type { Resource } from './resource.ts';
 import { boolean, json, resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
 import type { NewResource } from './resource-writes.ts';

@@ -1,6 +1,7 @@
 import type { Label } from '../domain/entities.ts';
 import { escapePattern } from './filter-rules.ts';
-import { scopeCondition } from './list-query.ts';
+import { scopeCondition } from './scope-condition.ts';
+import type { Embedded } from './resource.ts';
 import type { Scope } from './scope.ts';
 import type { Session } from './session.ts';
 import { Parameters } from './values.ts';
@@ -44,6 +45,21 @@ export async function loadLabels(
     labels.push(label);
   }
   return byResource;
+}
+
+/** The labels of one resource, within the statement that reads it. */
+export function embeddedLabels(kind: LabelledKind, alias: string): Embedded {
+  return {
+    sql: `(select json_agg(json_build_array(label.key, label.value, label.created_at, users.username) order by label.key, label.value)
+       from ${labelled[kind].labels} label join users on users.id = label.creator_id where label.resource_id = ${alias}.storage_id)`,
+    read: (value) =>
+      ((value ?? []) as [string, string, string, string][]).map(([key, text, createdAt, createdBy]): Label => ({
+        key,
+        value: text,
+        createdAt: new Date(createdAt),
+        createdBy,
+      })),
+  };
 }
 
 /** Fills `labels` of entities. */

@@ -1,42 +1,16 @@
-/** Lists and single reads of every resource: scope, filters, search, rules, order and paging are written here once. */
-import { GantryError, notFound } from '../domain/errors.ts';
+/** Lists of every resource: scope, filters, search, rules, order and paging are written here once. */
+import { GantryError } from '../domain/errors.ts';
+import { fieldOf, markDocuments, selection, toEntities, wantsOf } from './entity-rows.ts';
+import type { ReadOptions } from './entity-rows.ts';
 import { escapePattern, ruleCondition } from './filter-rules.ts';
 import type { Field, Resource, ResourceShape } from './resource.ts';
 import type { ListQuery, Page, Scope, SortKey } from './scope.ts';
+import { scopeCondition, scopeParts } from './scope-condition.ts';
+import type { ScopePart } from './scope-condition.ts';
 import type { Session } from './session.ts';
-import { Parameters, withoutNulls } from './values.ts';
+import { Parameters } from './values.ts';
 
 const defaultSize = 1000;
-
-function fieldOf(resource: ResourceShape, name: string, use: string): Field {
-  const field = Object.hasOwn(resource.fields, name) ? resource.fields[name] : undefined;
-  if (!field) {
-    throw new GantryError(
-      'bad_parameters_error',
-      `${use} keys '['${name}']' do not exist. Allowed keys are: [${Object.keys(resource.fields)
-        .map((key) => `'${key}'`)
-        .join(', ')}]`,
-    );
-  }
-  return field;
-}
-
-/** The condition for rows that `scope` may see. */
-export function scopeCondition(columns: ResourceShape['scope'], scope: Scope, parameters: Parameters): string {
-  const conditions: string[] = [];
-  if (scope.tenants !== 'all') {
-    const tenants = parameters.add([...(scope.tenants ?? [scope.tenantId])]);
-    conditions.push(`(${columns.tenant} = any(${tenants}::integer[]) or ${columns.visibility} = 'global')`);
-  }
-  if (scope.viewer && scope.viewer.administers !== 'all') {
-    const user = parameters.add(scope.viewer.userId);
-    const administered = parameters.add([...scope.viewer.administers]);
-    conditions.push(
-      `(${columns.visibility} <> 'private' or ${columns.creator} = ${user} or ${columns.tenant} = any(${administered}::integer[]))`,
-    );
-  }
-  return conditions.join(' and ') || 'true';
-}
 
 function refuseValue(name: string, value: string, expected: string): never {
   throw new GantryError('bad_parameters_error', `The filter ${name} expects ${expected}, got "${value}"`);
@@ -98,12 +72,12 @@ export type Condition = (parameters: Parameters) => string;
 
 function conditionsOf(
   resource: ResourceShape,
-  scope: Scope,
+  part: ScopePart,
   query: ListQuery,
   extra: readonly Condition[],
   parameters: Parameters,
 ): string {
-  const conditions = [scopeCondition(resource.scope, scope, parameters)];
+  const conditions = [part(parameters)];
   for (const condition of extra) {
     conditions.push(condition(parameters));
   }
@@ -119,67 +93,80 @@ function conditionsOf(
   return conditions.join(' and ');
 }
 
-function orderOf(resource: ResourceShape, sort: readonly SortKey[], parameters: Parameters): string {
-  const keys = sort.map(({ field, descending }) => {
+interface OrderKey {
+  sql: string;
+  direction: 'asc' | 'desc';
+}
+
+function orderOf(resource: ResourceShape, sort: readonly SortKey[], parameters: Parameters): OrderKey[] {
+  const keys = sort.map(({ field, descending }): OrderKey => {
     const direction = descending ? 'desc' : 'asc';
     if (field.startsWith('label:') && resource.labels) {
       const key = parameters.add(field.slice('label:'.length));
-      return `(select array_agg(label.value order by label.value) from ${resource.labels} label where label.resource_id = ${resource.alias}.storage_id and label.key = ${key}) ${direction}`;
+      const sql = `(select array_agg(label.value order by label.value) from ${resource.labels} label where label.resource_id = ${resource.alias}.storage_id and label.key = ${key})`;
+      return { sql, direction };
     }
-    return `${fieldOf(resource, field, 'Sort').sql} ${direction}`;
+    return { sql: fieldOf(resource, field, 'Sort').sql, direction };
   });
-  return [...keys, resource.defaultOrder].join(', ');
+  return [...keys, ...resource.defaultOrder.split(', ').map((sql): OrderKey => ({ sql, direction: 'asc' }))];
 }
 
-function selection(resource: ResourceShape, wants: (field: string) => boolean): string {
-  return Object.entries(resource.fields)
-    .filter(([name, field]) => !field.isHidden && (!field.isHeavy || wants(name)))
-    .map(([name, field]) => `${field.sql} as "${name}"`)
-    .join(', ');
+function orderText(keys: readonly OrderKey[]): string {
+  return keys.map(({ sql, direction }) => `${sql} ${direction}`).join(', ');
 }
 
-function wantsOf(fields: readonly string[] | undefined): (field: string) => boolean {
-  if (!fields) {
-    return () => true;
-  }
-  const wanted = new Set(fields);
-  return (field) => wanted.has(field);
+/** What a list is made of, and how. */
+interface Listing {
+  resource: ResourceShape;
+  scope: Scope;
+  query: ListQuery;
+  extra: readonly Condition[];
 }
 
-async function toEntities<Entity extends object>(
-  session: Session,
-  resource: Resource<Entity>,
-  rows: object[],
-  wants: (field: string) => boolean,
-): Promise<Entity[]> {
-  const defaults = Object.entries(resource.defaults ?? {});
-  const items = rows.map((row) => {
-    const members = withoutNulls(row) as Record<string, unknown>;
-    for (const [name, value] of defaults) {
-      members[name] ??= value;
-    }
-    return members as Entity;
-  });
-  if (items.length > 0) {
-    await resource.attach?.(session, items, wants);
-  }
-  return items;
-}
-
-async function count(
-  session: Session,
-  resource: ResourceShape,
-  scope: Scope,
-  query: ListQuery,
-  extra: readonly Condition[],
-): Promise<number> {
+async function count(session: Session, { resource, scope, query, extra }: Listing): Promise<number> {
   const parameters = new Parameters();
-  const conditions = conditionsOf(resource, scope, query, extra, parameters);
-  const [row] = await session.query<{ count: number }>(
-    `select count(*) as count from ${resource.from} where ${conditions}`,
-    parameters.values,
-  );
+  const counts = scopeParts(resource.scope, scope).map((part) => {
+    const conditions = conditionsOf(resource, part, query, extra, parameters);
+    return `(select count(*) from ${resource.from} where ${conditions})`;
+  });
+  const [row] = await session.query<{ count: number }>(`select ${counts.join(' + ')} as count`, parameters.values);
   return row?.count ?? 0;
+}
+
+function allStatement({ resource, scope, query, extra }: Listing, selected: string, parameters: Parameters): string {
+  const part: ScopePart = () => scopeCondition(resource.scope, scope, parameters);
+  const conditions = conditionsOf(resource, part, query, extra, parameters);
+  const order = orderText(orderOf(resource, query.sort ?? [], parameters));
+  return `select ${selected} from ${resource.from} where ${conditions} order by ${order}`;
+}
+
+/**
+ * Chooses the rows of the page by their keys alone, in parts that indexes can read in order, and reads what was asked
+ * for of those: rows that are wide or joined to many others must not all be sorted.
+ */
+function pageStatement(
+  { resource, scope, query, extra }: Listing,
+  selected: string,
+  { size, offset }: { size: number; offset: number },
+  parameters: Parameters,
+): string {
+  const limit = parameters.add(size);
+  const skipped = parameters.add(offset);
+  let directions: OrderKey['direction'][] = [];
+  const parts = scopeParts(resource.scope, scope).map((part) => {
+    const conditions = conditionsOf(resource, part, query, extra, parameters);
+    const keys = orderOf(resource, query.sort ?? [], parameters);
+    directions = keys.map(({ direction }) => direction);
+    const columns = keys.map(({ sql }, index) => `${sql} as key_${index}`).join(', ');
+    return `(select ${resource.alias}.storage_id as page_id, ${columns} from ${resource.from} where ${conditions} order by ${orderText(keys)} limit ${limit}::bigint + ${skipped}::bigint)`;
+  });
+  const order = directions.map((direction, index) => `page.key_${index} ${direction}`).join(', ');
+  const rows = resource.from.replace(
+    `${resource.table} ${resource.alias}`,
+    `(select * from (${parts.join(' union all ')}) page order by ${order} limit ${limit} offset ${skipped}) page
+       join ${resource.table} ${resource.alias} on ${resource.alias}.storage_id = page.page_id`,
+  );
+  return `select ${selected} from ${rows} order by ${order}`;
 }
 
 /**
@@ -196,64 +183,22 @@ export async function listResources<Entity extends object>(
 ): Promise<Page<Entity>> {
   const parameters = new Parameters();
   const wants = wantsOf(query.fields);
-  const conditions = conditionsOf(resource, scope, query, extra, parameters);
-  const order = orderOf(resource, query.sort ?? [], parameters);
+  const listing: Listing = { resource, scope, query, extra };
+  const selected = selection(resource, wants, query.areDocumentsText);
   const size = query.size ?? defaultSize;
   const offset = query.all ? 0 : (query.offset ?? 0);
-  const paging = query.all ? '' : `limit ${parameters.add(size)} offset ${parameters.add(offset)}`;
-  const rows = await session.query(
-    `select ${selection(resource, wants)} from ${resource.from} where ${conditions} order by ${order} ${paging}`,
-    parameters.values,
-  );
+  const statement = query.all
+    ? allStatement(listing, selected, parameters)
+    : pageStatement(listing, selected, { size, offset }, parameters);
+  const rows = await session.query(statement, parameters.values);
+  if (query.areDocumentsText) {
+    markDocuments(resource, rows);
+  }
   const isLastPage = query.all === true || (rows.length < size && (rows.length > 0 || offset === 0));
-  const total = isLastPage ? offset + rows.length : await count(session, resource, scope, query, extra);
+  const total = isLastPage ? offset + rows.length : await count(session, listing);
   const isFiltered = (query.rules?.length ?? 0) > 0;
-  const filtered = isFiltered ? (await count(session, resource, scope, {}, [])) - total : undefined;
+  const filtered = isFiltered ? (await count(session, { resource, scope, query: {}, extra: [] })) - total : undefined;
   return { items: await toEntities(session, resource, rows, wants), total, filtered };
-}
-
-export interface ReadOptions {
-  /** Costly fields to load; undefined = all. */
-  fields?: readonly string[];
-  /** Lock the row until the transaction ends. */
-  lock?: boolean;
-}
-
-/**
- * The one row of `scope` whose fields have the given values.
- * @throws GantryError not_found_error; ambiguous_name when an own and a global row (or rows of several tenants) match
- */
-export async function getResource<Entity extends object>(
-  session: Session,
-  resource: Resource<Entity>,
-  scope: Scope,
-  key: Readonly<Record<string, string | number>>,
-  options: ReadOptions = {},
-): Promise<Entity> {
-  const parameters = new Parameters();
-  const wants = wantsOf(options.fields);
-  const conditions = [
-    scopeCondition(resource.scope, scope, parameters),
-    ...Object.entries(key).map(
-      ([name, value]) => `${fieldOf(resource, name, 'Filter').sql} = ${parameters.add(value)}`,
-    ),
-  ];
-  const rows = await session.prepared(
-    `select ${selection(resource, wants)} from ${resource.from} where ${conditions.join(' and ')} limit 2 ${options.lock ? `for update of ${resource.alias}` : ''}`,
-    parameters.values,
-  );
-  const [id] = Object.values(key);
-  if (rows.length > 1) {
-    throw new GantryError(
-      'ambiguous_name',
-      `More than one \`${resource.kind}\` with ID \`${String(id)}\` can be seen: one of this tenant and a global one. Call from the tenant the other one belongs to, or rename one.`,
-    );
-  }
-  const [entity] = await toEntities(session, resource, rows, wants);
-  if (!entity) {
-    throw notFound(resource.kind, String(id));
-  }
-  return entity;
 }
 
 /** Entities that meet `condition`, whatever tenant they are of: how the engine and other stores read. */
@@ -315,7 +260,8 @@ export async function summarize(
   extra: readonly Condition[] = [],
 ): Promise<{ items: SummaryRow[]; total: number }> {
   const parameters = new Parameters();
-  const conditions = conditionsOf(resource, scope, query, extra, parameters);
+  const part: ScopePart = () => scopeCondition(resource.scope, scope, parameters);
+  const conditions = conditionsOf(resource, part, query, extra, parameters);
   const value = fieldOf(resource, by.field, 'Summary').sql;
   const subValue = by.subField === undefined ? 'null::text' : fieldOf(resource, by.subField, 'Summary').sql;
   const groups = `select ${value} as value, ${subValue} as "subValue", count(*) as count from ${resource.from} where ${conditions} group by 1, 2`;

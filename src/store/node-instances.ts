@@ -5,8 +5,10 @@ import type { NodeInstance, NodeInstanceRelationship } from '../domain/topology.
 import { randomSuffix } from '../security/random.ts';
 import { isUniqueViolation } from './database-errors.ts';
 import { hasDrift, isStatusOk } from './instance-status.ts';
-import type { ReadOptions } from './list-query.ts';
-import { getResource, listResources, returnResources, scopeCondition } from './list-query.ts';
+import type { ReadOptions } from './entity-rows.ts';
+import { listResources, returnResources } from './list-query.ts';
+import { getResource } from './single-query.ts';
+import { scopeCondition } from './scope-condition.ts';
 import type { Resource } from './resource.ts';
 import { boolean, heavy, integer, json, resourceJoins, scopeFields, scopeOf, text } from './resource.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';

@@ -3,7 +3,8 @@ import { GantryError } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
 import type { OperationState } from '../domain/states.ts';
 import { isUniqueViolation } from './database-errors.ts';
-import { findResources, getResource, listResources } from './list-query.ts';
+import { findResources, listResources } from './list-query.ts';
+import { getResource } from './single-query.ts';
 import {
   operationColumns,
   operationParameters,

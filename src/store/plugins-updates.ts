@@ -1,6 +1,7 @@
 import type { Json } from '../domain/plan.ts';
 import type { PluginsUpdate } from '../domain/resources.ts';
-import { getResource, listResources } from './list-query.ts';
+import { listResources } from './list-query.ts';
+import { getResource } from './single-query.ts';
 import type { Resource } from './resource.ts';
 import { boolean, heavy, json, resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
 import type { NewResource } from './resource-writes.ts';

@@ -40,6 +40,18 @@ export interface Resource<Entity> extends ResourceShape {
   defaults?: Partial<Entity>;
   /** Adds what lies in other tables, one statement for all items; `wants` tells which fields are used. */
   attach?: (session: Session, items: Entity[], wants: (field: string) => boolean) => Promise<void>;
+  /** The same for a single row, within its statement; both or none. */
+  embedded?: Readonly<Record<string, Embedded>>;
+}
+
+/** What lies in other tables, as one JSON value. */
+export interface Embedded {
+  /** Expression over the tables of the resource. */
+  sql: string;
+  /** Makes the member of the entity of the parsed value. */
+  read: (value: unknown) => unknown;
+  /** Read only when named, also where everything is asked for. */
+  isOnRequest?: true;
 }
 
 export function text(sql: string): Field {

@@ -46,6 +46,8 @@ export interface ListQuery {
    * not named: they are undefined or empty then.
    */
   fields?: readonly string[];
+  /** Whether costly documents are `JsonText`, whatever the type of the entity says: for answers that only hand them on. */
+  areDocumentsText?: boolean;
 }
 
 export interface Page<Item> {

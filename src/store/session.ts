@@ -7,6 +7,16 @@ export interface Actor {
   executionId?: string;
   /** Network address the change was asked for from. */
   address?: string;
+  /** The request behind the change, when it must not be carried out twice. */
+  once?: Once;
+}
+
+/** A request that may be sent several times and is carried out once. */
+export interface Once {
+  /** The same for every attempt. */
+  key: string;
+  /** UUID of this attempt. */
+  attempt: string;
 }
 
 export interface Session {

@@ -1,6 +1,7 @@
 import type { Site } from '../domain/resources.ts';
 import type { Visibility } from '../domain/states.ts';
-import { getResource, listResources } from './list-query.ts';
+import { listResources } from './list-query.ts';
+import { getResource } from './single-query.ts';
 import type { Resource } from './resource.ts';
 import { number, resourceFields, resourceJoins, scopeOf, timestamp } from './resource.ts';
 import type { NewResource } from './resource-writes.ts';

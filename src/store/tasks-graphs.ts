@@ -4,7 +4,8 @@ import type { JsonObject } from '../domain/plan.ts';
 import type { OperationState } from '../domain/states.ts';
 import { terminalOperationStates } from '../domain/states.ts';
 import { isUniqueViolation } from './database-errors.ts';
-import { findResources, getResource } from './list-query.ts';
+import { findResources } from './list-query.ts';
+import { getResource } from './single-query.ts';
 import {
   operationColumns,
   operationParameters,

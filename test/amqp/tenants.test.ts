@@ -17,7 +17,6 @@ import { ensureBrokerAccounts, removeBrokerLeftovers } from '../../src/scheduler
 import type { BrokerAccountsDependencies } from '../../src/scheduler/broker-accounts.ts';
 import { createSecretBox } from '../../src/security/secret-box.ts';
 import type { Caller } from '../../src/services/caller.ts';
-import { createTenantDirectory } from '../../src/services/tenant-directory.ts';
 import { createTenantService } from '../../src/services/tenants.ts';
 import type { TenantService } from '../../src/services/tenants.ts';
 import { createTestDatabase } from '../kit/database.ts';
@@ -62,8 +61,7 @@ describe('what tenants have on the broker', function () {
   function serviceWith(broker: TenantBrokerAccounts): TenantService {
     const { database } = test;
     const external = { refuseWhenEnabled: () => Promise.resolve() };
-    const directory = createTenantDirectory(database, { now: () => Date.now() });
-    return createTenantService({ database, directory, secrets: secretBox, broker, files, external });
+    return createTenantService({ database, secrets: secretBox, broker, files, external });
   }
 
   async function names(kind: 'vhosts' | 'users'): Promise<string[]> {

@@ -1,18 +1,18 @@
 import type { GantryClient } from '../../src/client/client.ts';
-import { silentLogger } from '../../src/log/logger.ts';
 import type { Credentials } from '../../src/services/authentication.ts';
 import { verifyPassword } from '../../src/security/passwords.ts';
 import { createAuthentication } from '../../src/services/authentication.ts';
 import { createAuthorization } from '../../src/services/authorization.ts';
+import { createAccessMemory } from '../../src/services/access-memory.ts';
 import { createMaintenanceService } from '../../src/services/maintenance.ts';
-import { openPermissionDirectory } from '../../src/services/permission-directory.ts';
 import { createTenantDirectory } from '../../src/services/tenant-directory.ts';
 import { createAccounts } from '../../src/store/accounts.ts';
+import { readAccessVersion } from '../../src/store/access-version.ts';
 import type { Database } from '../../src/store/database.ts';
+import { loadPermissions } from '../../src/store/permissions.ts';
 import { median } from './statistics.ts';
 
 const calls = 2000;
-void silentLogger;
 
 /** Milliseconds that finding out who calls, and whether that is permitted, takes for a credential that is repeated. */
 export async function measureAuthentication(
@@ -21,13 +21,13 @@ export async function measureAuthentication(
   password: string,
 ): Promise<{ basic: number; token: number }> {
   const { value } = await client.transport.json<{ value: string }>('POST', '/tokens', { body: {} });
-  const clock = { now: () => Date.now() };
-  const permissions = await openPermissionDirectory(database, silentLogger);
+  const memory = createAccessMemory(() => readAccessVersion(database));
   const maintenance = createMaintenanceService(database);
   const authorization = createAuthorization({
-    authentication: createAuthentication({ accounts: createAccounts(database), now: clock.now, verifyPassword }),
-    tenants: createTenantDirectory(database, clock),
-    permissions,
+    authentication: createAuthentication({ accounts: createAccounts(database), now: () => Date.now(), verifyPassword }),
+    tenants: createTenantDirectory(database, memory),
+    memory,
+    loadPermissions: async () => Object.fromEntries(await loadPermissions(database)),
     isRestoring: () => false,
     maintenanceStatus: () => maintenance.currentStatus(),
   });
@@ -45,9 +45,5 @@ export async function measureAuthentication(
     }
     return Number(median(times).toFixed(3));
   };
-  try {
-    return { basic: await measure({ basic: { username: 'admin', password } }), token: await measure({ token: value }) };
-  } finally {
-    await permissions.stop();
-  }
+  return { basic: await measure({ basic: { username: 'admin', password } }), token: await measure({ token: value }) };
 }

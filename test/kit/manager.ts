@@ -106,6 +106,8 @@ export class ManagerCluster implements TestManager {
   readonly programs = new Map<string, ServingProgram>();
   private readonly options: ClusterOptions;
   private readonly port: number;
+  /** Of REST processes that have one of their own. */
+  private readonly ports = new Map<string, number>();
 
   private constructor(options: ClusterOptions, folder: string, port: number, password: string) {
     this.options = options;
@@ -139,8 +141,11 @@ export class ManagerCluster implements TestManager {
     await Promise.all([...this.programs.values()].map((program) => program.ready));
   }
 
-  /** Starts a process; `rest` listens on the cluster's port. */
-  async launch(name: string, roles: readonly RoleName[]): Promise<ServingProgram> {
+  /** Starts a process; `rest` listens on the cluster's port unless another one is given, and keeps it. */
+  async launch(name: string, roles: readonly RoleName[], port?: number): Promise<ServingProgram> {
+    if (port !== undefined) {
+      this.ports.set(name, port);
+    }
     const { amqpManagementUrl } = this.options;
     const { databaseUrl, amqpUrl } = this.options.route?.(name) ?? this.options;
     const program = await ServingProgram.start(
@@ -150,7 +155,7 @@ export class ManagerCluster implements TestManager {
         ...['--data', this.folder],
         ...['--database', databaseUrl],
         ...['--amqp', amqpUrl],
-        ...['--port', String(this.port)],
+        ...['--port', String(this.ports.get(name) ?? this.port)],
       ],
       {
         environment: {

@@ -93,6 +93,7 @@ export class RestService {
   readonly #heartbeat: Heartbeat;
   readonly #parts: Parts;
   readonly #startAgain: () => Promise<RestService>;
+  readonly #startBeside: () => Promise<RestService>;
 
   private constructor(
     services: Services,
@@ -103,8 +104,10 @@ export class RestService {
     heartbeat: Heartbeat,
     parts: Parts,
     startAgain: () => Promise<RestService>,
+    startBeside: () => Promise<RestService>,
   ) {
     this.#startAgain = startAgain;
+    this.#startBeside = startBeside;
     this.services = services;
     this.database = database;
     this.folder = folder;
@@ -190,13 +193,22 @@ export class RestService {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const restart = (): Promise<RestService> => RestService.#startOn(folder, url, options);
-    return new RestService(services, database, folder, server, broker, heartbeat, parts, restart);
+    const startBeside = async (): Promise<RestService> => {
+      const ownFolder = await mkdtemp(join(tmpdir(), 'gantry-rest-'));
+      return RestService.#startOn(ownFolder, url, { ...options, hasEngine: false, hasScheduler: false });
+    };
+    return new RestService(services, database, folder, server, broker, heartbeat, parts, restart, startBeside);
   }
 
   /** Stops it and starts another one on its database and folder. */
   async restart(): Promise<RestService> {
     await this.#stopServing();
     return this.#startAgain();
+  }
+
+  /** Starts a second process, as it were, on the same database; to be stopped before this one. */
+  async startBeside(): Promise<RestService> {
+    return this.#startBeside();
   }
 
   get origin(): string {

@@ -1,4 +1,5 @@
 import { GantryError } from '../../domain/errors.ts';
+import { JsonText } from '../../domain/json-text.ts';
 import type { Deployment } from '../../domain/entities.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import type { DeploymentService } from '../../services/deployments.ts';
@@ -10,10 +11,11 @@ import { json, mapOf, nothing, pageOf, record, single, textSchema } from '../ans
 import { isObject } from '../body.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
-import type { ApiCall, Route } from '../route.ts';
+import type { Answer, ApiCall, Route } from '../route.ts';
 import { deploymentShape } from '../shapes/deployment.ts';
+import { shapeWorkflow } from '../shapes/workflow.ts';
 import type { DeploymentView } from '../shapes/deployment.ts';
-import { neededFields, selectFields, shapeOne } from '../shapes/field.ts';
+import { neededFields, selectFields, shapeOne, writeProjected } from '../shapes/field.ts';
 
 const createSchema = {
   type: 'object',
@@ -54,17 +56,26 @@ async function withWorkflows(deployments: DeploymentService, items: readonly Dep
   const available = await deployments.availableWorkflows(items);
   return items.map((item) => ({
     ...item,
-    workdirZip: undefined,
-    workflowViews: Object.entries(item.workflows ?? {}).map(([name, workflow]) => ({
-      ...workflow,
-      name,
-      isAvailable: available.get(item.storageId)?.has(name) ?? false,
-    })),
+    workflowViews: writtenWorkflows(item.workflows ?? {}, available.get(item.storageId) ?? new Set()),
   }));
 }
 
-function withoutWorkflows(deployment: Deployment): DeploymentView {
-  return { ...deployment, workdirZip: undefined, workflowViews: undefined };
+/** By the workflows themselves, which deployments share, and the names of those that can be started. */
+const written = new WeakMap<object, Map<string, JsonText>>();
+
+function writtenWorkflows(workflows: NonNullable<Deployment['workflows']>, available: ReadonlySet<string>): JsonText {
+  const texts = written.get(workflows) ?? new Map<string, JsonText>();
+  written.set(workflows, texts);
+  const key = [...available].join('\n');
+  let text = texts.get(key);
+  if (!text) {
+    const shaped = Object.entries(workflows).map(([name, workflow]) =>
+      shapeWorkflow({ ...workflow, name, isAvailable: available.has(name) }),
+    );
+    text = new JsonText(JSON.stringify(shaped));
+    texts.set(key, text);
+  }
+  return text;
 }
 
 const idOf = ({ parameters }: ApiCall): string => parameters['deployment_id'] ?? '';
@@ -88,13 +99,13 @@ function listRoute(deployments: DeploymentService, filters: FilterService): Rout
       const parsed = parseList(query.without('deployment_group_id'), deploymentShape, options, rules);
       const wantsWorkflows = query.flag('_get_data') || query.include()?.includes('workflows') === true;
       const fields = parsed.query.fields?.filter((name) => name !== 'workflows' || wantsWorkflows);
-      const list = fields ? { ...parsed.query, fields } : parsed.query;
+      const list = { ...parsed.query, ...(fields ? { fields } : {}), areDocumentsText: !wantsWorkflows };
       const page = await deployments.list(caller, list, parsed.isAllTenants, {
         groupId,
         dependenciesOf: query.one('_dependencies_of'),
         environmentsOnly: query.has('_environments_only'),
       });
-      const items = wantsWorkflows ? await withWorkflows(deployments, page.items) : page.items.map(withoutWorkflows);
+      const items = wantsWorkflows ? await withWorkflows(deployments, page.items) : page.items;
       return ok(listAnswer(parsed, { ...page, items }));
     },
   };
@@ -137,7 +148,13 @@ function createRoute(deployments: DeploymentService): Route {
       const isAsync = query.switch('async_create');
       const deployment = await deployments.create(tenantCaller, request, isAsync, call.signal);
       const [view] = await withWorkflows(deployments, [deployment]);
-      return created(shapeOne(deploymentShape, view ?? withoutWorkflows(deployment), query.include()));
+      return created(shapeOne(deploymentShape, view ?? deployment, query.include()));
+    },
+    replay: async (call) => {
+      const isAsync = call.query.switch('async_create');
+      const deployment = await deployments.whenCreated(call.tenantCaller, idOf(call), isAsync, call.signal);
+      const [view] = await withWorkflows(deployments, [deployment]);
+      return created(shapeOne(deploymentShape, view ?? deployment, call.query.include()));
     },
   };
 }
@@ -191,6 +208,8 @@ function changeOf(body: JsonObject): DeploymentChange {
 }
 
 function changeRoutes(deployments: DeploymentService): Route[] {
+  const show = async (call: ApiCall): Promise<Answer> =>
+    ok(shapeOne(deploymentShape, await deployments.get(call.tenantCaller, idOf(call)), call.query.include()));
   return [
     {
       method: 'patch',
@@ -208,8 +227,9 @@ function changeRoutes(deployments: DeploymentService): Route[] {
           );
         }
         const deployment = await deployments.change(call.tenantCaller, idOf(call), changeOf(body));
-        return ok(shapeOne(deploymentShape, withoutWorkflows(deployment), call.query.include()));
+        return ok(shapeOne(deploymentShape, deployment, call.query.include()));
       },
+      replay: show,
     },
     {
       method: 'post',
@@ -230,8 +250,9 @@ function changeRoutes(deployments: DeploymentService): Route[] {
         }
         const name = hasSite ? siteName : undefined;
         const deployment = await deployments.setSite(call.tenantCaller, idOf(call), name);
-        return ok(shapeOne(deploymentShape, withoutWorkflows(deployment), call.query.include()));
+        return ok(shapeOne(deploymentShape, deployment, call.query.include()));
       },
+      replay: show,
     },
   ];
 }
@@ -252,11 +273,13 @@ export function deploymentRoutes(deployments: DeploymentService, filters: Filter
       handle: async (call) => {
         const include = call.query.include();
         const fields = neededFields(selectFields(deploymentShape, include));
-        const found = await deployments.get(call.tenantCaller, idOf(call), fields);
+        const read = fields.includes('workflows') ? [...fields, 'activity'] : fields;
+        const found = await deployments.show(call.tenantCaller, idOf(call), read);
         const isDeep = call.query.switch('all_sub_deployments', true);
         const deployment = isDeep ? found : await deployments.withDirectChildren(found);
         const [view] = fields.includes('workflows') ? await withWorkflows(deployments, [deployment]) : [];
-        return ok(shapeOne(deploymentShape, view ?? withoutWorkflows(deployment), include));
+        const shown = view ?? deployment;
+        return ok(new JsonText(writeProjected(selectFields(deploymentShape, include), shown)));
       },
     },
     {
@@ -274,6 +297,7 @@ export function deploymentRoutes(deployments: DeploymentService, filters: Filter
         });
         return noContent;
       },
+      replay: () => noContent,
     },
     {
       method: 'patch',
@@ -285,7 +309,7 @@ export function deploymentRoutes(deployments: DeploymentService, filters: Filter
       handle: async (call) => {
         const { visibility } = call.body as JsonObject;
         const deployment = await deployments.setVisibility(call.tenantCaller, idOf(call), visibility);
-        return ok(shapeOne(deploymentShape, withoutWorkflows(deployment), call.query.include()));
+        return ok(shapeOne(deploymentShape, deployment, call.query.include()));
       },
     },
     {

@@ -240,6 +240,7 @@ export function eventRoutes(events: EventService): Route[] {
         await events.add(tenantCaller, executionId, all);
         return created();
       },
+      replay: () => created(),
     },
   ];
 }

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../domain/plan.ts';
 import { executionStatuses } from '../../domain/states.ts';
 import type { ExecutionStatus } from '../../domain/states.ts';
 import type { TenantCaller } from '../../services/caller.ts';
+import { idFor } from '../../services/done-requests.ts';
 import type { ScheduleService } from '../../services/schedules.ts';
 import type { ExecutionRecord } from '../../services/execution-records.ts';
 import { executionActions, reportableStatuses } from '../../services/executions.ts';
@@ -14,7 +15,7 @@ import { listAnswer, parseList, readBoolean } from '../query.ts';
 import { pythonRepr, pythonTypeName } from '../../domain/python-text.ts';
 import { created, ok } from '../route.ts';
 import { textMember } from '../body.ts';
-import type { Route } from '../route.ts';
+import type { Answer, ApiCall, Route } from '../route.ts';
 import { breakpointsSchema, readBreakpoints } from './execution-control.ts';
 import { executionShape } from '../shapes/execution.ts';
 import { shapeOne } from '../shapes/field.ts';
@@ -233,6 +234,10 @@ function compactTime(text: string): string {
 
 /** Routes of `/executions`. */
 export function executionRoutes(executions: ExecutionService, schedules: ScheduleService): Route[] {
+  const show = async ({ tenantCaller, parameters, query }: ApiCall): Promise<Answer> => {
+    const execution = await executions.get(tenantCaller, parameters['execution_id'] ?? '');
+    return ok(shapeOne(executionShape, execution, query.include()));
+  };
   return [
     {
       method: 'get',
@@ -279,8 +284,17 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
           parameters: parametersOf(request),
           waitAfterFail: waitOf(request),
           breakpoints: readBreakpoints(request['breakpoints']),
+          ...(tenantCaller.once ? { id: idFor(tenantCaller.once) } : {}),
         });
         return created(shapeOne(executionShape, execution, query.include()));
+      },
+      replay: async ({ tenantCaller, query, body }) => {
+        const { scheduled_time: scheduledTime } = body as JsonObject;
+        if (typeof scheduledTime === 'string' && scheduledTime !== '') {
+          return created({ ...noExecution, status: 'scheduled', status_display: 'scheduled' });
+        }
+        const id = tenantCaller.once ? idFor(tenantCaller.once) : '';
+        return created(shapeOne(executionShape, await executions.get(tenantCaller, id), query.include()));
       },
     },
     {
@@ -323,10 +337,7 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
       summary: 'Get an execution',
       access: { permission: 'execution_get' },
       answer: single(executionShape),
-      handle: async ({ tenantCaller, parameters, query }) => {
-        const execution = await executions.get(tenantCaller, parameters['execution_id'] ?? '');
-        return ok(shapeOne(executionShape, execution, query.include()));
-      },
+      handle: show,
     },
     {
       method: 'post',
@@ -340,6 +351,7 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
         const execution = await executions.act(tenantCaller, parameters['execution_id'] ?? '', action);
         return ok(shapeOne(executionShape, execution, query.include()));
       },
+      replay: show,
     },
     {
       method: 'patch',
@@ -355,6 +367,7 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
         const execution = await executions.report(tenantCaller, id, statusOf(request), error);
         return ok(shapeOne(executionShape, execution, query.include()));
       },
+      replay: show,
     },
   ];
 }

@@ -5,7 +5,7 @@ import type { NewNodeInstance, NodeInstanceUpdate } from '../../store/node-insta
 import type { NewNode, NodeUpdate } from '../../store/nodes.ts';
 import { nothing, pageOf, single } from '../answer.ts';
 import { isObject, textMember } from '../body.ts';
-import { listAnswer, parseList } from '../query.ts';
+import { envelope, listAnswer, parseList } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
 import { project, shapeOne } from '../shapes/field.ts';
@@ -193,8 +193,8 @@ export function nodeRoutes(nodes: NodeService): Route[] {
         }
         const evaluated = await nodes.evaluate(call.tenantCaller, page.items, query.one('_instance_context'));
         const items = evaluated.map((node) => ({ ...project(parsed.fields, node), name: node.id }));
-        const { metadata } = listAnswer(parsed, { ...page, items: [] });
-        return ok({ items, metadata });
+        const { size, offset } = parsed;
+        return ok(envelope(items, { total: page.total, size, offset, filtered: page.filtered }));
       },
     },
     {
@@ -302,6 +302,10 @@ export function nodeInstanceRoutes(instances: NodeInstanceService): Route[] {
         }
         const isForced = call.query.flag('force');
         const instance = await instances.update(call.tenantCaller, idOf(call), update, isForced);
+        return ok(shapeOne(nodeInstanceShape, instance, call.query.include()));
+      },
+      replay: async (call) => {
+        const instance = await instances.get(call.tenantCaller, idOf(call));
         return ok(shapeOne(nodeInstanceShape, instance, call.query.include()));
       },
     },

@@ -10,7 +10,7 @@ import { isObject } from '../body.ts';
 import { originOf } from '../origin.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
 import { noContent, ok } from '../route.ts';
-import type { ApiCall, Route } from '../route.ts';
+import type { Answer, ApiCall, Route } from '../route.ts';
 import { secretShape } from '../shapes/secret.ts';
 import { project } from '../shapes/field.ts';
 
@@ -190,6 +190,8 @@ function exchangeRoutes(exchange: SecretExchange): Route[] {
 /** Routes of `/secrets`. */
 export function secretRoutes(secrets: SecretService, exchange: SecretExchange): Route[] {
   const keyOf = ({ parameters }: ApiCall): string => parameters['key'] ?? '';
+  const showWithoutValue = async (call: ApiCall): Promise<Answer> =>
+    ok(shapeSecret((await secrets.get(call.tenantCaller, keyOf(call), true)).secret, ''));
   return [
     ...exchangeRoutes(exchange),
     {
@@ -240,6 +242,7 @@ export function secretRoutes(secrets: SecretService, exchange: SecretExchange): 
         });
         return ok(shapeSecret(secret, ''));
       },
+      replay: showWithoutValue,
     },
     {
       method: 'patch',
@@ -266,6 +269,7 @@ export function secretRoutes(secrets: SecretService, exchange: SecretExchange): 
         });
         return ok(shapeSecret(secret, ''));
       },
+      replay: showWithoutValue,
     },
     {
       method: 'delete',
@@ -277,6 +281,7 @@ export function secretRoutes(secrets: SecretService, exchange: SecretExchange): 
         await secrets.remove(call.tenantCaller, keyOf(call));
         return noContent;
       },
+      replay: () => noContent,
     },
     {
       method: 'patch',
@@ -289,6 +294,7 @@ export function secretRoutes(secrets: SecretService, exchange: SecretExchange): 
         const { visibility } = call.body as JsonObject;
         return ok(shapeSecret(await secrets.setVisibility(call.tenantCaller, keyOf(call), visibility), ''));
       },
+      replay: showWithoutValue,
     },
   ];
 }

@@ -6,7 +6,7 @@ import { nothing, pageOf, single } from '../answer.ts';
 import { originOf } from '../origin.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { noContent, ok } from '../route.ts';
-import type { ApiCall, Route } from '../route.ts';
+import type { Answer, ApiCall, Route } from '../route.ts';
 import { commonFields, fieldsOf, shapeOne, visibilities } from '../shapes/field.ts';
 import type { Shape } from '../shapes/field.ts';
 
@@ -45,6 +45,8 @@ export function siteRoutes(sites: SiteService): Route[] {
   const nameOf = ({ parameters }: ApiCall): string => parameters['name'] ?? '';
   const given = (body: JsonObject, name: string): string | undefined =>
     typeof body[name] === 'string' ? body[name] : undefined;
+  const show = async (call: ApiCall, name = nameOf(call)): Promise<Answer> =>
+    ok(shapeOne(siteShape, await sites.get(call.tenantCaller, name), call.query.include()));
   return [
     {
       method: 'get',
@@ -63,8 +65,7 @@ export function siteRoutes(sites: SiteService): Route[] {
       summary: 'Get a site',
       access: { permission: 'site_get' },
       answer: single(siteShape),
-      handle: async (call) =>
-        ok(shapeOne(siteShape, await sites.get(call.tenantCaller, nameOf(call)), call.query.include())),
+      handle: (call) => show(call),
     },
     {
       method: 'put',
@@ -85,6 +86,7 @@ export function siteRoutes(sites: SiteService): Route[] {
         });
         return ok(shapeOne(siteShape, site, call.query.include()));
       },
+      replay: (call) => show(call),
     },
     {
       method: 'post',
@@ -102,6 +104,7 @@ export function siteRoutes(sites: SiteService): Route[] {
         });
         return ok(shapeOne(siteShape, site, call.query.include()));
       },
+      replay: (call) => show(call, given(call.body as JsonObject, 'new_name')),
     },
     {
       method: 'delete',
@@ -113,6 +116,7 @@ export function siteRoutes(sites: SiteService): Route[] {
         await sites.remove(call.tenantCaller, nameOf(call));
         return noContent;
       },
+      replay: () => noContent,
     },
   ];
 }

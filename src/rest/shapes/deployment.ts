@@ -1,4 +1,5 @@
 import type { Deployment } from '../../domain/entities.ts';
+import { JsonText } from '../../domain/json-text.ts';
 import { executionStatuses } from '../../domain/states.ts';
 import type { ExecutionStatus } from '../../domain/states.ts';
 import { commonFields, fieldsOf, visibilities } from './field.ts';
@@ -10,9 +11,9 @@ import type { WorkflowView } from './workflow.ts';
 /** A deployment with what is worked out for an answer. */
 export interface DeploymentView extends Deployment {
   /** Undefined = the workflows were not asked for. */
-  readonly workflowViews: readonly WorkflowView[] | undefined;
+  readonly workflowViews?: readonly WorkflowView[] | JsonText | undefined;
   /** base64 zip of the working directory. */
-  readonly workdirZip: string | undefined;
+  readonly workdirZip?: string | undefined;
 }
 
 const { text, integer, boolean, timestamp, json, computed } = fieldsOf<DeploymentView>();
@@ -49,7 +50,9 @@ export const deploymentShape: Shape<DeploymentView> = {
     json('capabilities', 'capabilities'),
     json('scaling_groups', 'scalingGroups'),
     timestamp('updated_at', 'updatedAt'),
-    computed('workflows', ['workflows'], ({ workflowViews }) => workflowViews?.map(shapeWorkflow)),
+    computed('workflows', ['workflows'], ({ workflowViews }) =>
+      workflowViews instanceof JsonText ? workflowViews : workflowViews?.map(shapeWorkflow),
+    ),
     boolean('runtime_only_evaluation', 'runtimeOnlyEvaluation'),
     text('installation_status', 'installationStatus', { values: ['active', 'inactive'] }),
     text('deployment_status', 'deploymentStatus', { values: statuses }),

@@ -1,5 +1,6 @@
 import { GantryError } from '../../domain/errors.ts';
 import type { Resource } from '../../domain/entities.ts';
+import { JsonText } from '../../domain/json-text.ts';
 import { pythonRepr } from '../../domain/python-text.ts';
 
 export type FieldType = 'text' | 'integer' | 'number' | 'boolean' | 'timestamp' | 'json';
@@ -162,6 +163,37 @@ export function project<Entity>(fields: readonly Field<Entity>[], entity: Entity
   return projected;
 }
 
+const beginnings = new WeakMap<object, string>();
+
+/** `,"name":` of a member. */
+function beginningOf(field: { readonly name: string }): string {
+  let beginning = beginnings.get(field);
+  if (beginning === undefined) {
+    beginning = `,${JSON.stringify(field.name)}:`;
+    beginnings.set(field, beginning);
+  }
+  return beginning;
+}
+
+function writeValue(type: FieldType, value: unknown): string {
+  if (value === undefined || value === null) {
+    return type === 'integer' ? '0' : 'null';
+  }
+  if (value instanceof JsonText) {
+    return value.text;
+  }
+  return value instanceof Date ? `"${value.toISOString()}"` : (JSON.stringify(value) ?? 'null');
+}
+
+/** The same as `project`, as JSON: documents that are texts already stay as they are. */
+export function writeProjected<Entity>(fields: readonly Field<Entity>[], entity: Entity): string {
+  let text = '';
+  for (const field of fields) {
+    text += beginningOf(field) + writeValue(field.type, field.read(entity));
+  }
+  return `{${text.slice(1)}}`;
+}
+
 /** The entity with the members asked for. @throws GantryError no_such_include_field_error */
 export function shapeOne<Entity>(
   shape: Shape<Entity>,
@@ -172,6 +204,14 @@ export function shapeOne<Entity>(
 }
 
 /** Entity fields that the members asked for are made of. */
-export function neededFields<Entity>(fields: readonly Field<Entity>[]): string[] {
-  return [...new Set(fields.flatMap(({ needs }) => needs))];
+export function neededFields<Entity>(fields: readonly Field<Entity>[]): readonly string[] {
+  let needed = neededBy.get(fields);
+  if (!needed) {
+    needed = [...new Set(fields.flatMap(({ needs }) => needs))];
+    neededBy.set(fields, needed);
+  }
+  return needed;
 }
+
+/** Most answers have all members of their shape. */
+const neededBy = new WeakMap<readonly unknown[], readonly string[]>();

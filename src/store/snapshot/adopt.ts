@@ -1,5 +1,6 @@
 /** What makes the rows of a snapshot the rows of this manager. */
 import { GantryError } from '../../domain/errors.ts';
+import { noteAccessChange } from '../access-version.ts';
 import { administratorId, defaultTenantId } from '../bootstrap.ts';
 import { refreshDeploymentStatuses } from '../deployment-status.ts';
 import type { Session } from '../session.ts';
@@ -221,5 +222,7 @@ export async function replaceRows(session: Session, { executionId, snapshotId }:
     await session.query('insert into restores (execution_id, snapshot_id) values ($1, $2)', [executionId, snapshotId]);
   });
   await setSequences(session);
+  // triggers were off while other users took the places of those that were here
+  await noteAccessChange(session);
   await session.query(`drop schema ${staged} cascade`);
 }

@@ -21,6 +21,8 @@ export const ownTables: readonly string[] = [
   'db_nodes',
   'certificates',
   'restores',
+  'access_version',
+  'done_requests',
 ];
 
 /** Of the schema itself. */
