@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { GantryError } from '../domain/errors.ts';
 import { archiveFormats, detectArchiveFormat } from './archive-format.ts';
 import type { ArchiveFormat } from './archive-format.ts';
 import { defaultUnpackLimits } from './limits.ts';
 import type { UnpackLimits } from './limits.ts';
-import { limitBytes } from './limit-bytes.ts';
+import type { ByteLimit } from './limit-bytes.ts';
 import { directoryBytes, packDirectory } from './pack.ts';
+import { saveStream } from './save-stream.ts';
 import { singleTopDirectory, unpackArchive, unrecognizedFormat } from './unpack.ts';
 
 export interface FileStoreOptions {
@@ -45,6 +44,8 @@ export interface ReceivedArchive {
 export interface StagedBlueprint {
   /** The single top directory of the archive. */
   readonly directory: string;
+  /** Bytes by which the file server grows when it is published. */
+  growth(): Promise<number>;
   /** Makes it the blueprint's directory on the file server, replacing what was there. */
   publish(): Promise<void>;
   discard(): Promise<void>;
@@ -118,15 +119,14 @@ export class FileStore {
   /**
    * Takes in an archive as it arrives; nothing of it is visible before it is kept.
    * @param what names it in messages, e.g. `Blueprint`
-   * @throws GantryError bad_parameters_error for an empty or unknown archive, request_too_large
+   * @throws GantryError bad_parameters_error for an empty or unknown archive, request_too_large or what the limit says
    */
-  async receiveArchive(source: Readable, maxBytes: number, what: string): Promise<ReceivedArchive> {
+  async receiveArchive(source: Readable, limit: ByteLimit, what: string): Promise<ReceivedArchive> {
     await mkdir(this.incomingDirectory, { recursive: true, mode: 0o700 });
     const path = join(this.incomingDirectory, randomUUID());
     const discard = (): Promise<void> => rm(path, { force: true });
     try {
-      await pipeline(source, limitBytes(maxBytes, `The ${what.toLowerCase()} archive`), createWriteStream(path));
-      const { size } = await stat(path);
+      const size = await saveStream(source, limit, `The ${what.toLowerCase()} archive`, path);
       if (size === 0) {
         throw new GantryError('bad_parameters_error', `The request has no ${what.toLowerCase()} archive`);
       }
@@ -201,11 +201,13 @@ export class FileStore {
       const unpacked = join(holder, 'content');
       await unpackArchive(archive.path, unpacked, { limits: this.#limits, ...(signal ? { signal } : {}) });
       const directory = await singleTopDirectory(unpacked);
+      const published = this.blueprintDirectory(tenant, blueprintId);
       const publish = async (): Promise<void> => {
-        await this.#publishDirectory(directory, this.blueprintDirectory(tenant, blueprintId));
+        await this.#publishDirectory(directory, published);
         await discard();
       };
-      return { directory, publish, discard };
+      const growth = async (): Promise<number> => (await directoryBytes(directory)) - (await directoryBytes(published));
+      return { directory, growth, publish, discard };
     } catch (error) {
       await discard();
       throw error;
@@ -261,17 +263,28 @@ export class FileStore {
     await rm(this.blueprintDirectory(tenant, blueprintId), { recursive: true, force: true });
   }
 
-  /** Bytes of everything of a tenant, its plugins included. */
-  async tenantBytes(tenant: string, pluginIds: readonly string[]): Promise<number> {
+  /** Bytes of everything of a tenant, with the plugins and archives of these ids. */
+  async tenantBytes(
+    tenant: string,
+    ids: { plugins: readonly string[]; snapshots: readonly string[]; logBundles: readonly string[] },
+  ): Promise<number> {
     const name = segment(tenant);
     const tops = ['blueprints', 'uploaded-blueprints', 'deployments', 'tenant-resources'];
     const directories = [
       ...tops.map((top) => join(this.root, top, name)),
-      ...pluginIds.map((id) => this.pluginDirectory(id)),
+      ...ids.plugins.map((id) => this.pluginDirectory(id)),
     ];
     let bytes = 0;
     for (const directory of directories) {
       bytes += await directoryBytes(directory);
+    }
+    for (const [kind, archives] of [
+      ['snapshots', ids.snapshots],
+      ['log_bundles', ids.logBundles],
+    ] as const) {
+      for (const id of archives) {
+        bytes += (await this.findArchive(kind, id))?.bytes ?? 0;
+      }
     }
     return bytes;
   }

@@ -46,7 +46,12 @@ export function createApp(dependencies: AppDependencies): Express {
   app.use('/api', mountRoutes(unversioned, services), unknownPath);
   const { files } = services;
   const maxUploadBytes = dependencies.config.http.maxUploadBytes;
-  mountResources(app, { ...services, clientFiles: new ClientFiles(files), maxUploadBytes });
+  mountResources(app, {
+    ...services,
+    clientFiles: new ClientFiles(files),
+    quotas: services.tenantQuotas,
+    maxUploadBytes,
+  });
   dependencies.extend?.(app);
   app.use(unknownPath);
   app.use(errorHandler(log));

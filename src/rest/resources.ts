@@ -1,24 +1,24 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, extname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Express, Request, RequestHandler, Response } from 'express';
 import mime from 'mime';
 import { GantryError } from '../domain/errors.ts';
-import type { ClientFiles } from '../files/client-files.ts';
+import type { ClientFiles, PlacedFile, ReceivedFile } from '../files/client-files.ts';
 import type { FileStore } from '../files/file-store.ts';
-import { limitBytes } from '../files/limit-bytes.ts';
+import type { StorageGate } from '../files/limit-bytes.ts';
 import { indexOf, packDirectory, writeIndex } from '../files/pack.ts';
 import { parseResourcePath } from '../files/resource-path.ts';
 import type { ResourcePath } from '../files/resource-path.ts';
 import type { AuthorizationService } from '../services/authorization.ts';
 import type { Caller } from '../services/caller.ts';
 import type { ResourceService } from '../services/resources.ts';
+import type { TenantQuotaService } from '../services/tenant-quotas.ts';
 import { credentialsOf } from './credentials.ts';
 import { sendContent } from './download.ts';
 import { QueryValues } from './query.ts';
 import { readTime } from './times.ts';
 import { bodyStream, isMultipart, readFiles } from './upload.ts';
+import type { FileForm } from './upload.ts';
 
 export const resourcesPrefix = '/resources/';
 
@@ -111,60 +111,83 @@ const timeField = 'mtime';
 
 /** Writes what a request brings to the file it names, or unpacks it there. @throws GantryError */
 async function putResource(services: WritableResources, path: ResourcePath, call: WriteCall): Promise<void> {
-  const { clientFiles, files, maxUploadBytes } = services;
-  const { request, query } = call;
+  const { clientFiles, files } = services;
+  const { request, query, gate } = call;
   if (query.has('extract')) {
-    const archive = await files.receiveArchive(bodyStream(request), maxUploadBytes, 'File');
-    await clientFiles.extract(path, archive).finally(() => archive.discard());
+    const archive = await files.receiveArchive(bodyStream(request), gate.limit(), 'File');
+    await clientFiles.extract(path, archive, gate).finally(() => archive.discard());
     return;
   }
   if (!isMultipart(request)) {
-    await clientFiles.write(path, bodyStream(request), maxUploadBytes, undefined);
+    await clientFiles.write(path, bodyStream(request), gate);
     return;
   }
-  const form = await readFiles(request, [timeField], async (_name, content) => {
-    const holder = await files.temporaryDirectory();
-    const place = join(holder, 'file');
-    await pipeline(content, limitBytes(maxUploadBytes, 'The file'), createWriteStream(place));
-    return { holder, place };
-  });
+  await withForm(
+    services,
+    call,
+    () => path,
+    async ({ fields, received }) => {
+      const [first] = received;
+      if (!first || received.length > 1) {
+        throw new GantryError('bad_parameters_error', 'The form must have exactly one file');
+      }
+      const time = fields.get(timeField);
+      const modifiedAt = time === undefined ? undefined : readTime(time, timeField);
+      await clientFiles.place([first], gate, modifiedAt);
+    },
+  );
+}
+
+/** Takes in all files of a form before anything is done with one, and leaves none of them behind. */
+async function withForm(
+  { clientFiles }: WritableResources,
+  { request, gate }: WriteCall,
+  pathOf: (name: string) => ResourcePath,
+  work: (form: FileForm<PlacedFile>) => Promise<void>,
+): Promise<void> {
+  const arrived: ReceivedFile[] = [];
   try {
-    const [first] = form.received;
-    if (!first || form.received.length > 1) {
-      throw new GantryError('bad_parameters_error', 'The form must have exactly one file');
-    }
-    const time = form.fields.get(timeField);
-    const modifiedAt = time === undefined ? undefined : readTime(time, timeField);
-    await clientFiles.write(path, createReadStream(first.place), maxUploadBytes, modifiedAt);
+    const form = await readFiles(request, [timeField], async (name, content) => {
+      const path = pathOf(name);
+      const received = await clientFiles.receive(path, content, gate);
+      arrived.push(received);
+      return { path, received };
+    });
+    await work(form);
   } finally {
-    await Promise.all(form.received.map(({ holder }) => rm(holder, { recursive: true, force: true })));
+    await Promise.all(arrived.map((file) => file.discard()));
   }
 }
 
 /** Writes the files of a form below the directory a request names. @throws GantryError upload_missing_file */
-async function postResources(services: WritableResources, path: ResourcePath, { request }: WriteCall): Promise<void> {
+async function postResources(services: WritableResources, path: ResourcePath, call: WriteCall): Promise<void> {
   const missing = new GantryError('upload_missing_file', 'The request is no form with files');
-  if (!isMultipart(request)) {
+  if (!isMultipart(call.request)) {
     throw missing;
   }
-  const { received } = await readFiles(request, [], async (name, content) => {
-    const file = parseResourcePath(`${path.parts.join('/')}/${encodeURIComponent(basename(name))}`);
-    await services.clientFiles.write(file, content, services.maxUploadBytes, undefined);
-    return name;
+  const pathOf = (name: string): ResourcePath =>
+    parseResourcePath(`${path.parts.join('/')}/${encodeURIComponent(basename(name))}`);
+  await withForm(services, call, pathOf, async ({ received }) => {
+    if (received.length === 0) {
+      throw missing;
+    }
+    await services.clientFiles.place(received, call.gate);
   });
-  if (received.length === 0) {
-    throw missing;
-  }
 }
 
-interface WriteCall {
+interface WriteRequest {
   readonly request: Request;
   readonly query: QueryValues;
+}
+
+interface WriteCall extends WriteRequest {
+  readonly gate: StorageGate;
 }
 
 /** What writing files needs. */
 export interface WritableResources extends ResourceServices {
   readonly clientFiles: ClientFiles;
+  readonly quotas: Pick<TenantQuotaService, 'gate'>;
   readonly maxUploadBytes: number;
 }
 
@@ -172,15 +195,16 @@ export interface WritableResources extends ResourceServices {
 export async function changeResource(
   services: WritableResources,
   path: ResourcePath,
-  { request, query }: WriteCall,
+  { request, query }: WriteRequest,
 ): Promise<'' | null> {
   const caller = await admit(services, request, false);
-  await services.resources.requireWritable(caller, path);
+  const tenant = await services.resources.requireWritable(caller, path);
   if (request.method === 'DELETE') {
     await services.clientFiles.remove(path);
     return null;
   }
-  await (request.method === 'PUT' ? putResource : postResources)(services, path, { request, query });
+  const gate = await services.quotas.gate(tenant, services.maxUploadBytes);
+  await (request.method === 'PUT' ? putResource : postResources)(services, path, { request, query, gate });
   return '';
 }
 

@@ -129,6 +129,23 @@ export function bodyStream(request: Request): Readable {
   return body;
 }
 
+/** A file of a form as a stream of its own: when its reader gives up, the rest is read and dropped, as the form has to be. */
+function fileStream(file: Readable): Readable {
+  const content = new PassThrough();
+  file.pipe(content);
+  const breakOff = (): void => {
+    if (!content.writableEnded) {
+      content.destroy(new GantryError('bad_parameters_error', 'The form is damaged'));
+    }
+  };
+  file.on('error', breakOff).on('close', breakOff);
+  content.on('close', () => {
+    file.unpipe(content);
+    file.resume();
+  });
+  return content;
+}
+
 /** A form whose files were received. */
 export interface FileForm<Received> {
   readonly fields: ReadonlyMap<string, string>;
@@ -164,9 +181,9 @@ export async function readFiles<Received>(
     }
   });
   parser.on('file', (_field, file, { filename }: { filename?: string | undefined }) => {
-    const received = receive(filename ?? '', file);
-    // awaited below; until then nobody may take a failure for unhandled, and the rest of the file has to be read
-    received.catch(() => file.resume());
+    const received = receive(filename ?? '', fileStream(file));
+    // awaited below; until then nobody may take a failure for unhandled
+    received.catch(() => undefined);
     receiving.push(received);
   });
   try {

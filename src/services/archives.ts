@@ -4,7 +4,9 @@ import type { Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/plan.ts';
+import { arrivalLimit, requireStorage } from '../executor/storage-quota.ts';
 import type { ReceivedArchive, StoredFile } from '../files/file-store.ts';
+import type { ByteLimit } from '../files/limit-bytes.ts';
 import { fetchRemote } from '../files/remote.ts';
 import { createExecutionToken } from '../security/tokens.ts';
 import {
@@ -77,8 +79,10 @@ export interface ArchiveService {
   file(caller: TenantCaller, id: string): Promise<StoredFile>;
   /** Keeps an archive that was received; one with this id is replaced, unless it is being made. */
   upload(caller: TenantCaller, id: string, received: ReceivedArchive): Promise<StoredArchive>;
+  /** How much an upload may bring now: only administrators upload archives, so the disk is the limit, or the quota. */
+  room(caller: TenantCaller, id: string): Promise<ByteLimit>;
   /** Fetches the archive of an upload that names a URL. @throws GantryError bad_parameters_error */
-  fetch(url: string, signal: AbortSignal): Promise<ReceivedArchive>;
+  fetch(caller: TenantCaller, id: string, url: string, signal: AbortSignal): Promise<ReceivedArchive>;
   /**
    * Starts to make everything what it was when the snapshot was made.
    * @throws GantryError snapshot_action_error when the manager is not empty and `force` was not asked for,
@@ -157,6 +161,11 @@ export function createArchiveService(dependencies: ServiceDependencies, kind: Ar
     }
   };
 
+  const room = async ({ tenant }: TenantCaller, id: string): Promise<ByteLimit> => {
+    const replaced = (await files.findArchive(kind, id))?.bytes;
+    return arrivalLimit(database, files, tenant, Number.MAX_SAFE_INTEGER, replaced);
+  };
+
   return {
     list: (caller, query, isAllTenants) =>
       listArchives(database, kind, listScopeOf(caller, isAllTenants, permission), query),
@@ -168,6 +177,8 @@ export function createArchiveService(dependencies: ServiceDependencies, kind: Ar
       return database.transactionAs(actorOf(caller), async (transaction) => {
         const isQueued = await mustWait(transaction, queue, isAlone);
         await refuseTaken(transaction, id);
+        // how large it gets is known at the end only; where there is no room at all it is not begun
+        await requireStorage(transaction, files, caller.tenant, 1);
         await createArchive(transaction, kind, {
           id,
           tenantId: caller.tenant.id,
@@ -237,17 +248,21 @@ export function createArchiveService(dependencies: ServiceDependencies, kind: Ar
               creatorId: caller.user.id,
               status: 'uploaded',
             });
+        const replaced = (await files.findArchive(kind, id))?.bytes ?? 0;
+        await requireStorage(transaction, files, caller.tenant, received.bytes - replaced);
         // the row is there or nothing is: the file comes last, the commit follows
         await files.keepArchive(kind, id, received.path);
         return archive;
       });
     },
 
-    async fetch(url, signal) {
+    room,
+
+    async fetch(caller, id, url, signal) {
       const { maxUploadBytes } = config.http;
       const limits = { maxBytes: maxUploadBytes, timeout: downloadTimeout, signal };
       const remote = await fetchRemote(url, config.imports, limits);
-      return files.receiveArchive(remote.body, maxUploadBytes, 'Snapshot');
+      return files.receiveArchive(remote.body, await room(caller, id), 'Snapshot');
     },
 
     async restore(caller, id, { force, timeout }) {

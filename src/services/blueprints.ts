@@ -1,9 +1,11 @@
 import { workflowMessage } from '../amqp/workflow-message.ts';
 import type { Blueprint, Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
+import { arrivalLimit, requireStorage } from '../executor/storage-quota.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import { failedBlueprintStates } from '../domain/states.ts';
 import type { BlueprintState, Visibility } from '../domain/states.ts';
+import type { ByteLimit } from '../files/limit-bytes.ts';
 import type { ReceivedArchive, StoredArchive } from '../files/file-store.ts';
 import {
   createBlueprint,
@@ -29,7 +31,6 @@ import type { NewLabel } from './labels.ts';
 import { creationTime, ownerId } from './ownership.ts';
 import type { Origin } from './ownership.ts';
 import { sendAfterCommit } from './outbox.ts';
-import { requireStorage } from './tenant-quotas.ts';
 import { isSystemWorkflowUnfinished } from './start-execution.ts';
 
 /** A blueprint with the execution that uploaded it. */
@@ -70,6 +71,8 @@ export interface BlueprintService {
   change(caller: TenantCaller, id: string, change: BlueprintChange): Promise<BlueprintWithUpload>;
   /** Replaces the picture of a blueprint, or removes it; the archive follows. */
   setIcon(caller: TenantCaller, id: string, icon: Buffer): Promise<BlueprintWithUpload>;
+  /** How much an upload may bring now. */
+  room(caller: TenantCaller): Promise<ByteLimit>;
   /** Stores the archive of an upload that is under way. @throws GantryError illegal_action_error afterwards */
   replaceArchive(caller: TenantCaller, id: string, archive: ReceivedArchive): Promise<void>;
   setVisibility(caller: TenantCaller, id: string, visibility: unknown): Promise<BlueprintWithUpload>;
@@ -79,6 +82,10 @@ export interface BlueprintService {
 
 /** Milliseconds a synchronous upload may take. */
 const uploadTimeout = 120_000;
+
+function tenantOf({ tenantId, tenantName }: Blueprint): { id: number; name: string } {
+  return { id: tenantId, name: tenantName };
+}
 
 function isFailed(state: BlueprintState): boolean {
   return failedBlueprintStates.includes(state);
@@ -136,6 +143,7 @@ async function storeUpload(
     ? blueprint
     : await startUpload(dependencies, caller, upload, blueprint, transaction);
   if (!('url' in archive)) {
+    await requireStorage(transaction, dependencies.files, caller.tenant, archive.bytes);
     await dependencies.files.keepBlueprintArchive(caller.tenant.name, upload.id, archive);
   }
   return stored;
@@ -249,7 +257,6 @@ export function createBlueprintService(dependencies: ServiceDependencies): Bluep
     },
 
     async upload(caller, upload) {
-      await requireStorage(dependencies, caller.tenant, 'bytes' in upload.archive ? upload.archive.bytes : 0);
       const stored = await database.transactionAs(actorOf(caller), (transaction) =>
         storeUpload(dependencies, caller, upload, transaction),
       );
@@ -300,9 +307,15 @@ export function createBlueprintService(dependencies: ServiceDependencies): Bluep
       if (blueprint.state !== 'uploaded') {
         throw new GantryError('illegal_action_error', `Blueprint \`${id}\` is not uploaded but ${blueprint.state}`);
       }
+      // it stands beside the files and in the archive; packing that takes too long for a transaction
+      await database.transaction((transaction) =>
+        requireStorage(transaction, files, tenantOf(blueprint), 2 * icon.length),
+      );
       await files.setBlueprintIcon(blueprint.tenantName, blueprint.id, icon);
       return get(caller, id);
     },
+
+    room: ({ tenant }) => arrivalLimit(database, files, tenant, dependencies.config.http.maxUploadBytes),
 
     async replaceArchive(caller, id, archive) {
       const blueprint = await getBlueprint(database, scopeOf(caller), id, { fields: ['id', 'state'] });
@@ -310,7 +323,11 @@ export function createBlueprintService(dependencies: ServiceDependencies): Bluep
       if (blueprint.state === 'uploaded') {
         throw new GantryError('illegal_action_error', `Blueprint \`${id}\` is uploaded: its archive stays as it is`);
       }
-      await files.keepBlueprintArchive(blueprint.tenantName, blueprint.id, archive);
+      await database.transaction(async (transaction) => {
+        const replaced = (await files.blueprintArchive(blueprint.tenantName, blueprint.id))?.bytes ?? 0;
+        await requireStorage(transaction, files, tenantOf(blueprint), archive.bytes - replaced);
+        await files.keepBlueprintArchive(blueprint.tenantName, blueprint.id, archive);
+      });
     },
 
     async setVisibility(caller, id, wanted) {

@@ -21,6 +21,7 @@ import type { Transaction } from '../store/session.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { startReady } from './execution-batches.ts';
 import { sendAfterCommit } from './outbox.ts';
+import { lockQueue } from '../store/execution-queue.ts';
 import { requireQuota } from '../store/tenant-quotas.ts';
 import type { NewMessage } from './outbox.ts';
 
@@ -103,6 +104,7 @@ export async function resumeExecution(
     throw new GantryError('conflict_error', `Cannot ${verb} execution: \`${id}\` in state: \`${status}\``);
   }
   if (status !== 'started') {
+    await lockQueue(transaction);
     await requireQuota(transaction, { id: execution.tenantId, name: execution.tenantName }, 'executions');
   }
   if (status !== 'started' && !keepsOperations) {

@@ -7,6 +7,7 @@ import { getBlueprint } from '../store/blueprints.ts';
 import { addGroupMembers, advanceCreationCounter } from '../store/deployment-groups.ts';
 import { createDeployments, removeFailedCreations, setCreateExecutions } from '../store/deployment-batch.ts';
 import type { Transaction } from '../store/session.ts';
+import { requireQuota } from '../store/tenant-quotas.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import type { ServiceDependencies } from './dependencies.ts';
@@ -52,6 +53,7 @@ export async function createGroupDeployments(
   if (plan && wanted.some((one) => !one.isSkippingPluginsValidation)) {
     await lookups.requirePlugins(transaction, caller, plan);
   }
+  await requireQuota(transaction, caller.tenant, 'deployments', wanted.length);
   const first = await advanceCreationCounter(transaction, group.storageId, wanted.length);
   const named = wanted.map((one, index) => withNames(dependencies, group, blueprint, one, first + index));
   const sites = await findSites(lookups, caller, group, named, transaction);

@@ -7,11 +7,13 @@ import type { DeploymentGroup, ExecutionGroup } from '../domain/resources.ts';
 import { findUnavailable } from '../scheduler/availability.ts';
 import { disruptiveWorkflows, findDependentsOf } from '../store/dependents.ts';
 import { insertEvents } from '../store/events.ts';
+import { lockQueue } from '../store/execution-queue.ts';
 import { changeExecutionStatuses } from '../store/executions.ts';
 import type { NewExecution } from '../store/executions.ts';
 import { findStartCandidates } from '../store/start-candidates.ts';
 import type { StartCandidate } from '../store/start-candidates.ts';
 import type { Session, Transaction } from '../store/session.ts';
+import { requireQuota } from '../store/tenant-quotas.ts';
 import { requirePermission } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import { refuseNeeded } from '../domain/dependents.ts';
@@ -86,6 +88,16 @@ async function refuseDependents(
   });
 }
 
+/** Makes sure that so many more may run at once in their tenants; those that wait begin when there is room. */
+async function requireRoom(transaction: Transaction, candidates: readonly StartCandidate[]): Promise<void> {
+  await lockQueue(transaction);
+  const tenants = new Map(candidates.map(({ tenantId, tenantName }) => [tenantId, tenantName]));
+  for (const [id, name] of tenants) {
+    const count = candidates.filter(({ tenantId }) => tenantId === id).length;
+    await requireQuota(transaction, { id, name }, 'executions', count);
+  }
+}
+
 /** Tells in the log of the group which deployments do not have the workflow. */
 async function logSkipped(
   transaction: Transaction,
@@ -155,6 +167,7 @@ export async function startOnGroup(
   );
   if (request.force) {
     const first = wanted.slice(0, concurrency).map(({ id }) => id);
+    await requireRoom(transaction, candidates.slice(0, concurrency));
     const forced = await changeExecutionStatuses(transaction, first, { event: 'dispatch' });
     await sendExecutions(dependencies, transaction, forced);
   } else {

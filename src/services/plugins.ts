@@ -4,9 +4,11 @@ import type { Readable } from 'node:stream';
 import { pluginInstallationStates } from '../domain/cluster.ts';
 import type { Plugin } from '../domain/entities.ts';
 import { GantryError, notFound } from '../domain/errors.ts';
+import { arrivalLimit, requireStorage } from '../executor/storage-quota.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import type { Visibility } from '../domain/states.ts';
 import type { FileStore, ReceivedArchive, StoredFile } from '../files/file-store.ts';
+import type { ByteLimit } from '../files/limit-bytes.ts';
 import { zipFiles } from '../files/pack.ts';
 import { openPluginUpload } from '../files/plugin-package.ts';
 import type { PluginPackage } from '../files/plugin-package.ts';
@@ -33,7 +35,6 @@ import { requireOwnTenant, widerVisibility } from './identifiers.ts';
 import { creationTime, newOwnerId, ownerId } from './ownership.ts';
 import type { Origin } from './ownership.ts';
 import { PluginInstallation } from './plugin-installation.ts';
-import { requireStorage } from './tenant-quotas.ts';
 import type { PluginTargets } from './plugin-installation.ts';
 
 export interface PluginUpload {
@@ -69,13 +70,20 @@ export interface PluginChange {
 
 const downloadTimeout = 30_000;
 
+async function bytesOf(paths: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
 export interface PluginService {
   list(caller: Caller, query: ListQuery, isAllTenants: boolean): Promise<Page<Plugin>>;
   get(caller: TenantCaller, id: string): Promise<Plugin>;
   /** All plugins of the upload or none. @throws GantryError invalid_plugin_error, conflict_error when one is there */
   upload(caller: TenantCaller, upload: PluginUpload): Promise<UploadedPlugins>;
+  /** How much an upload may bring now. */
+  room(caller: TenantCaller): Promise<ByteLimit>;
   /** Fetches the archive of an upload that names a URL. @throws GantryError bad_parameters_error */
-  fetch(url: string, signal: AbortSignal): Promise<ReceivedArchive>;
+  fetch(caller: TenantCaller, url: string, signal: AbortSignal): Promise<ReceivedArchive>;
   /** @throws GantryError not_found_error */
   archive(caller: TenantCaller, id: string): Promise<StoredFile>;
   /** The archive and the files beside it as one zip. @throws GantryError not_found_error */
@@ -129,16 +137,21 @@ export function createPluginService(dependencies: ServiceDependencies): PluginSe
       visibility: upload.visibility,
       title: upload.title ?? description.packageName,
     });
-    // the row is there or nothing is: files come last, the commit follows
-    await files.keepPlugin(id, [
+    const moved = [
       { from: archivePath, name: basename(description.archiveName) },
       ...[...yamlPaths, ...(iconPath === undefined ? [] : [iconPath])].map((path) => ({
         from: path,
         name: basename(path),
       })),
-    ]);
+    ];
+    await requireStorage(transaction, files, caller.tenant, await bytesOf(moved.map(({ from }) => from)));
+    // the row is there or nothing is: files come last, the commit follows
+    await files.keepPlugin(id, moved);
     return plugin;
   };
+
+  const room = ({ tenant }: TenantCaller): Promise<ByteLimit> =>
+    arrivalLimit(database, files, tenant, config.http.maxUploadBytes);
 
   return {
     list: (caller, query, isAllTenants) =>
@@ -147,7 +160,6 @@ export function createPluginService(dependencies: ServiceDependencies): PluginSe
     get: (caller, id) => getPlugin(database, scopeOf(caller), id),
 
     async upload(caller, upload) {
-      await requireStorage({ database, files }, caller.tenant, upload.archive.bytes);
       const opened = await openPluginUpload(files, upload.archive);
       const ids = opened.packages.map((_, index) => (index === 0 ? upload.id : undefined) ?? newId());
       try {
@@ -167,14 +179,16 @@ export function createPluginService(dependencies: ServiceDependencies): PluginSe
       }
     },
 
-    async fetch(url, signal) {
+    room,
+
+    async fetch(caller, url, signal) {
       const { maxUploadBytes } = config.http;
       const remote = await fetchRemote(url, config.imports, {
         maxBytes: maxUploadBytes,
         timeout: downloadTimeout,
         signal,
       });
-      return files.receiveArchive(remote.body, maxUploadBytes, 'Plugin');
+      return files.receiveArchive(remote.body, await room(caller), 'Plugin');
     },
 
     async archive(caller, id) {

@@ -1,3 +1,4 @@
+import type { Tenant } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { Permission } from '../domain/permissions.ts';
 import type { ResourcePath } from '../files/resource-path.ts';
@@ -11,8 +12,8 @@ import type { TenantDirectory } from './tenant-directory.ts';
 export interface ResourceService {
   /** @throws GantryError forbidden_error, not_found_error for an unknown tenant */
   requireReadable(caller: Caller, path: ResourcePath): Promise<void>;
-  /** @throws GantryError forbidden_error: clients write what belongs to a tenant only */
-  requireWritable(caller: Caller, path: ResourcePath): Promise<void>;
+  /** Whose files a path is among. @throws GantryError forbidden_error: clients write what belongs to a tenant only */
+  requireWritable(caller: Caller, path: ResourcePath): Promise<Tenant>;
 }
 
 /** Top directories that every user who is logged in may read. */
@@ -86,6 +87,7 @@ export function createResourceService(database: Database, tenants: TenantDirecto
           `User \`${caller.user.username}\` is not permitted to write /${path.parts.slice(0, 2).join('/')}`,
         );
       }
+      return tenant;
     },
   };
 }

@@ -4,6 +4,7 @@ import { activeExecutionStatuses, endedExecutionStatuses } from '../domain/state
 import { findResources } from './list-query.ts';
 import { executionResource } from './executions.ts';
 import type { Session } from './session.ts';
+import { isCountedExecution } from './tenant-quotas.ts';
 
 /** Any number nobody else uses. */
 const queueLock = 7_163_002;
@@ -70,15 +71,17 @@ export async function takeQueuedSystemWorkflow(session: Session): Promise<Execut
 /**
  * Queued executions that may run now, oldest first, at most one per deployment: their deployment has no active
  * execution and no environment waiting to be created (unless that is the execution itself), and their execution
- * groups are below their concurrency, counting what is taken here. Forced ones run beside others of their deployment.
+ * groups and tenants are below what they may run at once, counting what is taken here. Forced ones run beside others of their deployment.
  */
 export async function findRunnableExecutions(session: Session, limit: number): Promise<Execution[]> {
   const rows = await session.prepared<{ id: string }>(
     `with active as materialized (
-       select storage_id, deployment_id from executions where status = any($1)
+       select storage_id, deployment_id, tenant_id, ${isCountedExecution} as is_counted
+       from executions where status = any($1)
      ), waiting as (
        select distinct on (coalesce(case when not execution.is_forced then execution.deployment_id end, -execution.storage_id))
-         execution.storage_id, execution.id, execution.created_at
+         execution.storage_id, execution.id, execution.created_at, execution.tenant_id,
+         ${isCountedExecution} as is_counted
        from executions execution
        where execution.status = 'queued' and not execution.is_system_workflow
          and (execution.deployment_id is null or execution.workflow_id = 'create_deployment_environment'
@@ -98,9 +101,16 @@ export async function findRunnableExecutions(session: Session, limit: number): P
        left join execution_groups_executions member on member.execution_id = waiting.storage_id
        left join execution_groups execution_group on execution_group.storage_id = member.execution_group_id
        left join occupied on occupied.execution_group_id = execution_group.storage_id
+     ), admitted as (
+       select id, created_at, storage_id, tenant_id, is_counted,
+         row_number() over (partition by tenant_id, is_counted order by created_at, storage_id) as place
+       from grouped group by id, created_at, storage_id, tenant_id, is_counted
+       having bool_and(concurrency is null or running + place <= concurrency)
      )
-     select id from grouped group by id, created_at, storage_id
-     having bool_and(concurrency is null or running + place <= concurrency)
+     select id from admitted
+     left join tenant_quotas quota on quota.tenant_id = admitted.tenant_id
+     where not is_counted or quota.executions is null or place <= quota.executions - (
+       select count(*) from active where active.tenant_id = admitted.tenant_id and active.is_counted)
      order by created_at, storage_id limit $2`,
     [[...activeExecutionStatuses], limit],
   );

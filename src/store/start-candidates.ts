@@ -8,6 +8,7 @@ export interface StartCandidate {
   storageId: number;
   id: string;
   tenantId: number;
+  tenantName: string;
   visibility: Visibility;
   blueprintId: string;
   /** Undefined when the deployment does not have it. */
@@ -24,11 +25,12 @@ export async function findStartCandidates(
   workflowId: string,
 ): Promise<StartCandidate[]> {
   const rows = await session.prepared<StartCandidate>(
-    `select deployment.storage_id as "storageId", deployment.id, deployment.tenant_id as "tenantId",
+    `select deployment.storage_id as "storageId", deployment.id, deployment.tenant_id as "tenantId", tenant.name as "tenantName",
        deployment.visibility, blueprint.id as "blueprintId", deployment.workflows -> $2 as workflow,
        creation.status as "creationStatus", creation.error as "creationError"
      from deployment_groups_deployments member
      join deployments deployment on deployment.storage_id = member.deployment_id
+     join tenants tenant on tenant.id = deployment.tenant_id
      join blueprints blueprint on blueprint.storage_id = deployment.blueprint_id
      left join executions creation on creation.storage_id = deployment.create_execution_id
      where member.deployment_group_id = $1

@@ -3,12 +3,25 @@ import { GantryError } from '../domain/errors.ts';
 import { activeExecutionStatuses } from '../domain/states.ts';
 import type { Session, Transaction } from './session.ts';
 
+/** Any number nobody else uses. */
+const storageLock = 7_163_003;
+
+/**
+ * What is not counted among the executions of a tenant: the manager's own work on its blueprints and deployments, which
+ * runs none of their operations.
+ */
+const uncountedWorkflows = ['create_deployment_environment', 'delete_deployment_environment', 'upload_blueprint'];
+
+/** Whether an execution counts; an SQL condition of columns of `executions`. */
+export const isCountedExecution = `(not is_system_workflow and not is_dry_run
+  and workflow_id not in (${uncountedWorkflows.map((name) => `'${name}'`).join(', ')}))`;
+
 /** Undefined = no limit. */
 export interface TenantQuota {
   readonly deployments: number | undefined;
-  /** Executions that run at once, those of the manager itself not counted. */
+  /** Executions that run at once, those of the manager itself and dry runs not counted. */
   readonly executions: number | undefined;
-  /** Archives, blueprints, working directories and plugins on the file server. */
+  /** Blueprints, working directories, plugins, snapshots and log bundles on the file server. */
   readonly storageBytes: number | undefined;
 }
 
@@ -45,7 +58,7 @@ export async function readQuota(session: Session, tenantId: number, lock = false
   return quotaOf(row);
 }
 
-/** Sets all limits of a tenant. */
+/** Sets all limits of a tenant; executions that waited for room are looked at again after the commit. */
 export async function putQuota(session: Session, tenantId: number, quota: TenantQuota): Promise<void> {
   await session.query(
     `insert into tenant_quotas (tenant_id, deployments, executions, storage_bytes) values ($1, $2, $3, $4)
@@ -53,23 +66,41 @@ export async function putQuota(session: Session, tenantId: number, quota: Tenant
        storage_bytes = excluded.storage_bytes`,
     [tenantId, quota.deployments ?? null, quota.executions ?? null, quota.storageBytes ?? null],
   );
+  await session.query(`select pg_notify('gantry_queue', 'quota')`);
 }
 
 /** How much of what is counted in rows a tenant uses. */
 export async function countUse(session: Session, tenantId: number): Promise<TenantUse> {
   const [row] = await session.prepared<TenantUse>(
     `select (select count(*) from deployments where tenant_id = $1)::integer as deployments,
-       (select count(*) from executions where tenant_id = $1 and status = any($2) and not is_system_workflow)::integer
+       (select count(*) from executions where tenant_id = $1 and status = any($2) and ${isCountedExecution})::integer
          as executions`,
     [tenantId, [...activeExecutionStatuses]],
   );
   return row ?? { deployments: 0, executions: 0 };
 }
 
-/** Ids of the plugins of a tenant. */
-export async function pluginIdsOf(session: Session, tenantId: number): Promise<string[]> {
-  const rows = await session.prepared<{ id: string }>('select id from plugins where tenant_id = $1', [tenantId]);
-  return rows.map(({ id }) => id);
+/** Ids of what a tenant has on the file server outside of its own directories. */
+export interface StoredIds {
+  readonly plugins: readonly string[];
+  readonly snapshots: readonly string[];
+  readonly logBundles: readonly string[];
+}
+
+/** What a tenant has on the file server outside of its own directories. */
+export async function findStored(session: Session, tenantId: number): Promise<StoredIds> {
+  const [row] = await session.prepared<StoredIds>(
+    `select array(select id from plugins where tenant_id = $1) as plugins,
+       array(select id from snapshots where tenant_id = $1) as snapshots,
+       array(select id from log_bundles where tenant_id = $1) as "logBundles"`,
+    [tenantId],
+  );
+  return row ?? { plugins: [], snapshots: [], logBundles: [] };
+}
+
+/** Lets others who bring files of the same tenant wait until the transaction ends. */
+export async function lockStorage(transaction: Transaction, tenantId: number): Promise<void> {
+  await transaction.prepared('select pg_advisory_xact_lock($1, $2)', [storageLock, tenantId]);
 }
 
 /** The refusal of what would be more than a tenant may use. */
@@ -84,18 +115,23 @@ export function quotaExceeded(tenantName: string, what: string, limit: number, u
 
 const shown = { deployments: 'deployments', executions: 'executions that run at once' } as const;
 
-/** Makes sure that one more is within the quota, also when others ask at the same time. @throws GantryError quota_exceeded_error */
+/**
+ * Makes sure that so many more are within the quota, also when others ask at the same time. For executions the queue has to
+ * be locked already, since what waits in it begins without asking here.
+ * @throws GantryError quota_exceeded_error
+ */
 export async function requireQuota(
   transaction: Transaction,
   tenant: { readonly id: number; readonly name: string },
   what: keyof typeof shown,
+  count = 1,
 ): Promise<void> {
   const limit = (await readQuota(transaction, tenant.id, true))[what];
   if (limit === undefined) {
     return;
   }
   const used = (await countUse(transaction, tenant.id))[what];
-  if (used >= limit) {
+  if (used + count > limit) {
     throw quotaExceeded(tenant.name, shown[what], limit, used);
   }
 }

@@ -219,6 +219,40 @@ describe('executions in the store', () => {
       expect(await countActiveExecutions(database)).to.equal(1);
     });
 
+    it('offers no more of a tenant than its quota has room for, and keeps that from nobody else', async () => {
+      await database.query(`insert into tenants (name) values ('limited'), ('unlimited')`);
+      const ids = new Map(
+        (await database.query<{ id: number; name: string }>('select id, name from tenants')).map(({ id, name }) => [
+          name,
+          id,
+        ]),
+      );
+      const [limited = 0, unlimited = 0] = [ids.get('limited'), ids.get('unlimited')];
+      await database.query('insert into tenant_quotas (tenant_id, executions) values ($1, 3)', [limited]);
+      const queued = (tenantId: number, more: object = {}): Promise<{ id: string; storageId: number }> =>
+        addExecution(database, { status: 'queued', tenantId, ...more });
+      const [paused] = await database.query<{ storage_id: number }>(
+        `insert into execution_groups (id, tenant_id, creator_id, visibility, workflow_id, concurrency)
+         values ('paused', $1, 0, 'tenant', 'install', 0) returning storage_id`,
+        [limited],
+      );
+      const waiting = await queued(limited);
+      await database.query('insert into execution_groups_executions values ($1, $2)', [
+        paused?.storage_id,
+        waiting.storageId,
+      ]);
+      await addExecution(database, { status: 'started', tenantId: limited });
+      await addExecution(database, { status: 'started', tenantId: limited, isDryRun: true });
+      await addExecution(database, { status: 'started', tenantId: limited, workflowId: 'upload_blueprint' });
+      const own = [await queued(limited), await queued(limited), await queued(limited)];
+      const creation = await queued(limited, { workflowId: 'create_deployment_environment' });
+      const other = await queued(unlimited);
+      const found = (await findRunnableExecutions(database, 100)).map(({ id }) => id);
+      expect(found).to.include.members([own[0]!.id, own[1]!.id, creation.id, other.id]);
+      expect(found).to.not.include.members([waiting.id]);
+      expect(found).to.not.include.members([own[2]!.id]);
+    });
+
     it('knows what blocks, and which system workflow is next', async () => {
       const deployment = await addDeployment(database);
       const running = await addExecution(database, {

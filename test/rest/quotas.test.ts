@@ -1,16 +1,30 @@
 import { expect } from 'chai';
+import { HeldOperations } from '../kit/held-operations.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
+import { until } from '../kit/until.ts';
 import { RestService, simpleBlueprint } from './kit.ts';
 import type { Answer } from './kit.ts';
+
+/** Its installation lasts as long as a test holds the operation. */
+const slowBlueprint = `tosca_definitions_version: cloudify_dsl_1_3
+imports: [cloudify/types/types.yaml]
+plugins: { test: { executor: central_deployment_agent, install: false } }
+node_templates:
+  server:
+    type: cloudify.nodes.Root
+    interfaces:
+      cloudify.interfaces.lifecycle: { create: test.create }
+`;
 
 describe('quotas of tenants', function () {
   this.timeout(60_000);
   let postgres: PostgresServer;
   let rest: RestService;
+  const held = new HeldOperations();
 
   before(async () => {
     postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasEngine: true });
+    rest = await RestService.start(postgres, { hasScheduler: true, run: held.run });
     expect((await rest.upload('app', { 'blueprint.yaml': simpleBlueprint })).status).to.equal(201);
   });
 
@@ -106,6 +120,63 @@ describe('quotas of tenants', function () {
     await limit({ storage_bytes: used + 100_000 });
     expect((await rest.upload('second', { 'blueprint.yaml': simpleBlueprint })).status).to.equal(201);
   });
+
+  it('hold for executions of groups and schedules, which wait until there is room', async () => {
+    expect((await rest.upload('slow', { 'blueprint.yaml': slowBlueprint })).status).to.equal(201);
+    await until('what ran before', async () =>
+      (await statuses('install', 'd')).every((one) => /terminated|failed/.test(one)),
+    );
+    expect((await rest.call('PUT', '/deployment-groups/all', { body: { blueprint_id: 'slow' } })).status).to.equal(200);
+    await limit({ deployments: 4, storage_bytes: null });
+    const more = { new_deployments: [{ id: 'g1' }, { id: 'g2' }, { id: 'g3' }] };
+    const refused = await rest.call('PUT', '/deployment-groups/all', { body: { blueprint_id: 'slow', ...more } });
+    expect(refused.json<object>(), refused.text).to.include({ error_code: 'quota_exceeded_error' });
+    await limit({ deployments: null, executions: 1 });
+    // the manager's own work on deployments does not count
+    const made = await rest.call('PUT', '/deployment-groups/all', { body: { blueprint_id: 'slow', ...more } });
+    expect(made.status, made.text).to.equal(200);
+    await until('the deployments', async () => (await statuses('create_deployment_environment', 'g')).length === 3);
+
+    held.hold();
+    const started = await rest.call('POST', '/execution-groups', {
+      body: { deployment_group_id: 'all', workflow_id: 'install', concurrency: 3 },
+    });
+    expect(started.status, started.text).to.equal(200);
+    await held.started(1);
+    expect(await statuses('install', 'g')).to.have.members(['started', 'queued', 'queued']);
+    const forced = await rest.call('POST', '/execution-groups', {
+      body: { deployment_group_id: 'all', workflow_id: 'install', concurrency: 1, force: true },
+    });
+    expect(forced.json<object>(), forced.text).to.include({ error_code: 'quota_exceeded_error' });
+    await limit({ executions: 2 });
+    await until(
+      'the next one',
+      async () => (await statuses('install', 'g')).filter((one) => one === 'started').length === 2,
+    );
+
+    const soon = new Date(Date.now() + 100).toISOString();
+    const schedule = await rest.call('PUT', '/execution-schedules/soon?deployment_id=d1', {
+      body: { workflow_id: 'uninstall', since: soon, recurrence: '1 day' },
+    });
+    expect(schedule.status, schedule.text).to.equal(201);
+    await until('the schedule', async () => (await statuses('uninstall', 'd')).length === 1);
+    expect(await statuses('uninstall', 'd')).to.deep.equal(['queued']);
+    held.release();
+    await until('all of them', async () =>
+      [...(await statuses('install', 'g')), ...(await statuses('uninstall', 'd'))].every((one) => one === 'terminated'),
+    );
+  });
+
+  async function statuses(workflow: string, prefix: string): Promise<string[]> {
+    const rows = await rest.database.query<{ status: string }>(
+      `select execution.status from executions execution join deployments deployment
+         on deployment.storage_id = execution.deployment_id
+       where execution.workflow_id = $1 and deployment.id like $2 || '%' and not (
+         execution.workflow_id = 'create_deployment_environment' and execution.status <> 'terminated')`,
+      [workflow, prefix],
+    );
+    return rows.map(({ status }) => status);
+  }
 
   it('count for one tenant only', async () => {
     await limit({ deployments: 0 });

@@ -14,6 +14,7 @@ import { isConnectionError } from '../../store/database-errors.ts';
 import { replaceLabels } from '../../store/labels.ts';
 import type { NewLabel } from '../../store/labels.ts';
 import type { Transaction } from '../../store/session.ts';
+import { arrivalLimit, requireStorage } from '../storage-quota.ts';
 import type { SystemWorkflow, SystemWorkflowContext } from '../system-workflow.ts';
 import { ParseFailure } from './blueprint-parser.ts';
 import type { SystemDependencies } from './dependencies.ts';
@@ -143,6 +144,18 @@ class Upload {
     return undefined;
   }
 
+  get #owner(): { id: number; name: string } {
+    return { id: this.#blueprint.tenantId, name: this.#blueprint.tenantName };
+  }
+
+  /** Puts files in place that the tenant's quota has room for. */
+  async #admit(bytes: number, place: () => Promise<unknown>): Promise<void> {
+    await this.#context.database.transaction(async (transaction) => {
+      await requireStorage(transaction, this.#dependencies.files, this.#owner, bytes);
+      await place();
+    });
+  }
+
   async #enter(state: BlueprintState): Promise<void> {
     this.#context.signal.throwIfAborted();
     await changeBlueprintState(this.#context.database, this.#blueprint.storageId, state, {
@@ -175,7 +188,13 @@ class Upload {
       const maxBytes = config.http.maxUploadBytes;
       const request = { maxBytes, timeout: downloadTimeout, signal: this.#context.signal };
       const { body } = await fetchRemote(url, { allowedHosts: config.imports.allowedHosts }, request);
-      await files.saveBlueprintArchive(tenantName, id, body, maxBytes);
+      const limit = await arrivalLimit(this.#context.database, files, this.#owner, maxBytes);
+      const received = await files.receiveArchive(body, limit, 'Blueprint');
+      try {
+        await this.#admit(received.bytes, () => files.keepBlueprintArchive(tenantName, id, received));
+      } finally {
+        await received.discard();
+      }
     } catch (thrown) {
       this.#context.signal.throwIfAborted();
       throw new UploadFailure('failed_uploading', coerceError(thrown).message, thrown);
@@ -240,7 +259,7 @@ class Upload {
     const { database, signal } = this.#context;
     signal.throwIfAborted();
     try {
-      await staged.publish();
+      await this.#admit(await staged.growth(), () => staged.publish());
     } catch (thrown) {
       throw new UploadFailure('failed_extracting_to_file_server', coerceError(thrown).message, thrown);
     }

@@ -39,9 +39,6 @@ const restoreSchema = {
   },
 };
 
-/** An archive is as large as what is managed, and only administrators upload one: the disk is the limit. */
-const mostBytes = Number.MAX_SAFE_INTEGER;
-
 interface Collection {
   readonly path: '/snapshots' | '/log-bundles';
   readonly what: string;
@@ -146,18 +143,19 @@ async function upload({ what, idName, archives }: Collection, files: FileStore, 
   const { request, query, parameters, signal } = call;
   const title = `${what.charAt(0).toUpperCase()}${what.slice(1)}`;
   const url = idName === 'snapshot_id' ? query.one('snapshot_archive_url') : undefined;
+  const id = parameters[idName] ?? '';
   if (url !== undefined && hasBody(request)) {
     throw new GantryError('bad_parameters_error', 'Send an archive or name a URL, not both');
   }
   const received =
     url === undefined
-      ? await files.receiveArchive(bodyStream(request), mostBytes, title)
-      : await archives.fetch(url, signal);
+      ? await files.receiveArchive(bodyStream(request), await archives.room(call.tenantCaller, id), title)
+      : await archives.fetch(call.tenantCaller, id, url, signal);
   try {
     if (received.format !== 'zip') {
       throw new GantryError('bad_parameters_error', `A ${what} is a zip archive, this is ${received.format}`);
     }
-    return await archives.upload(call.tenantCaller, parameters[idName] ?? '', received);
+    return await archives.upload(call.tenantCaller, id, received);
   } finally {
     await received.discard();
   }

@@ -2,6 +2,7 @@ import type { Request } from 'express';
 import type { Config } from '../../config/config.ts';
 import { GantryError } from '../../domain/errors.ts';
 import type { Json, JsonObject, Plan } from '../../domain/plan.ts';
+import type { ByteLimit } from '../../files/limit-bytes.ts';
 import type { FileStore, ReceivedArchive } from '../../files/file-store.ts';
 import { settableState } from '../../services/blueprint-update.ts';
 import type { BlueprintChange } from '../../services/blueprint-update.ts';
@@ -34,15 +35,13 @@ function queryParameters(query: QueryValues): Record<string, Json> {
   return Object.fromEntries(query.names().map((name) => [name, query.one(name) ?? null]));
 }
 
-async function readUpload(request: Request, query: QueryValues, files: FileStore, maxBytes: number): Promise<Upload> {
+async function readUpload(request: Request, query: QueryValues, files: FileStore, limit: ByteLimit): Promise<Upload> {
   if (isMultipart(request)) {
-    const form = await readForm(request, 'blueprint_archive', (file) =>
-      files.receiveArchive(file, maxBytes, 'Blueprint'),
-    );
+    const form = await readForm(request, 'blueprint_archive', (file) => files.receiveArchive(file, limit, 'Blueprint'));
     return { parameters: { ...queryParameters(query), ...form.parameters }, archive: form.received };
   }
   const parameters = queryParameters(query);
-  const archive = hasBody(request) ? await files.receiveArchive(bodyStream(request), maxBytes, 'Blueprint') : undefined;
+  const archive = hasBody(request) ? await files.receiveArchive(bodyStream(request), limit, 'Blueprint') : undefined;
   return { parameters, archive };
 }
 
@@ -146,12 +145,12 @@ export interface BlueprintRouteDependencies {
 }
 
 function receiveBlueprint(dependencies: BlueprintRouteDependencies, isValidation: boolean) {
-  const { config, blueprints, files } = dependencies;
+  const { blueprints, files } = dependencies;
   return async ({ tenantCaller, parameters, query, request, signal }: ApiCall): Promise<Answer> => {
     const id = parameters['blueprint_id'] ?? '';
     checkIdentifier('blueprint_id', id);
     await blueprints.requireFreeId(tenantCaller, id);
-    const upload = await readUpload(request, query, files, config.http.maxUploadBytes);
+    const upload = await readUpload(request, query, files, await blueprints.room(tenantCaller));
     try {
       const stored = await blueprints.upload(tenantCaller, uploadOf(tenantCaller, id, upload, isValidation));
       const isAsync =
@@ -335,8 +334,8 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       access: { permission: 'blueprint_upload' },
       answer: none,
       handle: async (call) => {
-        const { config } = dependencies;
-        const archive = await files.receiveArchive(bodyStream(call.request), config.http.maxUploadBytes, 'Blueprint');
+        const limit = await blueprints.room(call.tenantCaller);
+        const archive = await files.receiveArchive(bodyStream(call.request), limit, 'Blueprint');
         await blueprints.replaceArchive(call.tenantCaller, idOf(call), archive).finally(() => archive.discard());
         return ok();
       },

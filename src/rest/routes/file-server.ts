@@ -2,6 +2,7 @@ import type { Config } from '../../config/config.ts';
 import { GantryError } from '../../domain/errors.ts';
 import { ClientFiles } from '../../files/client-files.ts';
 import { parseResourcePath } from '../../files/resource-path.ts';
+import type { TenantQuotaService } from '../../services/tenant-quotas.ts';
 import { file, json, none, record, textSchema } from '../answer.ts';
 import { authoriseResource, changeResource, resourcePathOf, resourcesPrefix, sendResource } from '../resources.ts';
 import type { ResourceServices } from '../resources.ts';
@@ -19,6 +20,7 @@ function proxyRoutes(services: FileServerServices): Route[] {
         {
           ...services,
           clientFiles: new ClientFiles(services.files),
+          quotas: services.tenantQuotas,
           maxUploadBytes: services.config.http.maxUploadBytes,
         },
         resourcePathOf(request, proxyPrefix),
@@ -64,6 +66,7 @@ function proxyRoutes(services: FileServerServices): Route[] {
 
 export interface FileServerServices extends ResourceServices {
   readonly config: Config;
+  readonly tenantQuotas: TenantQuotaService;
 }
 
 /** Routes of the file server, and those that nginx asks before it serves a file. */

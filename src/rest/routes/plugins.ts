@@ -71,7 +71,7 @@ function timeOf(text: string | undefined, name: string): Date | undefined {
   return text === undefined ? undefined : readTime(text, name);
 }
 
-async function upload({ config, plugins, files }: PluginRouteDependencies, call: ApiCall): Promise<UploadedPlugins> {
+async function upload({ plugins, files }: PluginRouteDependencies, call: ApiCall): Promise<UploadedPlugins> {
   const { query, request, tenantCaller } = call;
   const url = query.one('plugin_archive_url');
   if (url === undefined && !hasBody(request)) {
@@ -89,8 +89,8 @@ async function upload({ config, plugins, files }: PluginRouteDependencies, call:
   };
   const archive =
     url === undefined
-      ? await files.receiveArchive(bodyStream(request), config.http.maxUploadBytes, 'Plugin')
-      : await plugins.fetch(url, call.signal);
+      ? await files.receiveArchive(bodyStream(request), await plugins.room(tenantCaller), 'Plugin')
+      : await plugins.fetch(tenantCaller, url, call.signal);
   try {
     return await plugins.upload(tenantCaller, { archive, visibility, title, id, origin });
   } finally {

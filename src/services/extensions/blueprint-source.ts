@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { Execution } from '../../domain/entities.ts';
 import { GantryError } from '../../domain/errors.ts';
 import type { FileStore, ReceivedArchive } from '../../files/file-store.ts';
+import type { ByteLimit } from '../../files/limit-bytes.ts';
 import { packDirectory } from '../../files/pack.ts';
 import { parseResourcePath } from '../../files/resource-path.ts';
 
@@ -14,7 +15,7 @@ export async function findArchive(
   files: FileStore,
   execution: Execution,
   written: string,
-  maxBytes: number,
+  limit: ByteLimit,
 ): Promise<ReceivedArchive | { url: string }> {
   if (/^https?:\/\//i.test(written)) {
     return { url: written };
@@ -29,5 +30,5 @@ export async function findArchive(
     );
   }
   const content = found.isDirectory ? packDirectory(found.path, basename(found.path)) : createReadStream(found.path);
-  return files.receiveArchive(content, maxBytes, 'Blueprint');
+  return files.receiveArchive(content, limit, 'Blueprint');
 }

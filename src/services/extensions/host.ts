@@ -120,7 +120,7 @@ class CallersManager implements ExtensionsManager {
 
   async uploadBlueprint(blueprint: NewManagedBlueprint, { signal }: Waiting): Promise<void> {
     this.#require('blueprint_upload');
-    const { config, services } = this.#dependencies;
+    const { services } = this.#dependencies;
     const { blueprints, files } = services;
     const started = await findOr(() => blueprints.get(this.#caller, blueprint.id, ['state']));
     const upload =
@@ -131,7 +131,7 @@ class CallersManager implements ExtensionsManager {
             mainFileName: blueprint.mainFileName,
             visibility: 'tenant',
             labels: blueprint.labels.length > 0 ? parseLabels([...blueprint.labels]) : undefined,
-            archive: await findArchive(files, this.#execution, blueprint.archive, config.http.maxUploadBytes),
+            archive: await findArchive(files, this.#execution, blueprint.archive, await blueprints.room(this.#caller)),
             isValidation: false,
             isKeptOnly: false,
             origin: {},

@@ -9,6 +9,7 @@ import { putDeploymentUpdate } from '../../../store/deployment-updates.ts';
 import type { DeploymentUpdateChange } from '../../../store/deployment-updates.ts';
 import { joinGroupsOf } from '../../../store/execution-groups.ts';
 import { findBlockingExecutions, lockQueue } from '../../../store/execution-queue.ts';
+import { requireQuota } from '../../../store/tenant-quotas.ts';
 import { createExecutions } from '../../../store/executions.ts';
 import type { Transaction } from '../../../store/session.ts';
 
@@ -86,6 +87,9 @@ export async function startUpdate(transaction: Transaction, start: UpdateStart):
     return { update, execution: undefined, refusal };
   }
   const isQueued = await mustWait(transaction, start);
+  if (!isQueued && !order.isPreview && !start.onBehalfOf) {
+    await requireQuota(transaction, { id: deployment.tenantId, name: deployment.tenantName }, 'executions');
+  }
   const [execution] = await createExecutions(transaction, [
     {
       id: start.newId(),
