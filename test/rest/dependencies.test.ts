@@ -174,6 +174,14 @@ describe('dependencies between deployments', function () {
     );
   });
 
+  it('do not keep what is used from being deleted by force', async () => {
+    await call('PUT', '/deployments/used', { blueprint_id: 'b' }, 201);
+    const body = { dependency_creator: 'sharedresource.node_x2', source_deployment: 'a', target_deployment: 'used' };
+    await call('PUT', path, body);
+    expect((await refusal('DELETE', '/deployments/used', undefined))[1]).to.equal('dependent_exists_error');
+    await call('DELETE', '/deployments/used?force=true', undefined, 204);
+  });
+
   it('a parent is kept by its children', async () => {
     await call('PATCH', '/deployments/child', { labels: [{ 'csys-obj-parent': 'a' }] });
     const [, , message] = await refusal('DELETE', '/deployments/a', undefined);

@@ -104,7 +104,7 @@ describe('install', () => {
     expect(world.trace.filter((entry) => entry.includes('elationships'))).to.deep.equal([]);
   });
 
-  describe('decides by the state of an instance what is left out', () => {
+  describe('by the state of an instance', () => {
     const gates: readonly [string, readonly string[], readonly string[]][] = [
       ['an instance that was never begun runs everything', ['uninitialized', 'initializing', 'custom'], fullSequence],
       [

@@ -88,7 +88,7 @@ describe('uninstall', () => {
     ]);
   });
 
-  describe('decides by the state of an instance what is left out', () => {
+  describe('by the state of an instance', () => {
     interface Gate {
       title: string;
       from: readonly string[];
