@@ -65,14 +65,53 @@ const hintsByCode: Readonly<Record<string, string>> = {
   existing_running_execution_error: 'Wait for it, cancel it (gantry executions cancel ID), or add --queue.',
   missing_required_deployment_input_error: 'Give inputs with -i name=value or -i inputs.yaml.',
   unknown_deployment_input_error: 'See the declared inputs with: gantry blueprints inputs ID',
-  dependent_exists_error: 'See what depends on it above; --force ignores dependents where the manager allows it.',
+  nonexistent_workflow_error: 'See what it has with: gantry workflows list -d DEPLOYMENT',
+  unavailable_workflow_error: 'See when it can be started with: gantry workflows get NAME -d DEPLOYMENT',
+  illegal_execution_parameters_error: 'See its parameters with: gantry workflows get NAME -d DEPLOYMENT',
   deployment_plugin_not_found: 'Upload the plugin with: gantry plugins upload FILE',
   maintenance_mode_active: 'The manager is in maintenance mode.',
 };
 
-function reportRefusal(error: GantryApiError): ErrorReport {
+/** Kinds of things as the manager names them in refusals -> where they are listed. */
+const listsOf: Readonly<Record<string, string>> = {
+  Agent: 'agents list',
+  Blueprint: 'blueprints list',
+  Deployment: 'deployments list',
+  DeploymentGroup: 'deployments groups list',
+  DeploymentUpdate: 'deployments history',
+  Execution: 'executions list',
+  ExecutionGroup: 'executions groups list',
+  ExecutionSchedule: 'deployments schedule list',
+  LogBundle: 'log-bundles list',
+  NodeInstance: 'node-instances list',
+  Plugin: 'plugins list',
+  Secret: 'secrets list',
+  SecretsProvider: 'secrets providers list',
+  Site: 'sites list',
+  Snapshot: 'snapshots list',
+  Tenant: 'tenants list',
+  User: 'users list',
+};
+
+function hintsFor(error: GantryApiError): string[] {
+  if (error.code === 'dependent_exists_error') {
+    return /live nodes/.test(error.message)
+      ? ['Uninstall it first: gantry executions start uninstall -d ID --follow', 'Or take it away as it is: --force']
+      : ['See what depends on it above; --force ignores dependents where the manager allows it.'];
+  }
+  if (error.status === 404) {
+    const list = listsOf[/`(\w+)`/.exec(error.message)?.[1] ?? ''];
+    return list === undefined ? [] : [`See which there are: gantry ${list}`];
+  }
+  if (error.status === 409 && /already exists/.test(error.message)) {
+    return ['Choose another name, or delete what is there.'];
+  }
   const hint = hintsByCode[error.code];
-  const hints = hint === undefined ? [] : [hint];
+  return hint === undefined ? [] : [hint];
+}
+
+function reportRefusal(error: GantryApiError): ErrorReport {
+  const hints = hintsFor(error);
   if (error.status === 404) {
     return { message: error.message, hints, exitCode: exitCodes.notFound };
   }

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { parse } from 'yaml';
+import { load } from 'js-yaml';
 import type { LabelShape } from '../client/types.ts';
 import { UsageError } from './errors.ts';
 
@@ -8,10 +8,16 @@ function isMapping(value: unknown): value is Record<string, unknown> {
 }
 
 function parseYaml(text: string, origin: string): unknown {
+  if (text.trim() === '') {
+    return null;
+  }
   try {
-    return parse(text) as unknown;
+    return load(text);
   } catch (error) {
-    throw new UsageError(`${origin} is not YAML: ${error instanceof Error ? error.message.split('\n')[0] : ''}`);
+    throw new UsageError(
+      `${origin} is not YAML: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''}`,
+      `Put a text with signs of YAML in quotes of its own: name='"@text"'`,
+    );
   }
 }
 

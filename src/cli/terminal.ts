@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { UsageError } from './errors.ts';
 
 /** What a command may touch of the process it runs in; tests hand in their own. */
 export interface Terminal {
@@ -43,9 +44,13 @@ async function askSecret(question: string): Promise<string> {
   const silent = new Sink({ write: (_chunk, _encoding, done) => done() });
   const reader = createInterface({ input: process.stdin, output: silent, terminal: process.stdin.isTTY === true });
   process.stderr.write(question);
+  const ended = new Promise<never>((_resolve, reject) => {
+    reader.once('close', () => reject(new UsageError('No answer: standard input has ended', 'Give it in a file.')));
+  });
   try {
-    return await reader.question('');
+    return await Promise.race([reader.question(''), ended]);
   } finally {
+    ended.catch(() => undefined);
     reader.close();
     process.stderr.write('\n');
   }

@@ -3,7 +3,6 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
-import * as tar from 'tar';
 import type { StreamBody } from './transport.ts';
 
 /** A blueprint ready to upload. `dispose` removes what was made for it. */
@@ -72,7 +71,9 @@ async function packFolder(folder: string, mainFile: string): Promise<BlueprintAr
   const temporary = await mkdtemp(join(tmpdir(), 'gantry-upload-'));
   const file = join(temporary, 'blueprint.tar.gz');
   try {
-    await tar.create(
+    // only who packs something needs it
+    const { create } = await import('tar');
+    await create(
       {
         file,
         gzip: { level: 6 },

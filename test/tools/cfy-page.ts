@@ -29,7 +29,6 @@ const needless: Readonly<Record<string, string>> = {
   'blueprints create-requirements': 'lists Python packages for the client; operations run on the manager',
   'cluster update-profile': oneAddress,
   'community register': 'there is nothing to register with',
-  'deployments groups update-deployments': 'update the deployments one by one: `gantry deployments update`',
   init: 'nothing to prepare: profiles are made when they are used',
   'license check': 'no licence is needed',
   'license environments count': 'nothing is licensed by number; see `gantry deployments list`',

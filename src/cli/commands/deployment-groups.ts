@@ -8,6 +8,7 @@ import type { CommandSetting } from '../invocation.ts';
 import { shortTime } from '../output.ts';
 import type { Column } from '../output.ts';
 import { visibilityOption } from './blueprints.ts';
+import { addGroupUpdate } from './group-updates.ts';
 import { listOptions, wholeNumber, withListOptions } from './listing.ts';
 import type { ListCommandOptions } from './listing.ts';
 
@@ -142,6 +143,7 @@ export function addDeploymentGroupCommands(deployments: Command, setting: Comman
   const groups = deployments.command('groups').description('manage groups of deployments');
   addPutting(groups, setting);
   addMembership(groups, setting);
+  addGroupUpdate(groups, setting);
   withListOptions(groups.command('list'), {
     path: '/deployment-groups',
     things: 'groups of deployments',

@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Command } from '../command-tree.ts';
 import type { GantryClient } from '../../client/client.ts';
-import type { UpdateDeploymentOptions } from '../../client/resources/deployment-updates.ts';
 import type { DeploymentUpdateShape, UpdateStepShape } from '../../client/types.ts';
 import { colors } from '../colors.ts';
 import { FailedOutcome, UsageError } from '../errors.ts';
@@ -12,6 +11,8 @@ import { colourStatus, shortTime } from '../output.ts';
 import type { Column } from '../output.ts';
 import { blueprintIdOf, uploadBlueprint } from '../upload.ts';
 import { watchExecution } from '../watch.ts';
+import { choicesOf, withUpdateChoices } from '../update-choices.ts';
+import type { UpdateChoices } from '../update-choices.ts';
 import { listOptions, withListOptions } from './listing.ts';
 import type { ListCommandOptions } from './listing.ts';
 
@@ -39,38 +40,11 @@ function whereOf(path: readonly string[]): string {
   return (path.length > 1 ? path.slice(1) : path).join('.');
 }
 
-interface UpdateCommand {
+interface UpdateCommand extends UpdateChoices {
   blueprintId?: string;
   main?: string;
   input?: readonly string[];
   preview?: boolean;
-  force?: boolean;
-  workflow?: string;
-  reinstall?: readonly string[];
-  ignoreFailure?: boolean;
-  skipInstall?: boolean;
-  skipUninstall?: boolean;
-  skipReinstall?: boolean;
-  skipDriftCheck?: boolean;
-  skipHeal?: boolean;
-  forceReinstall?: boolean;
-}
-
-/** What the person chose, without blueprint and inputs. */
-function choicesOf(options: UpdateCommand): UpdateDeploymentOptions {
-  return {
-    isPreview: options.preview === true,
-    isForced: options.force === true,
-    ...(options.workflow === undefined ? {} : { workflowId: options.workflow }),
-    reinstall: options.reinstall ?? [],
-    skipsInstall: options.skipInstall === true,
-    skipsUninstall: options.skipUninstall === true,
-    skipsReinstall: options.skipReinstall === true,
-    skipsDriftCheck: options.skipDriftCheck === true,
-    skipsHeal: options.skipHeal === true,
-    forcesReinstall: options.forceReinstall === true,
-    ignoresFailure: options.ignoreFailure === true,
-  };
 }
 
 /** Id of the blueprint to go to: the one named, or that of the file, folder or archive, which is uploaded. */
@@ -178,8 +152,7 @@ async function preview(invocation: Invocation, client: GantryClient, update: Dep
 }
 
 function addUpdate(deployments: Command, setting: CommandSetting): void {
-  deployments
-    .command('update')
+  withUpdateChoices(deployments.command('update'))
     .argument('<id>')
     .argument('[blueprint]', 'id of a blueprint, or a YAML file, folder, archive or URL to upload; default: as it is')
     .option(
@@ -189,16 +162,6 @@ function addUpdate(deployments: Command, setting: CommandSetting): void {
     .option('-n, --main <file>', 'main YAML file of what is uploaded')
     .option('-i, --input <input>', 'name=value, {mapping} or file; repeatable; others stay', collect)
     .option('--preview', 'only show what would change')
-    .option('--workflow <id>', 'run this workflow instead of the built-in part')
-    .option('--reinstall <instance>', 'node instance to reinstall in any case; repeatable', collect)
-    .option('--force-reinstall', 'reinstall changed instances instead of updating them')
-    .option('--skip-install', 'do not install added instances')
-    .option('--skip-uninstall', 'do not uninstall removed instances')
-    .option('--skip-reinstall', 'reinstall only what --reinstall names')
-    .option('--skip-drift-check', 'do not look for drift')
-    .option('--skip-heal', 'do not heal before updating')
-    .option('--ignore-failure', 'go on when an uninstall operation fails')
-    .option('-f, --force', 'beside running executions, and although others depend on it')
     .description('bring a deployment to another blueprint or other inputs')
     .example('gantry deployments update web blueprints/web --preview', 'gantry deployments update web -i port=8082')
     .action(
@@ -208,6 +171,7 @@ function addUpdate(deployments: Command, setting: CommandSetting): void {
         const blueprintId = await blueprintOf(invocation, client, blueprint, options);
         const update = await client.deploymentUpdates.start(id, {
           ...choicesOf(options),
+          isPreview: options.preview === true,
           inputs,
           ...(blueprintId === undefined ? {} : { blueprintId }),
         });

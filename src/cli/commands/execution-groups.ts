@@ -23,12 +23,13 @@ const groupColumns: readonly Column<ExecutionGroupShape>[] = [
   { title: 'created by', value: (item) => item.created_by },
 ];
 
-function describe({ id, workflow_id: workflow, status }: ExecutionGroupShape): string {
+/** One sentence about an execution group. */
+export function describeGroup({ id, workflow_id: workflow, status }: ExecutionGroupShape): string {
   return `Execution group ${id} of ${workflow} is ${status ?? 'empty'}`;
 }
 
 /** Shows what becomes of the executions until all have ended. @throws FailedOutcome when one failed */
-async function watchGroup(
+export async function watchGroup(
   invocation: Invocation,
   client: GantryClient,
   group: Pick<ExecutionGroupShape, 'id'>,
@@ -55,7 +56,7 @@ async function watchGroup(
       `Go on where they stopped: gantry executions groups resume ${ended.id}`,
     );
   }
-  output.done(describe(ended), ended);
+  output.done(describeGroup(ended), ended);
 }
 
 interface StartCommand {
@@ -89,7 +90,7 @@ function addStart(groups: Command, setting: CommandSetting): void {
           await watchGroup(invocation, client, group);
           return;
         }
-        invocation.output.done(describe(group), group);
+        invocation.output.done(describeGroup(group), group);
       }),
     );
 }
@@ -143,7 +144,7 @@ function addActions(groups: Command, setting: CommandSetting): void {
         const client = await invocation.client();
         const action = options.kill === true ? 'kill' : options.force === true ? 'force-cancel' : 'cancel';
         const group = await client.executionGroups.act(id, action);
-        invocation.output.done(describe(group), group);
+        invocation.output.done(describeGroup(group), group);
       }),
     );
   groups
@@ -155,7 +156,7 @@ function addActions(groups: Command, setting: CommandSetting): void {
       command(setting, async (invocation, options: { force?: boolean }, id: string) => {
         const client = await invocation.client();
         const group = await client.executionGroups.act(id, options.force === true ? 'force-resume' : 'resume');
-        invocation.output.done(describe(group), group);
+        invocation.output.done(describeGroup(group), group);
       }),
     );
 }

@@ -284,6 +284,10 @@ function addEvents(program: Command, setting: CommandSetting): void {
             node_id: options.node,
           },
         });
+        if (page.items.length === 0) {
+          // an execution that is not there has no events either
+          await client.executions.get(id);
+        }
         showEvents(invocation.output, page.items, invocation.options.verbose === true);
       }),
     );
@@ -297,6 +301,9 @@ function showEvents(
   if (output.format !== 'table') {
     output.data(events);
     return;
+  }
+  if (events.length === 0) {
+    output.line('No events.');
   }
   for (const event of events) {
     output.line(formatEvent(event, { withCauses }));

@@ -47,7 +47,10 @@ export function addProfileCommands(program: Command, setting: CommandSetting): v
         }
         if (!/[.:]|^localhost$/.test(target)) {
           const known = Object.keys(book.profiles).join(', ') || 'none';
-          throw new UsageError(`There is no profile ${target} (known: ${known}), and it is not an address`);
+          throw new UsageError(
+            `There is no profile ${target} (known: ${known}), and it is not an address`,
+            'An address is a host or a URL, e.g. https://manager.example.com',
+          );
         }
         const url = normaliseUrl(target);
         const given = invocation.options;

@@ -25,6 +25,25 @@ export interface UpdateDeploymentOptions {
   ignoresFailure?: boolean;
 }
 
+/** An update as requests, and parameters of executions that start updates, say it. */
+export function updateOrder(options: UpdateDeploymentOptions): Record<string, unknown> {
+  return {
+    inputs: options.inputs ?? {},
+    reinstall_list: options.reinstall ?? [],
+    preview: options.isPreview === true,
+    force: options.isForced === true,
+    skip_install: options.skipsInstall === true,
+    skip_uninstall: options.skipsUninstall === true,
+    skip_reinstall: options.skipsReinstall === true,
+    skip_drift_check: options.skipsDriftCheck === true,
+    skip_heal: options.skipsHeal === true,
+    force_reinstall: options.forcesReinstall === true,
+    ignore_failure: options.ignoresFailure === true,
+    ...(options.blueprintId === undefined ? {} : { blueprint_id: options.blueprintId }),
+    ...(options.workflowId === undefined ? {} : { workflow_id: options.workflowId }),
+  };
+}
+
 /** Calls on `/deployment-updates`. */
 export class DeploymentUpdatesApi {
   private readonly transport: Transport;
@@ -48,21 +67,7 @@ export class DeploymentUpdatesApi {
   /** Starts an update; a preview is answered when it is worked out. */
   start(deploymentId: string, options: UpdateDeploymentOptions = {}): Promise<DeploymentUpdateShape> {
     return this.transport.json('POST', `/deployment-updates/${encodeURIComponent(deploymentId)}/update/initiate`, {
-      body: {
-        inputs: options.inputs ?? {},
-        reinstall_list: options.reinstall ?? [],
-        preview: options.isPreview === true,
-        force: options.isForced === true,
-        skip_install: options.skipsInstall === true,
-        skip_uninstall: options.skipsUninstall === true,
-        skip_reinstall: options.skipsReinstall === true,
-        skip_drift_check: options.skipsDriftCheck === true,
-        skip_heal: options.skipsHeal === true,
-        force_reinstall: options.forcesReinstall === true,
-        ignore_failure: options.ignoresFailure === true,
-        ...(options.blueprintId === undefined ? {} : { blueprint_id: options.blueprintId }),
-        ...(options.workflowId === undefined ? {} : { workflow_id: options.workflowId }),
-      },
+      body: updateOrder(options),
     });
   }
 }

@@ -1,7 +1,8 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { expect } from 'chai';
 import type { Command } from '../../../src/cli/command-tree.ts';
-import { buildProgram } from '../../../src/cli/program.ts';
+import { exitCodes } from '../../../src/cli/errors.ts';
+import { buildProgram, runCommandLine } from '../../../src/cli/program.ts';
 import { loadConfig } from '../../../src/config/config.ts';
 import { allRoutes } from '../../../src/rest/routes/index.ts';
 import type { Services } from '../../../src/services/services.ts';
@@ -140,6 +141,20 @@ describe('every list', () => {
 });
 
 describe('the commands in the documentation', () => {
+  it('end with codes that are told, in the help too', async () => {
+    const page = await readFile(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
+    const told = [...page.matchAll(/^\| (\d+) \|/gm)].map(([, code]) => Number(code));
+    expect(told).to.deep.equal(Object.values(exitCodes));
+    const terminal = fakeTerminal();
+    await runCommandLine(['--help'], terminal, new AbortController().signal, {
+      start: () => Promise.reject(new Error('not here')),
+      migrate: () => Promise.reject(new Error('not here')),
+      keys: () => Promise.reject(new Error('not here')),
+    });
+    const [, list = ''] = /Exit codes:\n([^]*?)\n\n/.exec(terminal.output()) ?? [];
+    expect(list.match(/\d+/g)?.map(Number)).to.deep.equal(Object.values(exitCodes));
+  });
+
   it('are understood', async () => {
     const base = new URL('../../../', import.meta.url);
     const pages = ['README.md', ...(await readdir(new URL('docs/', base))).map((name) => `docs/${name}`)];

@@ -89,6 +89,44 @@ describe('command line', () => {
       });
     }
 
+    const remedies: { error: string; status: number; message: string; says: string }[] = [
+      {
+        status: 404,
+        error: 'not_found_error',
+        message: 'Requested `Deployment` with ID `web` was not found',
+        says: 'See which there are: gantry deployments list',
+      },
+      {
+        status: 400,
+        error: 'dependent_exists_error',
+        message: "Can't delete deployment web - There are live nodes for this deployment.",
+        says: 'Uninstall it first',
+      },
+      {
+        status: 400,
+        error: 'nonexistent_workflow_error',
+        message: 'Workflow x does not exist in the deployment web',
+        says: 'gantry workflows list',
+      },
+      { status: 409, error: 'conflict_error', message: 'web already exists', says: 'Choose another name' },
+    ];
+    for (const { status, error, message, says } of remedies) {
+      it(`says what helps against: ${message}`, async () => {
+        await withManager(() => ({ status, body: { error_code: error, message, server_traceback: null } }));
+        expect((await gantry(['deployments', 'get', 'web'])).errors)
+          .to.contain(message)
+          .and.contain(says);
+      });
+    }
+
+    it('says that an execution without events is not there, and that one has none', async () => {
+      const sorry = { error_code: 'not_found_error', message: 'sorry', server_traceback: null };
+      await withManager(({ path }) => (path.endsWith('/events') ? listAnswer([]) : { status: 404, body: sorry }));
+      expect((await gantry(['events', 'x'])).code).to.equal(3);
+      await withManager(({ path }) => (path.endsWith('/events') ? listAnswer([]) : { body: { id: 'x' } }));
+      expect(await gantry(['events', 'x'])).to.deep.equal({ code: 0, output: 'No events.\n', errors: '' });
+    });
+
     it('answers 5 when nobody listens, and says how to start a manager', async () => {
       const stopped = await FakeManager.start(() => ({}));
       const { url } = stopped;
