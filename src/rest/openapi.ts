@@ -7,6 +7,26 @@ type Document = Record<string, unknown>;
 
 const listParameters = ['_include', '_size', '_offset', '_sort'];
 
+const boolean = { type: 'boolean' };
+const count = { type: 'integer', minimum: 0 };
+
+/** Query parameters that are no texts. */
+const parameterSchemas: Readonly<Record<string, Document>> = {
+  ...Object.fromEntries(
+    [
+      ...['_all_tenants', '_get_all_results', '_get_data', '_common_only', '_evaluate_functions', '_include_metadata'],
+      ...['_include_hash', '_include_system_workflows', '_reserved', '_skip_value', 'all_sub_deployments'],
+      ...['async_create', 'async_upload', 'delete_deployments', 'delete_logs', 'desc', 'force', 'full_archive'],
+      ...['private_resource', 'recursive', 'skip_execution', 'store_before', 'summary', 'update'],
+    ].map((name) => [name, boolean]),
+  ),
+  _size: count,
+  _offset: count,
+  size: count,
+  offset: count,
+  _sort: { type: 'array', items: { type: 'string' } },
+};
+
 function describeAccess(access: Access | 'open'): string {
   if (access === 'open') {
     return 'Needs no authentication.';
@@ -31,7 +51,12 @@ function parametersOf(route: Route): Document[] {
     ...(hasAllTenants ? ['_all_tenants', '_get_all_results'] : []),
     ...(route.query ?? []),
   ]);
-  const inQuery = [...names].map((name) => ({ name, in: 'query', required: false, schema: { type: 'string' } }));
+  const inQuery = [...names].map((name) => ({
+    name,
+    in: 'query',
+    required: false,
+    schema: parameterSchemas[name] ?? { type: 'string' },
+  }));
   const needsTenant = route.access !== 'open';
   return [
     ...inPath,

@@ -16,6 +16,7 @@ import {
   findTenantContents,
   getTenant,
   loadTenants,
+  lockTenant,
   readTenantBrokerPassword,
 } from '../store/tenants.ts';
 import { getUserGroup } from '../store/user-groups.ts';
@@ -177,7 +178,7 @@ export function createTenantService({
       }
       // the scheduler removes vhost and user from the broker, which a trigger notes
       await database.transactionAs(actorOf(caller), async (transaction) => {
-        const found = await getTenant(transaction, name);
+        const found = await lockTenant(transaction, name);
         const contents = await findTenantContents(transaction, found.id);
         if (contents.length > 0) {
           throw new GantryError(

@@ -1,8 +1,9 @@
 import type { Tenant } from '../domain/entities.ts';
 import { GantryError, notFound } from '../domain/errors.ts';
+import { activeExecutionStatuses } from '../domain/states.ts';
 import { isUniqueViolation } from './database-errors.ts';
 import { escapePattern } from './filter-rules.ts';
-import type { Session } from './session.ts';
+import type { Session, Transaction } from './session.ts';
 import { Parameters, assignments, onlyRow, withoutNulls } from './values.ts';
 
 const columns = 'id, name, rabbitmq_username as "rabbitmqUsername", rabbitmq_vhost as "rabbitmqVhost"';
@@ -23,6 +24,20 @@ export async function loadTenants(session: Session): Promise<Map<string, Tenant>
 /** @throws GantryError not_found_error */
 export async function getTenant(session: Session, name: string): Promise<Tenant> {
   const [tenant] = await session.prepared<Tenant>(`select ${columns} from tenants where name = $1`, [name]);
+  if (!tenant) {
+    throw notFound('Tenant', name);
+  }
+  return withoutNulls(tenant);
+}
+
+/**
+ * The tenant, which nobody adds anything to until the transaction ends.
+ * @throws GantryError not_found_error
+ */
+export async function lockTenant(transaction: Transaction, name: string): Promise<Tenant> {
+  const [tenant] = await transaction.prepared<Tenant>(`select ${columns} from tenants where name = $1 for update`, [
+    name,
+  ]);
   if (!tenant) {
     throw notFound('Tenant', name);
   }
@@ -124,7 +139,13 @@ export async function findTenantContents(session: Session, id: number): Promise<
   const selects = owned.map(
     ([kind, table]) => `select '${kind}' as kind where exists (select from ${table} where tenant_id = $1)`,
   );
-  const rows = await session.prepared<{ kind: string }>(selects.join(' union all '), [id]);
+  selects.push(
+    `select 'running executions' where exists (select from executions where tenant_id = $1 and status = any($2))`,
+  );
+  const rows = await session.prepared<{ kind: string }>(selects.join(' union all '), [
+    id,
+    [...activeExecutionStatuses],
+  ]);
   return rows.map(({ kind }) => kind);
 }
 

@@ -108,12 +108,18 @@ describe('every route', function () {
     const answer = await rest.call('GET', '/openapi.json');
     expect(answer.status).to.equal(200);
     const document = answer.json<{
-      paths: Record<string, Record<string, { operationId: string }>>;
+      paths: Record<string, Record<string, { operationId: string; parameters: { name: string; schema: object }[] }>>;
       components: { schemas: Record<string, unknown> };
     }>();
     const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
     expect(operations).to.have.length(routes.length);
     expect(new Set(operations.map(({ operationId }) => operationId)).size).to.equal(operations.length);
+    const types = document.paths['/deployments']?.['get']?.parameters.map(({ name, schema }) => [name, schema]);
+    expect(Object.fromEntries(types ?? [])).to.deep.include({
+      _all_tenants: { type: 'boolean' },
+      _size: { type: 'integer', minimum: 0 },
+      _search: { type: 'string' },
+    });
     for (const [, name] of answer.text.matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
       expect(document.components.schemas).to.have.property(name ?? '');
     }

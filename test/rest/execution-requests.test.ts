@@ -124,27 +124,19 @@ describe('requests about executions', function () {
     expect(await counts()).to.deep.equal([0, 0]);
   });
 
-  it('of an execution that is being cancelled begin nothing new', async () => {
-    const { token, tokenHash } = createExecutionToken();
-    const { storageId, id } = await addDeployment(rest.database);
-    const execution = await addExecution(rest.database, { deploymentStorageId: storageId, status: 'started' });
-    for (const status of ['cancelling', 'force_cancelling', 'kill_cancelling']) {
-      await rest.database.query('update executions set status = $1, token_hash = $2 where id = $3', [
-        status,
-        tokenHash,
-        execution.id,
-      ]);
-      const asked: [string, string, object][] = [
-        ['POST', '/executions', { deployment_id: id, workflow_id: 'install' }],
-        ['PUT', '/deployments/new', { blueprint_id: 'b' }],
-        ['PUT', '/deployment-groups/new', {}],
-        ['POST', '/execution-groups', { deployment_group_id: 'g', workflow_id: 'install' }],
-      ];
-      for (const [method, path, body] of asked) {
-        const answer = await rest.call(method, path, { executionToken: token, body });
-        const { error_code: code } = answer.json<{ error_code: string }>();
-        expect([answer.status, code], `${status} ${path}`).to.deep.equal([403, 'forbidden_while_cancelling']);
-      }
+  it('kill takes the access of what still runs, cancel does not', async () => {
+    for (const [action, status] of [
+      ['cancel', 200],
+      ['force-cancel', 200],
+      ['kill', 401],
+    ] as const) {
+      const { token, tokenHash } = createExecutionToken();
+      const { storageId } = await addDeployment(rest.database);
+      const { id } = await addExecution(rest.database, { deploymentStorageId: storageId, status: 'started' });
+      await rest.database.query('update executions set token_hash = $1 where id = $2', [tokenHash, id]);
+      expect((await rest.call('GET', '/nodes', { executionToken: token })).status).to.equal(200);
+      expect(await act(id, action)).to.deep.equal([200, undefined]);
+      expect((await rest.call('GET', '/nodes', { executionToken: token })).status, action).to.equal(status);
     }
   });
 });

@@ -46,6 +46,9 @@ describe('schedules and summaries', function () {
     );
     const off = await rest.call('PATCH', '/execution-schedules/weekly?deployment_id=d1', { body: { enabled: false } });
     expect(off.json<{ rule: unknown }>().rule).to.deep.equal({ rrule: 'FREQ=WEEKLY;BYDAY=MO' });
+    const parameters = { parameters: { ignore_failure: true } };
+    const changed = await rest.call('PATCH', '/execution-schedules/weekly?deployment_id=d1', { body: parameters });
+    expect(changed.json()).to.deep.include({ ...parameters, rule: { rrule: 'FREQ=WEEKLY;BYDAY=MO' }, enabled: false });
   });
 
   const wrong: [string, Record<string, unknown>, string][] = [

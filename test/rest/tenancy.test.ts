@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { createBlueprint } from '../../src/store/blueprints.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
+import { until } from '../kit/until.ts';
 import { RestService, simpleBlueprint } from './kit.ts';
 import type { CallOptions } from './kit.ts';
 
@@ -209,6 +211,28 @@ describe('tenants, roles and visibility', function () {
     expect((await rest.call('DELETE', '/secrets/mine', { tenant: 'other' })).status).to.equal(204);
     expect((await rest.call('DELETE', '/tenants/other')).status).to.equal(204);
     expect(await code('GET', '/secrets', { tenant: 'other' })).to.deep.equal([403, 'forbidden_error']);
+  });
+
+  it('keeps a tenant that something comes to while it is deleted', async () => {
+    expect((await rest.call('POST', '/tenants/racing')).status).to.equal(201);
+    const deletion = await rest.database.transaction(async (transaction) => {
+      const [row] = await transaction.query<{ id: number }>(`select id from tenants where name = 'racing'`);
+      await createBlueprint(transaction, {
+        ...{ tenantId: row?.id ?? 0, creatorId: 0, visibility: 'tenant', state: 'uploaded' },
+        id: 'just-uploaded',
+      });
+      const answer = code('DELETE', '/tenants/racing');
+      await until('the deletion to wait for the upload', async () => {
+        const waiting = await rest.database.query(
+          `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+        );
+        return waiting.length > 0;
+      });
+      // handed out in an array: awaiting it here would wait for this transaction itself
+      return [answer];
+    });
+    expect(await deletion[0]).to.deep.equal([400, 'illegal_action_error']);
+    expect((await rest.call('GET', '/blueprints/just-uploaded', { tenant: 'racing' })).status).to.equal(200);
   });
 
   it('answers 409 and 404 where clients expect them for members of tenants', async () => {
