@@ -21,7 +21,7 @@ import type { RunDependencies } from './executor.ts';
 import { whileDatabaseAway } from './patience.ts';
 import { ExecutionTakenOverError, WriterStoppedError } from './progress-writer.ts';
 import { ReplyInbox } from './reply-inbox.ts';
-import { runExecutions } from './services-run.ts';
+import { allEnded, publishStored, runExecutions } from './services-run.ts';
 import { DecidedMeanwhile } from './status-writer.ts';
 import type { BeginOptions, ExecutionOutcome } from './status-writer.ts';
 import type { SystemWorkflowContext, SystemWorkflowResult } from './system-workflow.ts';
@@ -292,6 +292,8 @@ export class ExecutionRun {
         await this.#run(await whileDatabaseAway(prepare, this.#log, stopping));
       },
       runExecutions: (executions) => runExecutions(this.#dependencies, executions, this.#cancelling.signal),
+      waitForExecutions: (ids) => allEnded(this.#dependencies, ids, this.#cancelling.signal),
+      publish: (messages) => publishStored(this.#dependencies, messages),
     };
   }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { workflowMessage } from '../amqp/workflow-message.ts';
-import type { Deployment, Execution } from '../domain/entities.ts';
+import type { Deployment, Execution, OutboxMessage } from '../domain/entities.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import { endedExecutionStatuses } from '../domain/states.ts';
 import { findChildren } from '../store/deployment-hierarchy.ts';
@@ -77,10 +77,8 @@ export function derivedExecutionId(executionId: string, workflowId: string, depl
   );
 }
 
-async function startMissing(
-  { database, broker, log }: RunDependencies,
-  wanted: readonly NewExecution[],
-): Promise<void> {
+async function startMissing(dependencies: RunDependencies, wanted: readonly NewExecution[]): Promise<void> {
+  const { database, log } = dependencies;
   const messages = await database.transaction(async (transaction) => {
     const known = await findExecutions(
       transaction,
@@ -96,6 +94,15 @@ async function startMissing(
       created.map((execution) => workflowMessage(execution)),
     );
   });
+  await publishStored(dependencies, messages);
+  log.debug('Workflows of services started', { count: messages.length });
+}
+
+/** Publishes messages of a committed transaction; what cannot be published now, the scheduler will. */
+export async function publishStored(
+  { database, broker }: RunDependencies,
+  messages: readonly OutboxMessage[],
+): Promise<void> {
   const outcomes = await broker.publishAll(
     messages.map(({ exchange, routingKey, body }) => ({ exchange, routingKey, body })),
     { whenDown: 'fail' },
@@ -105,11 +112,13 @@ async function startMissing(
     database,
     published.map(({ id }) => id),
   );
-  log.debug('Workflows of services started', { count: messages.length });
 }
 
-/** Waits until none of the executions runs any more; those that are gone have ended. */
-async function allEnded(
+/**
+ * Waits until none of the executions runs any more; those that are gone have ended.
+ * @throws ExecutionCancelled when the caller's execution is being cancelled
+ */
+export async function allEnded(
   { database, log, stopping }: RunDependencies,
   ids: readonly string[],
   signal: AbortSignal,
@@ -118,9 +127,9 @@ async function allEnded(
   let unlisten: (() => Promise<void>) | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
-      const look = (): void => {
-        whileDatabaseAway(() => findStatuses(database, [...waiting]), log, stopping).then((statuses) => {
-          for (const id of waiting) {
+      const look = (some: readonly string[]): void => {
+        whileDatabaseAway(() => findStatuses(database, some), log, stopping).then((statuses) => {
+          for (const id of some) {
             const status = statuses.get(id);
             if (status === undefined || endedExecutionStatuses.includes(status)) {
               waiting.delete(id);
@@ -131,16 +140,22 @@ async function allEnded(
           }
         }, reject);
       };
-      signal.addEventListener('abort', () => reject(new ExecutionCancelled()), { once: true });
+      const onAbort = (): void => reject(new ExecutionCancelled());
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) {
+        onAbort();
+      }
       database
         .listen('gantry_executions', (id) => {
-          if (id === undefined || waiting.has(id)) {
-            look();
+          if (id === undefined) {
+            look([...waiting]);
+          } else if (waiting.has(id)) {
+            look([id]);
           }
         })
         .then((stop) => {
           unlisten = stop;
-          look();
+          look([...waiting]);
         }, reject);
     });
   } finally {

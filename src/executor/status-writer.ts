@@ -183,9 +183,9 @@ export class StatusWriter {
       transaction,
       [...ended.values()].map((execution) => this.#endEvent(execution)),
     );
-    for (const isLeaving of [false, true]) {
-      const some = [...ended.values()].filter(({ workflowId }) => leavingWorkflows.has(workflowId) === isLeaving);
-      await applyAll(transaction, some, isLeaving);
+    for (const isGoing of [false, true]) {
+      const some = [...ended.values()].filter((execution) => isLeaving(execution) === isGoing);
+      await applyAll(transaction, some, isGoing);
     }
     for (const { execution, outcome } of reached) {
       if (outcome.status === 'succeeded' && ended.get(execution.id)?.status === 'terminated') {
@@ -317,6 +317,11 @@ function valueOf(result: Execution | Error | undefined): Execution | undefined {
     throw result;
   }
   return result;
+}
+
+/** Whether the deployment goes with this end of the execution. */
+function isLeaving({ workflowId, status }: Execution): boolean {
+  return leavingWorkflows.has(workflowId) && status === 'terminated';
 }
 
 function dryRunSuffix(execution: Execution): string {

@@ -1,5 +1,5 @@
 import type { Clock, IdGenerator } from '../domain/clock.ts';
-import type { Execution } from '../domain/entities.ts';
+import type { Execution, OutboxMessage } from '../domain/entities.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
 import type { NewExecution } from '../store/executions.ts';
@@ -34,6 +34,13 @@ export interface SystemWorkflowContext {
    * @throws ExecutionCancelled when this execution is being cancelled
    */
   runExecutions(executions: readonly NewExecution[]): Promise<void>;
+  /**
+   * Waits until executions have ended, however they end; those that are gone have.
+   * @throws ExecutionCancelled when this execution is being cancelled
+   */
+  waitForExecutions(ids: readonly string[]): Promise<void>;
+  /** Publishes what a transaction has left in the outbox, once it is committed. */
+  publish(messages: readonly OutboxMessage[]): Promise<void>;
 }
 
 export interface SystemWorkflowResult {

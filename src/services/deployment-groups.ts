@@ -1,4 +1,6 @@
 import { GantryError } from '../domain/errors.ts';
+import { deletionWorkflow, newDeletions, requireRemovable } from '../executor/system/deletion.ts';
+import type { DeletionRequest } from '../executor/system/deletion.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import type { DeploymentGroup } from '../domain/resources.ts';
 import type { Visibility } from '../domain/states.ts';
@@ -17,8 +19,6 @@ import type { Transaction } from '../store/session.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import type { CreationLookups } from './deployment-creation.ts';
-import { newDeletions, requireRemovable } from './deployment-deletion.ts';
-import type { DeletionRequest } from './deployment-deletion.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { startReady, storeExecutionGroup } from './execution-batches.ts';
@@ -151,12 +151,12 @@ async function startDeletions(
     caller,
     {
       id: dependencies.newId(),
-      workflowId: 'delete_deployment_environment',
+      workflowId: deletionWorkflow,
       concurrency: deletionConcurrency,
       visibility: group.visibility,
       deploymentGroupStorageId: undefined,
     },
-    await newDeletions(dependencies, caller, deployments, request, transaction),
+    await newDeletions(transaction, deployments, request, { newId: dependencies.newId, creatorId: caller.user.id }),
   );
   await startReady(dependencies, transaction);
   return stored.group.id;

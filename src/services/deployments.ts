@@ -4,11 +4,14 @@ import { JsonText } from '../domain/json-text.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import { evaluateCapabilities, evaluateFunctions, evaluateOutputs } from '../dsl/functions/index.ts';
 import type { Declared, PayloadContext } from '../dsl/functions/index.ts';
+import { newDeletions, requireRemovable } from '../executor/system/deletion.ts';
+import type { DeletionRequest } from '../executor/system/deletion.ts';
 import type { DeploymentActivityRow } from '../store/deployment-activity.ts';
 import { readDeploymentActivity } from '../store/deployment-activity.ts';
 import { readDirectChildren } from '../store/deployment-status.ts';
 import { getDeployment, listDeployments, updateDeployment } from '../store/deployments.ts';
 import { createEvaluationStorage } from '../store/evaluation-storage.ts';
+import { lockQueue } from '../store/execution-queue.ts';
 import { createExecutions } from '../store/executions.ts';
 import type { ListQuery, Page } from '../store/scope.ts';
 import type { Session, Transaction } from '../store/session.ts';
@@ -17,8 +20,6 @@ import { listScopeOf, scopeOf } from './caller.ts';
 import type { Caller, TenantCaller } from './caller.ts';
 import { createDeploymentFrom, waitForCreation } from './deployment-creation.ts';
 import type { CreationLookups, DeploymentRequest } from './deployment-creation.ts';
-import { newDeletions, requireRemovable } from './deployment-deletion.ts';
-import type { DeletionRequest } from './deployment-deletion.ts';
 import { changeDeployment } from './deployment-update.ts';
 import type { DeploymentChange } from './deployment-update.ts';
 import { actorOf } from './dependencies.ts';
@@ -26,6 +27,7 @@ import type { ServiceDependencies } from './dependencies.ts';
 import { sendExecutions } from './execution-batches.ts';
 import { everywhere, requireFreeGlobally, requireOwnTenant, widerVisibility } from './identifiers.ts';
 import type { SecretReader } from './secret-reader.ts';
+import { isSystemWorkflowUnfinished } from './start-execution.ts';
 import { isWorkflowAvailable } from '../workflows/availability.ts';
 
 /** A workflow with its name and whether it can be started now. */
@@ -82,14 +84,19 @@ async function startDeletion(
   const deployment = await getDeployment(transaction, scopeOf(caller), id, { fields: ['id'], lock: true });
   requireOwnTenant(caller, deployment);
   await requireRemovable(transaction, [deployment], request);
-  const deletions = await newDeletions(dependencies, caller, [deployment], request, transaction);
+  const { newId } = dependencies;
+  const deletions = await newDeletions(transaction, [deployment], request, { newId, creatorId: caller.user.id });
+  await lockQueue(transaction);
+  const status = (await isSystemWorkflowUnfinished(transaction)) ? 'queued' : 'pending';
   const executions = await createExecutions(
     transaction,
-    deletions.map((deletion) => ({ ...deletion, status: 'pending' })),
+    deletions.map((deletion) => ({ ...deletion, status })),
   );
   const { id: executionId, storageId: latestExecutionStorageId } = onlyRow(executions);
   await updateDeployment(transaction, deployment.storageId, { latestExecutionStorageId });
-  await sendExecutions(dependencies, transaction, executions);
+  if (status === 'pending') {
+    await sendExecutions(dependencies, transaction, executions);
+  }
   return executionId;
 }
 

@@ -180,6 +180,14 @@ export async function findExecutions(session: Session, ids: readonly string[]): 
   return findResources(session, executionResource, (parameters) => `execution.id = any(${parameters.add([...ids])})`);
 }
 
+/** Executions of deployments that have not ended, oldest first. */
+export async function findUnended(session: Session, deploymentStorageIds: readonly number[]): Promise<Execution[]> {
+  return findResources(session, executionResource, (parameters) => {
+    const deployments = parameters.add([...deploymentStorageIds]);
+    return `execution.deployment_id = any(${deployments}) and execution.status <> all(${parameters.add([...endedExecutionStatuses])})`;
+  });
+}
+
 /** What a list of executions can be narrowed by besides the common query. */
 export interface ExecutionListOptions {
   /** Id of an execution group they are members of. */

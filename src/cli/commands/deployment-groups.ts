@@ -136,6 +136,7 @@ interface DeleteCommand {
   deleteDeployments?: boolean;
   force?: boolean;
   recursive?: boolean;
+  withLogs?: boolean;
 }
 
 /** `gantry deployments groups ...` @param deployments the command that they belong to */
@@ -177,7 +178,8 @@ export function addDeploymentGroupCommands(deployments: Command, setting: Comman
     .argument('<id>')
     .option('--delete-deployments', 'and its deployments, when all of them may be deleted')
     .option('-f, --force', 'although deployments have live nodes, or others need them')
-    .option('--recursive', 'and their services')
+    .option('-r, --recursive', 'and their services and environments')
+    .option('--with-logs', 'for compatibility: events and log lines of a deployment go with it in any case')
     .description('delete a group; its deployments stay')
     .action(
       command(setting, async (invocation, options: DeleteCommand, id: string) => {
@@ -186,6 +188,7 @@ export function addDeploymentGroupCommands(deployments: Command, setting: Comman
           withDeployments: options.deleteDeployments === true,
           force: options.force === true,
           recursive: options.recursive === true,
+          withLogs: options.withLogs === true,
         });
         const more =
           executionGroupId === undefined ? '' : `; execution group ${executionGroupId} deletes its deployments`;

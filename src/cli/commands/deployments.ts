@@ -34,6 +34,13 @@ interface CreateCommand {
   skipPluginsValidation?: boolean;
 }
 
+interface DeleteCommand {
+  force?: boolean;
+  recursive?: boolean;
+  withLogs?: boolean;
+  wait: boolean;
+}
+
 /** Finds the execution that deletes a deployment and follows it to its end. */
 export async function watchDeletion(invocation: Invocation, client: GantryClient, id: string): Promise<void> {
   const page = await client.executions.list({
@@ -165,12 +172,18 @@ function addChanging(deployments: Command, setting: CommandSetting): void {
     .command('delete')
     .argument('<id>')
     .option('-f, --force', 'also with live nodes or dependents')
+    .option('-r, --recursive', 'its services and environments before it')
+    .option('--with-logs', 'for compatibility: events and log lines of a deployment go with it in any case')
     .option('--no-wait', 'do not wait until it is gone')
     .description('delete a deployment that is uninstalled')
     .action(
-      command(setting, async (invocation, options: { force?: boolean; wait: boolean }, id: string) => {
+      command(setting, async (invocation, options: DeleteCommand, id: string) => {
         const client = await invocation.client();
-        await client.deployments.delete(id, { force: options.force === true });
+        await client.deployments.delete(id, {
+          force: options.force === true,
+          recursive: options.recursive === true,
+          withLogs: options.withLogs === true,
+        });
         if (options.wait) {
           await watchDeletion(invocation, client, id);
         }

@@ -60,9 +60,13 @@ export class DeploymentsApi {
   }
 
   /** Starts the deletion; the deployment disappears when its delete execution ends. */
-  delete(id: string, options: { force?: boolean; recursive?: boolean } = {}): Promise<void> {
+  delete(id: string, options: { force?: boolean; recursive?: boolean; withLogs?: boolean } = {}): Promise<void> {
     return this.transport.json('DELETE', `/deployments/${encodeURIComponent(id)}`, {
-      query: { force: options.force === true, ...(options.recursive === true ? { recursive: true } : {}) },
+      query: {
+        force: options.force === true,
+        ...(options.recursive === true ? { recursive: true } : {}),
+        ...(options.withLogs === true ? { delete_logs: true } : {}),
+      },
     });
   }
 

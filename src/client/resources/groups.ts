@@ -83,7 +83,7 @@ export class DeploymentGroupsApi {
   /** Deletes the group; its deployments stay unless they are deleted, too. */
   async delete(
     id: string,
-    options: { withDeployments?: boolean; force?: boolean; recursive?: boolean } = {},
+    options: { withDeployments?: boolean; force?: boolean; recursive?: boolean; withLogs?: boolean } = {},
   ): Promise<{ executionGroupId: string | undefined }> {
     const answer = await this.transport.json<{ execution_group_id: string } | undefined>(
       'DELETE',
@@ -93,6 +93,7 @@ export class DeploymentGroupsApi {
           delete_deployments: options.withDeployments === true,
           force: options.force === true,
           recursive: options.recursive === true,
+          delete_logs: options.withLogs === true,
         },
       },
     );

@@ -185,7 +185,10 @@ export const resourceGroups: readonly CommandGroup[] = [
     steps: [
       step('executions start uninstall -d app', /succeeded/),
       step('executions delete --to 2000-01-01'),
-      step('deployments delete app'),
+      step('deployments create child -b app --labels csys-obj-parent:app'),
+      refused('deployments delete app', /is the parent of deployment child/),
+      step('deployments delete app --recursive --with-logs'),
+      refused('deployments inputs child', /not found/),
       step('sites delete north'),
       refused('deployments inputs app', /not found/),
     ],

@@ -1,20 +1,27 @@
-import type { Deployment } from '../domain/entities.ts';
-import { GantryError } from '../domain/errors.ts';
-import { findDependentsOf } from '../store/dependents.ts';
-import type { Dependent } from '../domain/dependents.ts';
-import { findLiveInstancesOf } from '../store/deployment-activity.ts';
-import { markDeploymentsLeaving } from '../store/deployment-status.ts';
-import { findBlockingExecutions } from '../store/execution-queue.ts';
-import type { NewExecution } from '../store/executions.ts';
-import type { Transaction } from '../store/session.ts';
-import { groupRows } from '../store/values.ts';
-import type { TenantCaller } from './caller.ts';
-import { describeDependents } from '../domain/dependents.ts';
-import type { ServiceDependencies } from './dependencies.ts';
+import type { IdGenerator } from '../../domain/clock.ts';
+import { describeDependents } from '../../domain/dependents.ts';
+import type { Dependent } from '../../domain/dependents.ts';
+import type { Deployment } from '../../domain/entities.ts';
+import { GantryError } from '../../domain/errors.ts';
+import { findDependentsOf } from '../../store/dependents.ts';
+import { findLiveInstancesOf } from '../../store/deployment-activity.ts';
+import { markDeploymentsLeaving } from '../../store/deployment-status.ts';
+import { findBlockingExecutions } from '../../store/execution-queue.ts';
+import type { NewExecution } from '../../store/executions.ts';
+import type { Transaction } from '../../store/session.ts';
+import { groupRows } from '../../store/values.ts';
+
+export const deletionWorkflow = 'delete_deployment_environment';
 
 export interface DeletionRequest {
+  /** Whatever needs it, and whatever of it is up. */
   readonly isForced: boolean;
+  /** With the deployments that are its services or environments, and theirs. */
   readonly isRecursive: boolean;
+  /**
+   * Compatibility: Cloudify 7 keeps a log file per deployment and worker. There is none here: events and log lines go
+   * with their deployment in any case.
+   */
   readonly isDeletingLogs: boolean;
 }
 
@@ -70,22 +77,21 @@ export async function requireRemovable(
 
 /** Executions that delete deployments, to be stored as queued; the deployments are marked as on their way out. */
 export async function newDeletions(
-  dependencies: ServiceDependencies,
-  caller: TenantCaller,
+  transaction: Transaction,
   deployments: readonly Deployment[],
   request: DeletionRequest,
-  transaction: Transaction,
+  { newId, creatorId }: { readonly newId: IdGenerator; readonly creatorId: number },
 ): Promise<NewExecution[]> {
   await markDeploymentsLeaving(
     transaction,
     deployments.map(({ storageId }) => storageId),
   );
   return deployments.map((deployment) => ({
-    id: dependencies.newId(),
+    id: newId(),
     tenantId: deployment.tenantId,
-    creatorId: caller.user.id,
+    creatorId,
     visibility: deployment.visibility,
-    workflowId: 'delete_deployment_environment',
+    workflowId: deletionWorkflow,
     status: 'queued',
     parameters: {
       delete_logs: request.isDeletingLogs,
