@@ -1,10 +1,9 @@
 import { requireCreatedDeployment } from '../domain/created.ts';
-import type { Blueprint } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { DeploymentUpdate, DeploymentUpdateStep } from '../domain/resources.ts';
 import type { Visibility } from '../domain/states.ts';
-import { startUpdate, updateMessages } from '../executor/system/update/start.ts';
-import type { UpdateOrder } from '../executor/system/update/start.ts';
+import type { UpdateOrder } from '../executor/system/update/order.ts';
+import { findTargetBlueprint, startUpdate, updateMessages } from '../executor/system/update/start.ts';
 import { createExecutionToken } from '../security/tokens.ts';
 import { getBlueprint } from '../store/blueprints.ts';
 import { getDeployment, updateDeployment } from '../store/deployments.ts';
@@ -81,15 +80,6 @@ export interface DeploymentUpdateService {
   change(caller: TenantCaller, id: string, report: UpdateReport): Promise<DeploymentUpdate>;
 }
 
-function requireReady(blueprint: Blueprint): void {
-  if (blueprint.state !== 'uploaded' || !blueprint.plan) {
-    throw new GantryError(
-      'bad_parameters_error',
-      `Cannot update to blueprint ${blueprint.id}, which is not \`uploaded\` but: \`${blueprint.state}\``,
-    );
-  }
-}
-
 async function start(
   dependencies: ServiceDependencies,
   caller: TenantCaller,
@@ -105,8 +95,7 @@ async function start(
     deployment,
     createExecutionId === undefined ? undefined : await findExecution(transaction, createExecutionId),
   );
-  const blueprint = await getBlueprint(transaction, scope, order.blueprintId ?? deployment.blueprintId);
-  requireReady(blueprint);
+  const blueprint = await findTargetBlueprint(transaction, scope, order.blueprintId ?? deployment.blueprintId);
   const { token, tokenHash } = createExecutionToken();
   const started = await startUpdate(transaction, {
     deployment,

@@ -47,6 +47,9 @@ export async function applyExecutionStatuses(
   await tellGroups(session, executions);
 }
 
+/** Their success means no more than that another member of the group does the work. */
+export const orderingWorkflows: readonly string[] = ['csys_update_deployment'];
+
 interface MemberRow {
   execution_id: number;
   id: string;
@@ -83,7 +86,8 @@ async function tellGroups(session: Session, executions: readonly Execution[]): P
     })),
   );
   const joining = told.flatMap(({ execution, success_group_id: success, failed_group_id: failed }) => {
-    const group = execution.status === 'terminated' ? success : execution.status === 'failed' ? failed : null;
+    const hasSucceeded = execution.status === 'terminated' && !orderingWorkflows.includes(execution.workflowId);
+    const group = hasSucceeded ? success : execution.status === 'failed' ? failed : null;
     return group === null || execution.deploymentStorageId === undefined
       ? []
       : [{ group, deployment: execution.deploymentStorageId }];

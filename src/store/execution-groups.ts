@@ -1,3 +1,4 @@
+import { orderingWorkflows } from './execution-effects.ts';
 import type { ExecutionGroup } from '../domain/resources.ts';
 import type { ExecutionStatus } from '../domain/states.ts';
 import type { ReadOptions } from './entity-rows.ts';
@@ -162,7 +163,8 @@ export async function collectEndedDeployments(session: Session, groupStorageId: 
      cross join lateral (select case execution.status when 'terminated' then execution_group.success_group_id
        when 'failed' then execution_group.failed_group_id end as id) target
      where execution_group.storage_id = $1 and execution.deployment_id is not null and target.id is not null
+       and not (execution.status = 'terminated' and execution.workflow_id = any($2))
      on conflict do nothing`,
-    [groupStorageId],
+    [groupStorageId, [...orderingWorkflows]],
   );
 }

@@ -5,6 +5,7 @@ import { createSnapshot } from './create-snapshot.ts';
 import { restoreSnapshot } from './restore-snapshot.ts';
 import { deleteDeploymentEnvironment } from './delete-deployment.ts';
 import type { SystemDependencies } from './dependencies.ts';
+import { orderUpdate } from './update/order-update.ts';
 import { updateDeployment } from './update/update-deployment.ts';
 import { uploadBlueprint } from './upload-blueprint.ts';
 
@@ -16,6 +17,7 @@ export function makeSystemWorkflows(dependencies: SystemDependencies): SystemWor
     ['delete_deployment_environment', deleteDeploymentEnvironment(dependencies)],
     ['update', updateDeployment(dependencies)],
     ['csys_new_deployment_update', updateDeployment(dependencies)],
+    ['csys_update_deployment', orderUpdate],
     ['create_snapshot', createSnapshot(dependencies)],
     ['restore_snapshot', restoreSnapshot(dependencies)],
     ['create_log_bundle', createLogBundle(dependencies)],

@@ -3,8 +3,7 @@ import type { DeploymentUpdateStep } from '../../domain/resources.ts';
 import { deploymentUpdateStates } from '../../domain/states.ts';
 import type { DeploymentUpdateState, Visibility } from '../../domain/states.ts';
 import { GantryError } from '../../domain/errors.ts';
-import { updateSwitches } from '../../executor/system/update/start.ts';
-import type { UpdateOrder, UpdateSwitches } from '../../executor/system/update/start.ts';
+import { orderSchema, readOrder } from '../../executor/system/update/order.ts';
 import type { DeploymentUpdateService, UpdateRecord, UpdateReport } from '../../services/deployment-updates.ts';
 import { none, optional, single } from '../answer.ts';
 import { checkBody, isObject } from '../body.ts';
@@ -13,23 +12,6 @@ import type { ApiCall, Route } from '../route.ts';
 import { shapeOne } from '../shapes/field.ts';
 import { deploymentUpdateShape } from '../shapes/records.ts';
 import { readTime } from '../times.ts';
-
-/** Clients send booleans also as text. */
-const flag = { anyOf: [{ type: 'boolean' }, { enum: ['true', 'false', 'True', 'False'] }] };
-
-const initiateSchema = {
-  type: 'object',
-  properties: {
-    blueprint_id: { type: ['string', 'null'] },
-    inputs: { type: 'object' },
-    reinstall_list: { type: 'array', items: { type: 'string' } },
-    workflow_id: { type: ['string', 'null'] },
-    runtime_only_evaluation: { type: ['boolean', 'null'] },
-    preview: flag,
-    force: flag,
-    ...Object.fromEntries(Object.keys(updateSwitches).map((name) => [name, flag])),
-  },
-};
 
 const stepSchema = {
   type: 'object',
@@ -106,27 +88,8 @@ const bulkItemSchema = {
 
 const idOf = ({ parameters }: ApiCall): string => parameters['id'] ?? '';
 
-function isOn(value: Json | undefined, otherwise: boolean): boolean {
-  return value === undefined ? otherwise : value === true || value === 'true' || value === 'True';
-}
-
 function textOf(value: Json | undefined): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function orderOf(body: JsonObject): UpdateOrder {
-  const switches = Object.entries(updateSwitches).map(([name, otherwise]) => [name, isOn(body[name], otherwise)]);
-  const { inputs, reinstall_list: reinstall, runtime_only_evaluation: evaluation } = body;
-  return {
-    blueprintId: textOf(body['blueprint_id']),
-    inputs: isObject(inputs) ? inputs : {},
-    reinstallIds: Array.isArray(reinstall) ? reinstall.filter((id) => typeof id === 'string') : [],
-    workflowId: textOf(body['workflow_id']),
-    runtimeOnlyEvaluation: typeof evaluation === 'boolean' ? evaluation : undefined,
-    isPreview: isOn(body['preview'], false),
-    isForced: isOn(body['force'], false),
-    switches: Object.fromEntries(switches) as UpdateSwitches,
-  };
 }
 
 function stepsOf(value: Json | undefined): Omit<DeploymentUpdateStep, 'id'>[] {
@@ -196,7 +159,7 @@ function initiateRoute(updates: DeploymentUpdateService): Route {
     path: '/deployment-updates/:id/update/:phase',
     summary: 'Start an update of a deployment (phase initiate); other phases answer the update and do nothing',
     access: { permission: 'deployment_update_create' },
-    body: initiateSchema,
+    body: orderSchema,
     isBodyOptional: true,
     isRefusedWhileCancelling: true,
     answer: single(deploymentUpdateShape),
@@ -204,7 +167,7 @@ function initiateRoute(updates: DeploymentUpdateService): Route {
       const { tenantCaller, query } = call;
       const update =
         call.parameters['phase'] === 'initiate'
-          ? await updates.initiate(tenantCaller, idOf(call), orderOf(call.body as JsonObject), call.signal)
+          ? await updates.initiate(tenantCaller, idOf(call), readOrder(call.body as JsonObject), call.signal)
           : await updates.get(tenantCaller, idOf(call));
       return ok(shapeOne(deploymentUpdateShape, update, query.include()));
     },

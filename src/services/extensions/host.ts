@@ -7,8 +7,8 @@ import type { Permission } from '../../domain/permissions.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import { cancellingExecutionStatuses } from '../../domain/states.ts';
 import type { BlueprintState } from '../../domain/states.ts';
-import { updateSwitches } from '../../executor/system/update/start.ts';
-import type { UpdateOrder } from '../../executor/system/update/start.ts';
+import { updateSwitches } from '../../executor/system/update/order.ts';
+import type { UpdateOrder } from '../../executor/system/update/order.ts';
 import type {
   ExtensionsHost,
   ExtensionsManager,

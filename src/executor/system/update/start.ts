@@ -1,9 +1,10 @@
 import { workflowMessage } from '../../../amqp/workflow-message.ts';
 import { blockingDependents, describeDependents } from '../../../domain/dependents.ts';
-import type { Deployment, Execution } from '../../../domain/entities.ts';
+import type { Blueprint, Deployment, Execution } from '../../../domain/entities.ts';
 import { GantryError } from '../../../domain/errors.ts';
 import type { JsonObject } from '../../../domain/plan.ts';
 import type { DeploymentUpdate } from '../../../domain/resources.ts';
+import { getBlueprint } from '../../../store/blueprints.ts';
 import { findDependents } from '../../../store/dependents.ts';
 import { putDeploymentUpdate } from '../../../store/deployment-updates.ts';
 import type { DeploymentUpdateChange } from '../../../store/deployment-updates.ts';
@@ -11,39 +12,9 @@ import { joinGroupsOf } from '../../../store/execution-groups.ts';
 import { findBlockingExecutions, lockQueue } from '../../../store/execution-queue.ts';
 import { requireQuota } from '../../../store/tenant-quotas.ts';
 import { createExecutions } from '../../../store/executions.ts';
+import type { Scope } from '../../../store/scope.ts';
 import type { Transaction } from '../../../store/session.ts';
-
-/** Choices that are switched on or off; all of them stand among the parameters of the execution. */
-export const updateSwitches = {
-  skip_install: false,
-  skip_uninstall: false,
-  skip_reinstall: false,
-  skip_drift_check: false,
-  skip_heal: false,
-  force_reinstall: false,
-  ignore_failure: false,
-  install_first: false,
-  update_plugins: true,
-  auto_correct_types: false,
-  reevaluate_active_statuses: false,
-} as const;
-export type UpdateSwitches = Readonly<Record<keyof typeof updateSwitches, boolean>>;
-
-/** An update as it is asked for. */
-export interface UpdateOrder {
-  /** Undefined = as it is now. */
-  readonly blueprintId: string | undefined;
-  readonly inputs: JsonObject;
-  readonly reinstallIds: readonly string[];
-  /** Workflow to run in place of the built-in part. */
-  readonly workflowId: string | undefined;
-  /** Undefined = as it is now. */
-  readonly runtimeOnlyEvaluation: boolean | undefined;
-  readonly isPreview: boolean;
-  /** Runs beside other executions and without regard to dependents. */
-  readonly isForced: boolean;
-  readonly switches: UpdateSwitches;
-}
+import type { UpdateOrder } from './order.ts';
 
 export interface UpdateStart {
   /** Locked, with its inputs. */
@@ -64,6 +35,21 @@ export interface StartedUpdate {
   readonly execution: Execution | undefined;
   /** Why it was refused; the update stands as failed. */
   readonly refusal: GantryError | undefined;
+}
+
+/**
+ * The blueprint an update goes to.
+ * @throws GantryError not_found_error, bad_parameters_error when it cannot be deployed
+ */
+export async function findTargetBlueprint(transaction: Transaction, scope: Scope, id: string): Promise<Blueprint> {
+  const blueprint = await getBlueprint(transaction, scope, id);
+  if (blueprint.state !== 'uploaded' || !blueprint.plan) {
+    throw new GantryError(
+      'bad_parameters_error',
+      `Cannot update to blueprint ${blueprint.id}, which is not \`uploaded\` but: \`${blueprint.state}\``,
+    );
+  }
+  return blueprint;
 }
 
 /**
