@@ -18,6 +18,7 @@ import { Job } from './job.ts';
 import { Leadership } from './leader.ts';
 import { OrphanRecovery } from './orphan-recovery.ts';
 import { graceSeconds, sweepOutbox } from './outbox-sweep.ts';
+import { removeOld } from './retention.ts';
 import { runDueSchedules } from './schedules.ts';
 
 export interface SchedulerDependencies {
@@ -174,8 +175,16 @@ class Term {
         return hour;
       },
     });
+    const retention = new Job({
+      name: 'retention',
+      log,
+      work: async (signal) => {
+        await removeOld(dependencies, signal);
+        return hour;
+      },
+    });
     const accounts = accountsJob(dependencies);
-    const term = new Term([outbox, queue, due, schedules, recovery, upkeep, accounts]);
+    const term = new Term([outbox, queue, due, schedules, recovery, upkeep, retention, accounts]);
     await term.#listen(database, {
       gantry_outbox: () => outbox.askIn(graceSeconds * 1000 + 100),
       gantry_schedules: () => schedules.ask(),

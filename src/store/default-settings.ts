@@ -81,9 +81,37 @@ const directory: DefaultSetting[] = [
   { scope: 'rest', name: 'ldap_password', value: null, schema: optionalText, adminOnly: true },
 ];
 
+/** How many days what grows without bound is kept, and what that is; 0 = for ever. */
+export const retentionSettings = {
+  events_days: 'events of executions and execution groups',
+  logs_days: 'log lines of executions',
+  operations_days: 'tasks graphs and operations of executions that have ended so many days ago; the executions stay',
+  executions_days:
+    'executions that have ended so many days ago with all that belongs to them (events, operations, deployment updates), execution ' +
+    'groups without executions, and ended deployment modifications. What created a deployment or is the latest of one stays',
+  audit_log_days: 'records of the audit log',
+} as const;
+export type RetentionName = keyof typeof retentionSettings;
+
+const mostDays = 36_500;
+
+const retention: DefaultSetting[] = Object.keys(retentionSettings).map((name) => ({
+  scope: 'retention',
+  name,
+  value: 0,
+  schema: integer(0, mostDays),
+}));
+
 /**
  * The settings of a new manager.
  *
- * Compatibility: names, scopes and defaults of Cloudify 7, which its clients and workers read.
+ * Compatibility: names, scopes and defaults of Cloudify 7, which its clients and workers read; `retention` is our own.
  */
-export const defaultSettings: readonly DefaultSetting[] = [...agent, ...worker, ...workflow, ...rest, ...directory];
+export const defaultSettings: readonly DefaultSetting[] = [
+  ...agent,
+  ...worker,
+  ...workflow,
+  ...rest,
+  ...directory,
+  ...retention,
+];

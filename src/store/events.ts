@@ -157,29 +157,3 @@ export async function createPartitions(session: Session, monthsAhead = 3): Promi
   );
   return row?.created ?? 0;
 }
-
-interface PartitionRow {
-  name: string;
-  month: string;
-}
-
-/**
- * Retention: drops the monthly partitions of events and logs that end before `before`, and removes what is older from
- * the default partition. @returns names of the dropped partitions
- */
-export async function dropOldEvents(session: Session, before: Date): Promise<string[]> {
-  const rows = await session.query<PartitionRow>(
-    `select child.relname as name, right(child.relname, 7) as month
-     from pg_inherits join pg_class child on child.oid = inhrelid join pg_class parent on parent.oid = inhparent
-     where parent.relname = 'events' and child.relname ~ '^events_\\d{4}_\\d{2}$' order by child.relname`,
-  );
-  const old = rows.filter(({ month }) => {
-    const [year, number] = month.split('_').map(Number);
-    return Date.UTC(year ?? 0, number ?? 0) <= before.getTime();
-  });
-  for (const { name } of old) {
-    await session.query(`drop table "${name}"`);
-  }
-  await session.query('delete from events_default where timestamp < $1', [before]);
-  return old.map(({ name }) => name);
-}

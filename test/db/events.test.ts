@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { EventInput } from '../../src/domain/entities.ts';
 import type { Database } from '../../src/store/database.ts';
 import { deleteDeployment } from '../../src/store/deployments.ts';
-import { deleteEvents, dropOldEvents, insertEvents, listEvents, tailEvents } from '../../src/store/events.ts';
+import { deleteEvents, insertEvents, listEvents, tailEvents } from '../../src/store/events.ts';
 import type { TestDatabase } from '../kit/database.ts';
 import { createTestDatabase } from '../kit/database.ts';
 import { addExecution, addInstances, everything, owner } from './samples.ts';
@@ -229,16 +229,5 @@ describe('events in the store', () => {
         expect(await tail.catch((error: unknown) => error)).to.include({ code: 'bad_parameters_error' });
       }
     });
-  });
-
-  it('leave by whole months', async () => {
-    const { id } = await addExecution(database);
-    await database.query(
-      `create table events_2020_01 partition of events for values from ('2020-01-01 00:00Z') to ('2020-02-01 00:00Z')`,
-    );
-    await insertEvents(database, [log(id, 'now')]);
-    expect(await dropOldEvents(database, new Date('2020-01-31T00:00:00Z'))).to.deep.equal([]);
-    expect(await dropOldEvents(database, new Date('2020-02-01T00:00:00Z'))).to.deep.equal(['events_2020_01']);
-    expect(await listEvents(database, everything, { executionIds: [id] })).to.deep.include({ total: 1 });
   });
 });

@@ -5,6 +5,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { environmentVariables } from '../../src/config/config.ts';
+import { retentionSettings } from '../../src/store/default-settings.ts';
 import { errorCatalogue } from '../../src/domain/errors.ts';
 import type { Transition } from '../../src/domain/states.ts';
 import {
@@ -66,6 +67,20 @@ function configurationPage(): string {
     '| `DATABASE_URL` | `postgres://` URL; a primary and its standbys are given as `postgres://user:password@one:5432,two:5432/gantry`; absent: an embedded PostgreSQL in the data directory |',
     '| `AMQP_URL` | `amqp://` or `amqps://` URL; absent: an in-process broker |',
     ...rows,
+    '',
+    '## How long things are kept',
+    '',
+    'Settings that hold for the whole manager are changed while it runs, e.g. with `cfy config update retention.logs_days=30`.',
+    'Those of the scope `retention` say after how many days something is removed; 0 (the default) keeps it for ever. The',
+    'scheduler removes it within an hour, in small parts that nobody has to wait for.',
+    '',
+    '| setting | what is removed |',
+    '|---|---|',
+    ...Object.entries(retentionSettings).map(([name, what]) => `| \`retention.${name}\` | ${what} |`),
+    '',
+    'Deployments take all of this with them when they are deleted. Tokens that have expired, messages that have been sent,',
+    'and processes that have not been heard of for a day are removed without a setting; live streams keep nothing. Snapshots, log',
+    'bundles, blueprints and plugins stay until somebody deletes them.',
     '',
   ].join('\n');
 }

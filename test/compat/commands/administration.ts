@@ -119,6 +119,7 @@ export const administrationGroups: readonly CommandGroup[] = [
       step('status', /active/i),
       step('config list', /rest|mgmtworker|agent/),
       step("config update 'default_page_size=900'"),
+      step("config update 'retention.logs_days=3000'"),
       step('license list'),
       step('license check'),
       step('license environments list'),
