@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { expect } from 'chai';
@@ -76,7 +76,7 @@ function spellings(target: string): string[] {
   ];
 }
 
-describe('reading files', function () {
+describe('files by whatever path', function () {
   this.timeout(60_000);
   let postgres: PostgresServer;
   let rest: RestService;
@@ -124,7 +124,12 @@ describe('reading files', function () {
   async function read(
     origin: string,
     path: string,
-    { user = 'admin', method = 'GET', headers = {} }: { user?: string; method?: string; headers?: object } = {},
+    {
+      user = 'admin',
+      method = 'GET',
+      headers = {},
+      content = '',
+    }: { user?: string; method?: string; headers?: object; content?: string } = {},
   ): Promise<Reading> {
     const { hostname, port } = new URL(origin);
     const password = user === 'admin' ? adminPassword : `${user}-password`;
@@ -137,7 +142,7 @@ describe('reading files', function () {
       agent: false,
       headers: { ...(user === '' ? {} : { authorization: `Basic ${credentials}` }), ...headers },
     });
-    sent.end();
+    sent.end(content);
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     const body = await buffer(response);
     return { status: response.statusCode ?? 0, headers: response.headers, body: body.toString() };
@@ -180,6 +185,38 @@ describe('reading files', function () {
           expect((await read(origin, path, { user: 'stranger' })).status, path).to.equal(403);
           expect((await read(origin, path)).body, path).to.equal(marker);
         }
+      });
+
+      it('writes and removes nothing that a detour leads to', async () => {
+        const kept = join(rest.services.files.root, 'deployments/default_tenant/d1/index.html');
+        const places = ['deployments/default_tenant/d1/index.html', 'plugins/p1/plugin.yaml', '../outside.txt'];
+        for (const path of places.flatMap(detours)) {
+          for (const [method, user] of [
+            ['PUT', 'stranger'],
+            ['DELETE', 'stranger'],
+            ['PUT', ''],
+            ...(path.includes('outside') ? [['PUT', 'admin'] as const] : []),
+          ] as const) {
+            const { status } = await read(origin, path, { method, user, content: 'overwritten' });
+            expect(status, `${user} ${method} ${path}`).to.be.oneOf([400, 401, 403, 404, 405]);
+          }
+        }
+        expect(await readFile(kept, 'utf8')).to.equal('a page');
+        expect(await readFile(join(rest.folder, 'outside.txt'), 'utf8')).to.equal(marker);
+        expect((await read(origin, '/resources/plugins/p1/plugin.yaml')).body).to.equal('for everybody');
+      });
+
+      it('writes and removes where the caller may, and nobody else', async () => {
+        const path = `/resources/deployments/default_tenant/written-${front}/file.txt`;
+        const put = (user: string): Promise<Reading> => read(origin, path, { method: 'PUT', user, content: 'written' });
+        expect((await put('stranger')).status).to.equal(403);
+        expect((await put('')).status).to.equal(401);
+        expect((await read(origin, path)).status).to.equal(404);
+        expect((await put('admin')).status).to.equal(200);
+        expect((await read(origin, path)).body).to.equal('written');
+        expect((await read(origin, path, { method: 'DELETE', user: 'stranger' })).status).to.equal(403);
+        expect((await read(origin, path, { method: 'DELETE' })).status).to.equal(200);
+        expect((await read(origin, path)).status).to.equal(404);
       });
 
       it('follows no link out of what belongs to a deployment', async () => {
