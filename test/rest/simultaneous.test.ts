@@ -1,0 +1,148 @@
+import { expect } from 'chai';
+import { addBlueprint, addDeployment, addExecution } from '../db/samples.ts';
+import { PostgresServer } from '../kit/postgres-server.ts';
+import { RestService } from './kit.ts';
+import type { Answer } from './kit.ts';
+
+const emptyPlan = {
+  ...{ inputs: {}, outputs: {}, capabilities: {}, nodes: [], workflows: {}, groups: {}, scaling_groups: {} },
+  ...{ policies: {}, policy_types: {}, policy_triggers: {}, labels: {}, blueprint_labels: {}, resource_tags: {} },
+  ...{ imported_blueprints: [], imported_blueprints_dependencies: {}, deployment_settings: {}, description: null },
+  ...{ deployment_plugins_to_install: [], workflow_plugins_to_install: [], host_agent_plugins_to_install: [] },
+};
+
+/** Requests that are sent without waiting for each other. */
+const many = 8;
+
+describe('requests that come at once', function () {
+  this.timeout(60_000);
+  let postgres: PostgresServer;
+  let rest: RestService;
+
+  before(async () => {
+    postgres = await PostgresServer.start();
+    // nothing ends by itself, so that every request finds what the others have left
+    rest = await RestService.start(postgres, { hasEngine: false });
+    await addBlueprint(rest.database, 'app');
+    await rest.database.query('update blueprints set plan = $1', [JSON.stringify(emptyPlan)]);
+    const { storageId } = await addDeployment(rest.database, 'there');
+    await rest.database.query(
+      `update deployments set workflows = '{"install": {"operation": "x", "plugin": "y", "parameters": {}}}'
+       where storage_id = $1`,
+      [storageId],
+    );
+  });
+
+  after(async () => {
+    await rest?.stop();
+    await postgres?.stop();
+  });
+
+  function statuses(answers: readonly Answer[]): string {
+    return answers.map(({ status, text }) => (status < 500 ? String(status) : `${status} ${text}`)).join(' ');
+  }
+
+  /** Sends the same request many times at once; one may succeed. */
+  async function race(method: string, path: string, body?: unknown): Promise<{ won: number; lost: Answer[] }> {
+    const answers = await Promise.all(Array.from({ length: many }, () => rest.call(method, path, { body })));
+    const lost = answers.filter(({ status }) => status >= 300);
+    expect(Math.max(...answers.map(({ status }) => status)), statuses(answers)).to.be.lessThan(500);
+    return { won: answers.length - lost.length, lost };
+  }
+
+  const creations: [string, string, unknown?][] = [
+    ['PUT', '/deployments/same?async_create=true', { blueprint_id: 'app' }],
+    ['PUT', '/secrets/same', { value: 'x' }],
+    ['PUT', '/sites/same', {}],
+    ['PUT', '/filters/deployments/same', { filter_rules: [] }],
+    ['PUT', '/users', { username: 'same', password: 'same-password' }],
+    ['POST', '/user-groups', { group_name: 'same' }],
+    ['POST', '/tenants/same'],
+    ['PUT', '/secrets-providers', { name: 'same', type: 'local' }],
+    [
+      'PUT',
+      '/execution-schedules/same?deployment_id=there',
+      { workflow_id: 'install', since: '2030-01-01', recurrence: '1 day' },
+    ],
+    ['PUT', '/permissions/viewer/license_upload'],
+    ['PUT', '/tenants/users', { tenant_name: 'default_tenant', username: 'same', role: 'viewer' }],
+    ['PUT', '/user-groups/users', { group_name: 'same', username: 'same' }],
+  ];
+  for (const [method, path, body] of creations) {
+    it(`${method} ${path} succeeds once, and tells the others that it is there`, async () => {
+      const { won, lost } = await race(method, path, body);
+      expect(won, statuses(lost)).to.equal(1);
+      expect(new Set(lost.map(({ status }) => status)), statuses(lost)).to.deep.equal(new Set([409]));
+    });
+  }
+
+  const removals: [string, string, unknown?][] = [
+    ['DELETE', '/secrets/same'],
+    ['DELETE', '/sites/same'],
+    ['DELETE', '/filters/deployments/same'],
+    ['DELETE', '/execution-schedules/same?deployment_id=there'],
+    ['DELETE', '/secrets-providers/same'],
+    ['DELETE', '/user-groups/users', { group_name: 'same', username: 'same' }],
+    ['DELETE', '/tenants/users', { tenant_name: 'default_tenant', username: 'same' }],
+    ['DELETE', '/user-groups/same'],
+    ['DELETE', '/users/same'],
+    ['DELETE', '/tenants/same'],
+  ];
+  for (const [method, path, body] of removals) {
+    it(`${method} ${path} succeeds, or tells that it has gone`, async () => {
+      const { won, lost } = await race(method, path, body);
+      expect(won, statuses(lost)).to.be.greaterThan(0);
+      expect(
+        lost.every(({ status }) => status === 404),
+        statuses(lost),
+      ).to.equal(true);
+      expect((await rest.call(method, path, { body })).status).to.equal(404);
+    });
+  }
+
+  it('start one execution of a deployment', async () => {
+    const started = await race('POST', '/executions', { deployment_id: 'there', workflow_id: 'install' });
+    expect(started.won, statuses(started.lost)).to.equal(1);
+    const [running] = await rest.database.query<{ count: number }>(
+      `select count(*)::integer as count from executions
+       join deployments on deployments.storage_id = executions.deployment_id where deployments.id = 'there'`,
+    );
+    expect(running?.count).to.equal(1);
+  });
+
+  it('cancel, kill, requeue and resume an execution in any order, and leave it in a state it can be in', async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const { storageId } = await addDeployment(rest.database);
+      const { id } = await addExecution(rest.database, { deploymentStorageId: storageId, status: 'pending' });
+      const actions = ['cancel', 'kill', 'requeue', 'resume', 'force-cancel', 'pause', 'unpause', 'force-resume'];
+      const answers = await Promise.all(
+        actions.map((action) => rest.call('POST', `/executions/${id}`, { body: { action } })),
+      );
+      expect(
+        answers.every(({ status }) => [200, 400, 409].includes(status)),
+        statuses(answers),
+      ).to.equal(true);
+      const [row] = await rest.database.query<{ status: string; ended: boolean }>(
+        'select status, ended_at is not null as ended from executions where id = $1',
+        [id],
+      );
+      expect(row?.ended, row?.status).to.equal(row?.status === 'cancelled');
+    }
+  });
+
+  it('delete a blueprint and create deployments of it: either it stays with them, or none is there', async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const { id } = await addBlueprint(rest.database);
+      await rest.database.query('update blueprints set plan = $2 where id = $1', [id, JSON.stringify(emptyPlan)]);
+      const answers = await Promise.all([
+        rest.call('PUT', `/deployments/${id}-1?async_create=true`, { body: { blueprint_id: id } }),
+        rest.call('DELETE', `/blueprints/${id}`),
+        rest.call('PUT', `/deployments/${id}-2?async_create=true`, { body: { blueprint_id: id } }),
+      ]);
+      expect(Math.max(...answers.map(({ status }) => status)), statuses(answers)).to.be.lessThan(500);
+      const isGone = (await rest.call('GET', `/blueprints/${id}`)).status === 404;
+      const made = await rest.database.query(`select from deployments where id like $1`, [`${id}-%`]);
+      expect(made.length > 0, statuses(answers)).to.equal(!isGone);
+    }
+  });
+});
