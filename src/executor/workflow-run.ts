@@ -15,6 +15,7 @@ import { findPluginVersions } from '../store/plugins.ts';
 import { WorkflowRefused } from '../workflows/errors.ts';
 import { findWorkflow } from '../workflows/registry.ts';
 import type { WorkflowFunction } from '../workflows/context.ts';
+import { beginParameters } from './begin-parameters.ts';
 import { MessageDispatcher } from './dispatcher.ts';
 import { EngineContext } from './engine-context.ts';
 import type { ControlChange, ExecutionGate } from './execution-gate.ts';
@@ -70,9 +71,9 @@ export class WorkflowRun {
    *   is gone
    */
   static async prepare(input: WorkflowRunInput): Promise<WorkflowRun> {
-    const { dependencies, execution, isResume } = input;
+    const { dependencies, isResume } = input;
     const { database } = dependencies;
-    const storageId = deploymentOf(execution);
+    const storageId = deploymentOf(input.execution);
     // what is read does not depend on each other, and an execution of one operation is short
     const [deployment, parts, config] = await Promise.all([
       findDrivenDeployment(database, storageId, input.blueprintStorageId),
@@ -80,8 +81,11 @@ export class WorkflowRun {
       loadWorkflowConfig(database),
     ]);
     if (!deployment) {
-      throw notFound('Deployment', execution.deploymentId ?? '');
+      throw notFound('Deployment', input.execution.deploymentId ?? '');
     }
+    const workflow = deployment.workflows?.[input.execution.workflowId];
+    const parameters = await beginParameters(dependencies, input.execution, workflow);
+    const execution = { ...input.execution, parameters };
     const stopping = new AbortController();
     const run = input.run ?? (await findFunction(input, deployment, stopping.signal));
     const environments = executionEnvironments({

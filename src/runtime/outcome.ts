@@ -17,7 +17,8 @@ export async function outcomeOf(
   try {
     await evaluateInputs(session);
     const result = await perform();
-    outcome = { ok: true, result: result ?? null };
+    // it is stored, told in an event and shown
+    outcome = { ok: true, result: session.secrets.applyToJson(result ?? null) };
   } catch (thrown) {
     const cause = session.signal.aborted ? abortedError(session.context, session.signal.reason) : thrown;
     outcome = { ok: false, error: failureOf(cause, session.secrets) };

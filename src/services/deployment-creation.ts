@@ -16,6 +16,8 @@ import type { ServiceDependencies } from './dependencies.ts';
 import { createExecutionToken } from '../security/tokens.ts';
 import type { NewLabel } from './labels.ts';
 import { sendAfterCommit } from './outbox.ts';
+import { creationTime, ownerId } from './ownership.ts';
+import type { Origin } from './ownership.ts';
 import { isSystemWorkflowUnfinished } from './start-execution.ts';
 
 export interface DeploymentRequest {
@@ -28,6 +30,7 @@ export interface DeploymentRequest {
   readonly labels: readonly NewLabel[];
   readonly runtimeOnlyEvaluation: boolean | undefined;
   readonly isSkippingPluginsValidation: boolean;
+  readonly origin: Origin;
 }
 
 /** Milliseconds a synchronous creation may take, and the wait for a blueprint that is still being uploaded. */
@@ -131,7 +134,8 @@ async function store(
   const deployment = await createDeployment(transaction, {
     id: request.id,
     tenantId: caller.tenant.id,
-    creatorId: caller.user.id,
+    creatorId: await ownerId(transaction, caller, request.origin.creator),
+    createdAt: creationTime(caller, request.origin.createdAt),
     visibility: request.visibility,
     blueprintStorageId: blueprint.storageId,
     displayName,

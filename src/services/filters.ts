@@ -10,11 +10,19 @@ import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { parseFilterRules } from './filter-rules.ts';
 import { checkIdentifier, everywhere, requireFreeGlobally, requireOwnTenant, widerVisibility } from './identifiers.ts';
+import { creationTime, ownerId } from './ownership.ts';
+import type { Origin } from './ownership.ts';
+
+export interface NewFilterRequest {
+  readonly rules: Json;
+  readonly visibility: Visibility;
+  readonly origin: Origin;
+}
 
 export interface FilterService {
   list(caller: Caller, kind: FilterKind, query: ListQuery, isAllTenants: boolean): Promise<Page<Filter>>;
   get(caller: TenantCaller, kind: FilterKind, id: string): Promise<Filter>;
-  create(caller: TenantCaller, kind: FilterKind, id: string, rules: Json, visibility: Visibility): Promise<Filter>;
+  create(caller: TenantCaller, kind: FilterKind, id: string, filter: NewFilterRequest): Promise<Filter>;
   /** Rules of the types given replace those of the same types. */
   update(
     caller: TenantCaller,
@@ -50,7 +58,7 @@ export function createFilterService({ database }: ServiceDependencies): FilterSe
 
     get: (caller, kind, id) => getFilter(database, scopeOf(caller), kind, id),
 
-    async create(caller, kind, id, given, visibility) {
+    async create(caller, kind, id, { rules: given, visibility, origin }) {
       checkIdentifier('filter_id', id);
       if (id.toLowerCase().startsWith(reservedPrefix)) {
         throw new GantryError(
@@ -59,14 +67,15 @@ export function createFilterService({ database }: ServiceDependencies): FilterSe
         );
       }
       const rules = parseFilterRules(given, kind);
-      return database.transactionAs(actorOf(caller), (transaction) =>
+      return database.transactionAs(actorOf(caller), async (transaction) =>
         createFilter(transaction, {
           kind,
           id,
           rules,
           visibility,
           tenantId: caller.tenant.id,
-          creatorId: caller.user.id,
+          creatorId: await ownerId(transaction, caller, origin.creator),
+          createdAt: creationTime(caller, origin.createdAt),
         }),
       );
     },

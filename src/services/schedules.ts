@@ -18,6 +18,8 @@ import type { Caller, TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { checkIdentifier, requireOwnTenant } from './identifiers.ts';
+import { creationTime, ownerId } from './ownership.ts';
+import type { Origin } from './ownership.ts';
 
 /** What a client says of a schedule; undefined = as it is, or the default of a new one. */
 export interface ScheduleRequest {
@@ -34,6 +36,8 @@ export interface ScheduleRequest {
   readonly isEnabled: boolean | undefined;
   readonly parameters: JsonObject | undefined;
   readonly executionArguments: JsonObject | undefined;
+  /** Of a new one. */
+  readonly origin: Origin;
 }
 
 export interface ScheduleService {
@@ -119,7 +123,8 @@ export function createScheduleService({ database, clock }: ServiceDependencies):
         return createExecutionSchedule(transaction, {
           id,
           tenantId: deployment.tenantId,
-          creatorId: caller.user.id,
+          creatorId: await ownerId(transaction, caller, request.origin.creator),
+          createdAt: creationTime(caller, request.origin.createdAt),
           visibility: deployment.visibility,
           deploymentStorageId: deployment.storageId,
           workflowId,

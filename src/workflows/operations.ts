@@ -2,6 +2,7 @@ import type { Json, JsonObject, PlanOperation, PlanPlugin } from '../domain/plan
 import type { NodeInstance } from '../domain/topology.ts';
 import type { RelatedInstance, Task } from '../graph/task.ts';
 import type { TaskOptions, TasksGraph } from '../graph/tasks-graph.ts';
+import { isFunction } from '../dsl/functions/index.ts';
 import { WorkflowRefused } from './errors.ts';
 import type { RelationshipInstance, TopologyView } from './topology-view.ts';
 
@@ -90,7 +91,7 @@ export class Operations {
         plugin: findPlugin(operation.plugin, name, target),
         executor: operation.executor ?? 'central_deployment_agent',
         inputs: inputsOf(name, operation, instance, options),
-        hasIntrinsicFunctions: operation.has_intrinsic_functions,
+        hasIntrinsicFunctions: operation.has_intrinsic_functions || holdsFunction(options.kwargs ?? null),
         timeout: operation.timeout,
         isTimeoutRecoverable: operation.timeout_recoverable,
         related: target.related,
@@ -102,6 +103,14 @@ export class Operations {
       },
     );
   }
+}
+
+/** Whether there is a call of an intrinsic function in what a workflow gives to an operation. */
+function holdsFunction(value: Json): boolean {
+  if (typeof value !== 'object' || value === null) {
+    return false;
+  }
+  return isFunction(value) || Object.values<Json>(value).some((item) => holdsFunction(item));
 }
 
 function findPlugin(name: string, operation: string, target: CallTarget): PlanPlugin {

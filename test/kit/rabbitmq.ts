@@ -1,11 +1,13 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { connect as connectAmqp } from 'amqplib';
 import { freePort } from './ports.ts';
 import type { CertificateFiles } from './postgres-server.ts';
 
@@ -160,6 +162,28 @@ export class RabbitmqServer {
     }
     const text = await response.text();
     return text === '' ? undefined : (JSON.parse(text) as unknown);
+  }
+
+  /**
+   * Collects a copy of every message that is published or delivered in a vhost from now on.
+   * @returns everything so far as texts, headers included; and what ends it
+   */
+  async trace(url: string): Promise<{ texts: string[]; stop: () => Promise<void> }> {
+    const program = join(dirname(serverScript), 'rabbitmqctl');
+    const vhost = decodeURIComponent(new URL(url).pathname.slice(1)) || '/';
+    const node = String(this.#environment['RABBITMQ_NODENAME']);
+    await promisify(execFile)(program, ['--node', node, 'trace_on', '--vhost', vhost], { env: this.#environment });
+    const connection = await connectAmqp(url);
+    const channel = await connection.createChannel();
+    const { queue } = await channel.assertQueue('', { exclusive: true });
+    await channel.bindQueue(queue, 'amq.rabbitmq.trace', '#');
+    const texts: string[] = [];
+    await channel.consume(
+      queue,
+      (message) => texts.push(`${message?.content.toString() ?? ''} ${JSON.stringify(message?.properties)}`),
+      { noAck: true },
+    );
+    return { texts, stop: () => connection.close() };
   }
 
   /** Stops the server and starts it again on the same ports with the same data. */

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { OperationRequest } from '../../src/runtime/types.ts';
 import { changeExecutionStatus, createExecutions } from '../../src/store/executions.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
 import { until } from '../kit/until.ts';
@@ -8,6 +9,18 @@ const blueprint = `
 tosca_definitions_version: cloudify_dsl_1_3
 imports: [cloudify/types/types.yaml]
 plugins: { test: { executor: central_deployment_agent, install: false } }
+workflows:
+  repeat:
+    mapping: default_workflows.cloudify.plugins.workflows.execute_operation
+    parameters:
+      operation: { default: cloudify.interfaces.lifecycle.create }
+      operation_kwargs: { default: {} }
+      allow_kwargs_override: { default: true }
+      run_by_dependency_order: { default: false }
+      type_names: { default: [] }
+      node_ids: { default: [] }
+      node_instance_ids: { default: [] }
+      size: { type: integer, required: false, constraints: [{ less_than: 100 }] }
 node_templates:
   web:
     type: cloudify.nodes.Root
@@ -28,10 +41,12 @@ describe('rules of executions', function () {
   let count = 0;
   let open: () => void = () => undefined;
   let gate: Promise<void> = Promise.resolve();
+  const inputs: unknown[] = [];
 
   before(async () => {
     postgres = await PostgresServer.start();
-    const run = async (): Promise<{ ok: true; result: null }> => {
+    const run = async (request: OperationRequest): Promise<{ ok: true; result: null }> => {
+      inputs.push(request.inputs);
       await gate;
       return { ok: true, result: null };
     };
@@ -61,6 +76,41 @@ describe('rules of executions', function () {
     (await rest.call('GET', `/executions/${id}`)).json<Execution>().status;
   const reaches = (execution: Execution, status: string): Promise<unknown> =>
     until(`${execution.id} to be ${status}`, async () => (await statusOf(execution)) === status);
+
+  it('functions in parameters are evaluated when the execution begins, unless they read a secret', async () => {
+    await rest.call('PUT', '/secrets/hush', { body: { value: 'a-value-nobody-sees' } });
+    const deployment = await newDeployment();
+    open();
+    await reaches(await start(deployment), 'terminated');
+    const begin = (parameters: object): Promise<Execution> => start(deployment, { workflow_id: 'repeat', parameters });
+    const given = {
+      size: { concat: ['4', '2'] },
+      operation_kwargs: {
+        state: [{ concat: ['it is ', { get_sys: ['deployment', 'id'] }] }],
+        word: { concat: ['say ', { get_secret: 'hush' }] },
+      },
+    };
+    const execution = await begin(given);
+    await reaches(execution, 'terminated');
+    const { parameters } = (await rest.call('GET', `/executions/${execution.id}`)).json<{
+      parameters: { size: number; operation_kwargs: { state: string[]; word: object } };
+    }>();
+    expect(parameters.size).to.equal(42);
+    expect(parameters.operation_kwargs.state[0]).to.equal(`it is ${deployment}`);
+    expect(parameters.operation_kwargs.word).to.deep.equal(given.operation_kwargs.word);
+    expect(inputs.at(-1)).to.deep.include({ ...parameters.operation_kwargs, word: given.operation_kwargs.word });
+
+    for (const [wrong, message] of [
+      [{ size: { concat: ['4', '2', '0'] } }, 'does not meet its constraints'],
+      [{ size: { concat: ['many'] } }, 'must be of type integer'],
+      [{ operation_kwargs: { x: { get_attribute: ['nowhere', 'x'] } } }, 'nowhere'],
+    ] as const) {
+      const failing = await begin(wrong);
+      await reaches(failing, 'failed');
+      const { error } = (await rest.call('GET', `/executions/${failing.id}`)).json<{ error: string }>();
+      expect(error).to.contain('The parameters cannot be evaluated').and.contain(message);
+    }
+  });
 
   it('a second execution of a deployment is refused, waits with queue, and runs beside it with force', async () => {
     const deployment = await newDeployment();

@@ -31,6 +31,7 @@ describe('what is restored or handed on', function () {
   const restored: [string, string, string, object][] = [
     ['a site', 'PUT', '/sites/old', origin],
     ['a secret', 'PUT', '/secrets/old', { value: 'v', ...origin }],
+    ['a filter', 'PUT', '/filters/deployments/old', { filter_rules: [], ...origin }],
     ['a secrets provider', 'PUT', '/secrets-providers', { name: 'old', type: 'local', ...origin }],
     ['a blueprint', 'PATCH', '/blueprints/app', { creator: 'ada', created_at: time }],
   ];
@@ -53,6 +54,27 @@ describe('what is restored or handed on', function () {
     expect(answer.json<object>()).to.include({ ...origin, state: 'uploaded' });
     const nobody = await rest.call('PUT', '/blueprints/newer?created_by=nobody', { raw });
     expect(nobody.status).to.equal(404);
+  });
+
+  it('creates deployments and schedules as they were', async () => {
+    const made = [
+      ['/deployments/old', { blueprint_id: 'app' }],
+      ['/execution-schedules/old?deployment_id=app', { workflow_id: 'install', since: '2030-01-01', count: 1 }],
+    ] as const;
+    for (const [path, body] of made) {
+      for (const wrong of [{ created_by: 'admin' }, { created_at: time }]) {
+        const refusal = await rest.call('PUT', path, { ...ada, body: { ...body, ...wrong } });
+        expect([refusal.status, refusal.json<{ error_code: string }>().error_code]).to.deep.equal([
+          403,
+          'forbidden_error',
+        ]);
+      }
+      const nobody = await rest.call('PUT', path, { body: { ...body, created_by: 'nobody' } });
+      expect(nobody.status).to.equal(404);
+      const answer = await rest.call('PUT', path, { body: { ...body, ...origin } });
+      expect(answer.status, answer.text).to.equal(201);
+      expect(answer.json<object>()).to.include(origin);
+    }
   });
 
   it('keeps when a user was here', async () => {

@@ -9,6 +9,7 @@ import { checkIdentifier, visibilityFor } from '../../services/identifiers.ts';
 import { parseLabels } from '../../services/labels.ts';
 import { json, mapOf, nothing, pageOf, record, single, textSchema } from '../answer.ts';
 import { isObject } from '../body.ts';
+import { originOf, originProperties } from '../origin.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
 import type { Answer, ApiCall, Route } from '../route.ts';
@@ -29,6 +30,7 @@ const createSchema = {
     runtime_only_evaluation: { type: ['boolean', 'null'] },
     display_name: { type: ['string', 'null'] },
     labels: { type: ['array', 'null'] },
+    ...originProperties,
   },
 };
 
@@ -144,6 +146,7 @@ function createRoute(deployments: DeploymentService): Route {
         runtimeOnlyEvaluation:
           typeof body['runtime_only_evaluation'] === 'boolean' ? body['runtime_only_evaluation'] : undefined,
         isSkippingPluginsValidation: body['skip_plugins_validation'] === true,
+        origin: originOf(body),
       };
       const isAsync = query.switch('async_create');
       const deployment = await deployments.create(tenantCaller, request, isAsync, call.signal);

@@ -213,6 +213,7 @@ async function scheduleOnce(
       stopOnFail: false,
       isEnabled: true,
       parameters: parametersOf(request),
+      origin: {},
       executionArguments: {
         allow_custom_parameters: flag(request, 'allow_custom_parameters'),
         force: flag(request, 'force'),

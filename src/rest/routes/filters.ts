@@ -9,11 +9,12 @@ import { noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
 import { shapeOne } from '../shapes/field.ts';
 import { filterShape } from '../shapes/filter.ts';
+import { originOf, originProperties } from '../origin.ts';
 
 const newFilterSchema = {
   type: 'object',
   required: ['filter_rules'],
-  properties: { filter_rules: {}, visibility: { type: ['string', 'null'] } },
+  properties: { filter_rules: {}, visibility: { type: ['string', 'null'] }, ...originProperties },
 };
 const filterUpdateSchema = { type: 'object', properties: { filter_rules: {}, visibility: {} } };
 
@@ -51,11 +52,15 @@ function routesOf(filters: FilterService, kind: (typeof kinds)[number]): Route[]
       body: newFilterSchema,
       answer: single(filterShape),
       handle: async (call) => {
-        const { filter_rules: rules = null, visibility } = call.body as JsonObject;
-        const wanted = visibilityFor(call.tenantCaller, {
-          visibility: typeof visibility === 'string' ? visibility : undefined,
+        const body = call.body as JsonObject;
+        const { filter_rules: rules = null, visibility } = body;
+        const filter = await filters.create(call.tenantCaller, kind, idOf(call), {
+          rules,
+          visibility: visibilityFor(call.tenantCaller, {
+            visibility: typeof visibility === 'string' ? visibility : undefined,
+          }),
+          origin: originOf(body),
         });
-        const filter = await filters.create(call.tenantCaller, kind, idOf(call), rules, wanted);
         return ok(shapeOne(filterShape, filter, call.query.include()));
       },
     },

@@ -11,6 +11,7 @@ import { knownStatus } from '../shapes/execution.ts';
 import { commonFields, fieldsOf, shapeOne, visibilities } from '../shapes/field.ts';
 import type { Shape } from '../shapes/field.ts';
 import { readTime } from '../times.ts';
+import { originOf, originProperties } from '../origin.ts';
 
 interface ScheduleView extends ExecutionSchedule {
   readonly occurrences: readonly Date[];
@@ -67,6 +68,7 @@ const scheduleSchema = {
     enabled: nullable('boolean'),
     parameters: nullable('object'),
     execution_arguments: nullable('object'),
+    ...originProperties,
   },
 };
 
@@ -96,6 +98,7 @@ function requestOf(body: JsonObject): ScheduleRequest {
     isEnabled: flag('enabled'),
     parameters: object('parameters'),
     executionArguments: object('execution_arguments'),
+    origin: originOf(body),
   };
 }
 

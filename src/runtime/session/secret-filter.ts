@@ -1,3 +1,5 @@
+import type { Json } from '../../domain/plan.ts';
+
 /** What stands in logs in place of a secret. */
 const mask = '***';
 
@@ -76,6 +78,22 @@ export class SecretFilter {
       }
       this.#pattern = undefined;
     }
+  }
+
+  /** A JSON value with every known secret masked in its texts and names. */
+  applyToJson(value: Json): Json {
+    if (this.#values.size === 0) {
+      return value;
+    }
+    if (typeof value === 'string') {
+      return this.apply(value);
+    }
+    if (Array.isArray(value)) {
+      return value.map((item) => this.applyToJson(item));
+    }
+    return typeof value === 'object' && value !== null
+      ? Object.fromEntries(Object.entries(value).map(([name, item]) => [this.apply(name), this.applyToJson(item)]))
+      : value;
   }
 
   /** The text with every known secret masked. */

@@ -162,6 +162,7 @@ class CallersManager implements ExtensionsManager {
       labels: parseLabels([...deployment.labels]),
       runtimeOnlyEvaluation: undefined,
       isSkippingPluginsValidation: false,
+      origin: {},
     };
     const { deployments } = this.#dependencies.services;
     return this.#managedDeployment(await deployments.create(this.#caller, request, true, signal));

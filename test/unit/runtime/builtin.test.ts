@@ -53,11 +53,16 @@ describe('Built-in plugins', () => {
     expect(host.logs).to.deep.equal([]);
   });
 
-  it('answer with their inputs, evaluated first where they hold functions', async () => {
+  it('answer with their inputs, evaluated first where they hold functions, but never with secrets', async () => {
     host.secrets.set('key', 'the secret');
     const inputs = { a: { get_secret: 'key' } };
     expect(resultOf(await run('echo', inputs))).to.deep.equal(inputs);
-    expect(resultOf(await run('echo', inputs, { has_intrinsic_functions: true }))).to.deep.equal({ a: 'the secret' });
+    expect(resultOf(await run('echo', inputs, { has_intrinsic_functions: true }))).to.deep.equal({ a: '***' });
+    const nested = { a: [{ get_secret: 'key' }, 'say the secret'], 'the secret': 1 };
+    expect(resultOf(await run('echo', nested, { has_intrinsic_functions: true }))).to.deep.equal({
+      a: ['***', 'say ***'],
+      '***': 1,
+    });
   });
 
   it('write to the log without secrets', async () => {
