@@ -76,7 +76,6 @@ describe('The ctx command in bash', () => {
     ['ctx operation max-retries', '60'],
     ['ctx plugin name', 'script'],
     ['ctx rest-host', "['127.0.0.1']"],
-    ['ctx execution-token', 'token-of-the-execution'],
     ['ctx -t 5 node id', 'web'],
     ['ctx --timeout=5 node id', 'web'],
     [
@@ -90,6 +89,11 @@ describe('The ctx command in bash', () => {
       expect(await printed(command, { rest_host: ['127.0.0.1'] })).to.equal(expected);
     });
   }
+
+  it('prints the token of the execution, which no result gives away', async () => {
+    expect(await printed('ctx execution-token', { rest_host: [] })).to.equal('***');
+    expect(await printed('ctx execution-token | tr t T', { rest_host: [] })).to.equal('Token-of-The-execuTion');
+  });
 
   const refusals: [string, string][] = [
     ['ctx node properties nope', "RuntimeError: illegal path: nope'"],
