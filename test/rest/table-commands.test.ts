@@ -1,10 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { runCommandLine } from '../../src/cli/program.ts';
 import { fakeTerminal } from '../kit/fake-terminal.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
+import { tarGz, zip } from '../unit/files/archives.ts';
 import { adminPassword, RestService, simpleBlueprint } from './kit.ts';
 
 /** Command and what it has to print. `FOLDER` stands for a temporary one. */
@@ -27,7 +28,22 @@ const commands: readonly (readonly [string, RegExp])[] = [
   ['deployments filters get gold --json', /created_by/],
   ['deployments filters list', /gold/],
   ['deployments filters delete gold', /Filter gold deleted/],
-  ['blueprints filters list', /Nothing to show/],
+  ['blueprints filters list', /No filters\./],
+  ['deployments groups create fleet -b app', /Group fleet created/],
+  ['deployments groups labels add team:web fleet', /Labels put on fleet/],
+  ['deployments groups labels list fleet', /team[^]*web/],
+  ['deployments groups labels delete team fleet', /Labels taken off fleet/],
+  ['deployments groups labels list fleet', /No labels\./],
+  ['deployments groups delete fleet', /Group fleet deleted/],
+  ['deployments list --label tier:gold', /app/],
+  ['deployments list --label tier:silver', /No deployments\./],
+  ['blueprints list --label-rule team=web --attribute-rule created_by=admin', /app/],
+  ['deployments status-list', /app/],
+  ['workflows list -d app', /install[^]*uninstall/],
+  ['workflows get install -d app', /parameters/],
+  ['groups list -d app', /No groups\./],
+  ['executions delete --to 2000-01-01', /deleted *0/],
+  ['events delete app --to 2000-01-01 --include-logs', /deleted *0/],
   ['blueprints set-owner app admin', /app belongs to admin/],
   ['blueprints set-global app', /app is global/],
   ['deployments set-visibility app global', /app is global/],
@@ -43,7 +59,7 @@ const commands: readonly (readonly [string, RegExp])[] = [
   ['deployments schedule summary workflow_id', /heal/],
   ['deployments schedule delete app heal', /Schedule heal deleted/],
   ['deployments summary blueprint_id --by visibility', /app[^]*global/],
-  ['deployments modifications list app', /Nothing to show/],
+  ['deployments modifications list app', /No modifications\./],
   ['executions summary status', /terminated|completed/],
   ['nodes get app server', /cloudify\.nodes\.Root/],
   ['nodes summary deployment_id', /app/],
@@ -72,21 +88,29 @@ const commands: readonly (readonly [string, RegExp])[] = [
   ['secrets delete box', /box/],
   ['secrets import FOLDER/secrets.json --plain', /Secrets of .* read/],
   ['secrets set-global box', /box is global/],
-  ['secrets providers list', /Nothing to show/],
+  ['secrets providers list', /No providers\./],
   ['config list', /value/],
   ['config update marketplace_api_url http://a/;b', /marketplace_api_url is/],
   ['maintenance-mode status', /deactivated/],
   ['managers list', /hostname/],
   ['cluster status', /OK|FAIL|DEGRADED/i],
-  ['cluster brokers list', /Nothing to show|host/],
-  ['agents list', /Nothing to show/],
+  ['cluster brokers add mq-2 10.0.0.12 --port 5671', /mq-2/],
+  ['cluster brokers list', /mq-2/],
+  ['cluster brokers update mq-2 --network edge=192.0.2.12', /edge: 192\.0\.2\.12/],
+  ['cluster brokers get mq-2', /edge: 192\.0\.2\.12/],
+  ['cluster brokers remove mq-2', /Broker mq-2 removed/],
+  ['cluster db-nodes list', /No database servers/],
+  ['cluster db-nodes update', /host/],
+  ['cluster db-nodes list', /host/],
+  ['agents list', /No agents\./],
   ['audit list --size 3', /admin/],
   ['audit truncate --before 2000-01-01', /deleted/],
   ['ldap status', /state/],
+  ['plugins history', /No updates of plugins\./],
   ['idp get', /provider/],
-  ['snapshots list', /Nothing to show/],
+  ['snapshots list', /No snapshots\./],
   ['snapshots status', /status/],
-  ['log-bundles list', /Nothing to show/],
+  ['log-bundles list', /No log bundles\./],
 ];
 
 describe('commands that are one request', function () {
@@ -132,6 +156,40 @@ describe('commands that are one request', function () {
       expect(output).to.match(prints);
     });
   }
+
+  it('label and download what plugins have', async () => {
+    const archive = tarGz([{ name: 'tools/package.json', content: '{"name": "tools", "version": "1.0.0"}' }]);
+    const yaml =
+      'plugins: {tools: {executor: central_deployment_agent, package_name: tools, package_version: 1.0.0}}\n';
+    await writeFile(
+      join(folder, 'tools.zip'),
+      zip([
+        { name: 'tools.wgn', content: archive },
+        { name: 'plugin.yaml', content: yaml },
+      ]),
+    );
+    const run = async (...words: string[]): Promise<string> => {
+      const { code, output, errors } = await gantry(['plugins', ...words]);
+      expect(code, `${words.join(' ')}: ${errors}`).to.equal(0);
+      return output;
+    };
+    const { id } = JSON.parse(await run('upload', join(folder, 'tools.zip'), '--json')) as { id: string };
+    for (const labels of ['blueprint-labels', 'deployment-labels', 'resource-tags']) {
+      await run(labels, 'add', 'uses:tools,team:web', id);
+      expect(await run(labels, 'list', id))
+        .to.match(/uses │ tools/)
+        .and.match(/team │ web/);
+      await run(labels, 'delete', 'uses', id);
+      expect(await run(labels, 'list', id)).to.not.contain('uses');
+    }
+    await run('download', id, '-o', join(folder, 'downloaded.wgn'));
+    expect(await readFile(join(folder, 'downloaded.wgn'))).to.deep.equal(archive);
+    await run('download-yaml', id, '-o', join(folder, 'downloaded.yaml'));
+    expect(await readFile(join(folder, 'downloaded.yaml'), 'utf8')).to.contain('tools');
+    const refused = await gantry(['plugins', 'download', 'nothing', '-o', join(folder, 'nothing.wgn')]);
+    expect(refused.code).to.equal(3);
+    expect((await readdir(folder)).filter((name) => name.startsWith('nothing'))).to.deep.equal([]);
+  });
 
   it('tells what the manager refuses', async () => {
     const { code, errors } = await gantry(['sites', 'get', 'nowhere']);
