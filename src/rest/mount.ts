@@ -217,15 +217,24 @@ function specificity(path: string): string {
     .join('');
 }
 
+/** `sites` of `/sites/:name`; no route begins with a parameter. */
+function firstSegment(path: string): string {
+  const end = path.indexOf('/', 1);
+  return path.slice(1, end < 0 ? undefined : end);
+}
+
 /** Makes the router of all routes; a known path with another method is answered with 405. */
-export function mountRoutes(routes: readonly Route[], dependencies: MountDependencies): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+export function mountRoutes(routes: readonly Route[], dependencies: MountDependencies): RequestHandler {
+  const routers = new Map<string, Router>();
   const byPath = new Map<string, Route[]>();
   for (const route of routes) {
     byPath.set(route.path, [...(byPath.get(route.path) ?? []), route]);
   }
   const paths = [...byPath].sort(([left], [right]) => (specificity(left) < specificity(right) ? -1 : 1));
   for (const [path, members] of paths) {
+    const first = firstSegment(path);
+    const router = routers.get(first) ?? Router({ strict: true, caseSensitive: true });
+    routers.set(first, router);
     const place = router.route(path);
     const methods = new Set<Method>();
     for (const route of members) {
@@ -241,5 +250,13 @@ export function mountRoutes(routes: readonly Route[], dependencies: MountDepende
       throw new GantryError('method_not_allowed_error', `The method ${request.method} is not allowed for this URL`);
     });
   }
-  return router;
+  // a router tries its routes one after the other, so it is given few
+  return (request, response, next) => {
+    const router = routers.get(firstSegment(request.path));
+    if (router) {
+      router(request, response, next);
+    } else {
+      next();
+    }
+  };
 }

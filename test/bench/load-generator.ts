@@ -126,9 +126,11 @@ class Run {
 /** A process of its own that sends requests, so that measuring does not slow down what is measured. */
 export class LoadGenerator {
   readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
+    this.#ended = once(child, 'exit');
   }
 
   static async start(): Promise<LoadGenerator> {
@@ -143,7 +145,7 @@ export class LoadGenerator {
     this.#child.send(options);
     const [result] = (await Promise.race([
       answered,
-      once(this.#child, 'exit').then(() => {
+      this.#ended.then(() => {
         throw new Error('The load generator ended');
       }),
     ])) as [LoadResult];
@@ -151,9 +153,8 @@ export class LoadGenerator {
   }
 
   async stop(): Promise<void> {
-    const ended = once(this.#child, 'exit');
     this.#child.disconnect();
-    await ended;
+    await this.#ended;
   }
 }
 

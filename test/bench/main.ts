@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { benchLanguage } from './dsl.ts';
+import { benchLoad } from './load.ts';
 import { benchConcurrent, benchDeployments } from './many.ts';
 import { benchFlatness, benchOperations } from './ops.ts';
 import type { BenchmarkResult } from './report.ts';
@@ -8,6 +9,8 @@ import { benchIdle, benchLarge, benchLatency } from './single.ts';
 
 interface Options {
   instances: readonly number[] | undefined;
+  /** How long to measure; undefined = as long as the scenario does. */
+  seconds: number | undefined;
 }
 
 /** Every scenario by name. Each starts what it needs, checks that what it measured is right, and cleans up. */
@@ -21,6 +24,7 @@ const scenarios: Readonly<Record<string, (options: Options, log: (line: string) 
     latency: ({ instances }, log) => benchLatency(instances?.[0] ?? 300, log),
     concurrent: ({ instances }, log) => benchConcurrent(instances?.[0] ?? 1000, log),
     idle: (_options, log) => benchIdle(log),
+    load: ({ seconds }, log) => benchLoad(seconds ?? 300, log),
     rest: ({ instances }, log) => benchRest(instances?.[0] ?? 20_000, log),
   };
 
@@ -32,8 +36,16 @@ function sizesOf(text: string | undefined): readonly number[] | undefined {
   return sizes;
 }
 
+function secondsOf(text: string | undefined): number | undefined {
+  const seconds = text === undefined ? undefined : Number(text);
+  if (seconds !== undefined && !(seconds >= 1)) {
+    throw new Error(`--seconds takes a number of seconds, got "${text}"`);
+  }
+  return seconds;
+}
+
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, instances: { type: 'string' } },
+  options: { json: { type: 'boolean', default: false }, instances: { type: 'string' }, seconds: { type: 'string' } },
   allowPositionals: true,
 });
 const names = positionals.length > 0 ? positionals : ['ops'];
@@ -44,7 +56,7 @@ for (const name of names) {
     process.exit(2);
   }
   const log = (line: string): void => console.error(`${name}: ${line}`);
-  const result = await scenario({ instances: sizesOf(values.instances) }, log);
+  const result = await scenario({ instances: sizesOf(values.instances), seconds: secondsOf(values.seconds) }, log);
   if (values.json) {
     console.log(JSON.stringify(result));
   } else {

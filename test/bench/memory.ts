@@ -2,9 +2,18 @@ import { readFileSync, readdirSync } from 'node:fs';
 
 /** Peak resident memory of a process in MiB, as Linux counts it; undefined where that cannot be told. */
 export function peakMemory(pid: number): number | undefined {
+  return memoryField(pid, 'VmHWM');
+}
+
+/** Resident memory of a process in MiB now; undefined where that cannot be told. */
+export function residentMemory(pid: number): number | undefined {
+  return memoryField(pid, 'VmRSS');
+}
+
+function memoryField(pid: number, name: 'VmHWM' | 'VmRSS'): number | undefined {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    const kilobytes = Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]);
+    const kilobytes = Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);
     return Number.isFinite(kilobytes) ? Math.round(kilobytes / 1024) : undefined;
   } catch {
     return undefined;

@@ -15,7 +15,7 @@ export async function startNginxFor(
   return NginxServer.start(port, (directory) =>
     renderProductNginx(directory, {
       listen: `127.0.0.1:${port}`,
-      upstream: upstreams.join(' max_fails=1 fail_timeout=5s;\n    server '),
+      upstream: upstreams.join(' max_fails=1 fail_timeout=1s;\n    server '),
       files: join(cluster.folder, 'files'),
     }),
   );
