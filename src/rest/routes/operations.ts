@@ -131,7 +131,7 @@ function graphRoutes(operations: OperationService): Route[] {
       summary: 'Report the state of a tasks graph, which follows from its operations',
       access: { permission: 'execution_start', isOpenToExecutions: true },
       body: graphReportSchema,
-      answer: pageOf(operationShape),
+      answer: single(tasksGraphShape),
       handle: async ({ tenantCaller, query, parameters }) => {
         const graph = await operations.ownGraph(tenantCaller, parameters['tasks_graph_id'] ?? '');
         return ok(shapeOne(tasksGraphShape, graph, query.include()));
