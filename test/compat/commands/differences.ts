@@ -17,7 +17,9 @@ const differences: Readonly<Record<string, string>> = {
   'db-nodes list': 'empty until `db-nodes update` has looked',
   'deployments capabilities': 'hidden secrets in them are read for those only who may see them',
   'deployments create': 'a deployment that is refused leaves nothing behind',
-  'deployments delete': '`--recursive` and `--with-logs` have no effect yet',
+  'deployments delete': 'events and log lines go with the deployment, with `--with-logs` or without',
+  'deployments groups update-deployments':
+    'a deployment counts as done when its update has ended, not when that has begun',
   'deployments groups create': 'everything it says, or nothing',
   'deployments groups extend': 'everything it says, or nothing',
   'deployments groups update': 'everything it says, or nothing; new members get new labels',
