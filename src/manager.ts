@@ -53,6 +53,7 @@ interface Foundation {
   /** Connection to the `/` vhost. */
   broker: BrokerConnection;
   files: FileStore;
+  parser: BlueprintParser;
   secretBox: SecretBox;
   reveal: RevealSecret;
   clock: { now: () => number };
@@ -108,6 +109,8 @@ async function layFoundation(
   shutdown.add('heartbeat', () => heartbeat.stop());
   const courier = await startLogCourier({ config, log, database, files });
   shutdown.add('log courier', () => courier.stop());
+  const parser = new BlueprintParser();
+  shutdown.add('blueprint parser', () => parser.stop());
   const clock = { now: () => Date.now() };
   const { processName, staleAfter } = heartbeat;
   const parts = {
@@ -118,6 +121,7 @@ async function layFoundation(
     files,
     secretBox,
     reveal,
+    parser,
     clock,
     newId: randomUUID,
     processName,
@@ -136,10 +140,8 @@ async function startServices(parts: Omit<Foundation, 'services' | 'metrics'>, sh
 }
 
 async function startExecutorRole(foundation: Foundation, shutdown: Shutdown): Promise<void> {
-  const { config, files, clock, reveal, secretBox } = foundation;
+  const { config, files, clock, reveal, secretBox, parser } = foundation;
   await recoverRestore(foundation.database, files, foundation.log);
-  const parser = new BlueprintParser();
-  shutdown.add('blueprint parser', () => parser.stop());
   const common = { random: (bound: number) => randomInt(bound), reveal };
   const systemWorkflows = makeSystemWorkflows({ config, files, clock, parser, encryption: secretBox, ...common });
   const executor = await startExecutor({

@@ -1,7 +1,7 @@
 /** The smaller things tenants own: sites, groups, schedules, dependencies, updates. */
 import type { Label, Resource } from './entities.ts';
 import type { Json, JsonObject } from './plan.ts';
-import type { DeploymentUpdateState, ExecutionStatus } from './states.ts';
+import type { DeploymentUpdateState, ExecutionStatus, PluginsUpdateState } from './states.ts';
 
 export interface Site extends Resource {
   createdAt: Date;
@@ -140,7 +140,7 @@ export interface DeploymentUpdate extends Resource {
 /** A change of all deployments of a blueprint to other plugin versions. */
 export interface PluginsUpdate extends Resource {
   createdAt: Date;
-  state: string;
+  state: PluginsUpdateState;
   isForced: boolean;
   isAllTenants: boolean;
   blueprintId: string;

@@ -150,6 +150,17 @@ export const nodeInstanceStates = [
 ] as const;
 export type NodeInstanceState = (typeof nodeInstanceStates)[number];
 
+export const pluginsUpdateStates = [
+  'updating',
+  'executing_workflow',
+  'finalizing',
+  'successful',
+  'failed',
+  'no_changes_required',
+] as const;
+export type PluginsUpdateState = (typeof pluginsUpdateStates)[number];
+export const activePluginsUpdateStates: readonly PluginsUpdateState[] = ['updating', 'executing_workflow', 'finalizing'];
+
 export const deploymentUpdateStates = [
   'updating',
   'executing_workflow',

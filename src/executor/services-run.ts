@@ -124,6 +124,9 @@ export async function allEnded(
   signal: AbortSignal,
 ): Promise<void> {
   const waiting = new Set(ids);
+  if (signal.aborted) {
+    throw new ExecutionCancelled();
+  }
   let unlisten: (() => Promise<void>) | undefined;
   try {
     await new Promise<void>((resolve, reject) => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, cp, mkdir, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { GantryError } from '../domain/errors.ts';
@@ -250,6 +251,25 @@ export class FileStore {
       await writeFile(path, icon);
     }
     await this.repackBlueprint(tenant, blueprintId);
+  }
+
+  /** Gives a blueprint the published files and the archive of another one, in place of its own. */
+  async copyBlueprint(tenant: string, from: string, to: string): Promise<void> {
+    const archive = await this.blueprintArchive(tenant, from);
+    const holder = await this.temporaryDirectory();
+    try {
+      const files = join(holder, 'content');
+      await cp(this.blueprintDirectory(tenant, from), files, { recursive: true, mode: constants.COPYFILE_FICLONE });
+      await this.#publishDirectory(files, this.blueprintDirectory(tenant, to));
+      if (archive) {
+        const path = join(holder, 'archive');
+        await copyFile(archive.path, path, constants.COPYFILE_FICLONE);
+        const { format, bytes } = archive;
+        await this.keepBlueprintArchive(tenant, to, { path, format, bytes, discard: () => Promise.resolve() });
+      }
+    } finally {
+      await rm(holder, { recursive: true, force: true });
+    }
   }
 
   /** Removes the uploaded archive only; what a failed upload leaves behind. */

@@ -44,6 +44,8 @@ export interface ImportResolverOptions {
   readonly tenant: string;
   readonly policy: RemotePolicy;
   readonly catalogue: ImportCatalogue;
+  /** Imports that are read as another one: the line as written -> the line to use. */
+  readonly rewrites?: ReadonlyMap<string, string>;
   readonly signal?: AbortSignal;
 }
 
@@ -102,7 +104,8 @@ export class ManagerImportResolver implements ImportResolver {
     ];
   }
 
-  async fetch(location: string): Promise<ImportedSource> {
+  async fetch(written: string): Promise<ImportedSource> {
+    const location = this.#options.rewrites?.get(written) ?? written;
     if (location.startsWith('plugin:')) {
       return this.#fetchPlugin(location.slice('plugin:'.length));
     }

@@ -8,6 +8,7 @@ import {
   countActiveExecutions,
   findBlockingExecutions,
   findRunnableExecutions,
+  findRunnableParts,
   lockQueue,
   takeQueuedSystemWorkflow,
 } from '../store/execution-queue.ts';
@@ -83,13 +84,13 @@ async function fail(transaction: Transaction, refused: readonly Refused[]): Prom
 
 async function chooseRunnable(transaction: Transaction): Promise<Execution[]> {
   const system = await takeQueuedSystemWorkflow(transaction);
-  if (system) {
-    const others = await findBlockingExecutions(transaction, { exceptId: system.id });
-    return others.length > 0 ? [] : [system];
-  }
-  const blocking = await findBlockingExecutions(transaction, { isSystemWorkflow: true });
+  const blocking = await findBlockingExecutions(transaction, system ? {} : { isSystemWorkflow: true });
   if (blocking.length > 0) {
-    return [];
+    // what a running system workflow waits for must not wait for it
+    return blocking.some(({ workflowId }) => workflowId === 'update_plugin') ? findRunnableParts(transaction) : [];
+  }
+  if (system) {
+    return [system];
   }
   const settings = await readSettings(transaction, 'rest');
   const configured = settings.get('max_concurrent_workflows');

@@ -74,6 +74,9 @@ import { openPermissionDirectory } from './permission-directory.ts';
 import { createPermissionService } from './permissions.ts';
 import type { PermissionService } from './permissions.ts';
 import { createPluginService } from './plugins.ts';
+import { createPluginsUpdateService } from './plugins-updates.ts';
+import type { PluginsUpdateService } from './plugins-updates.ts';
+import type { BlueprintParser } from '../executor/system/blueprint-parser.ts';
 import type { PluginService } from './plugins.ts';
 import { createScheduleService } from './schedules.ts';
 import type { ScheduleService } from './schedules.ts';
@@ -140,6 +143,7 @@ export interface Services {
   readonly summaries: SummaryService;
   readonly permissions: PermissionService;
   readonly plugins: PluginService;
+  readonly pluginsUpdates: PluginsUpdateService;
   readonly userGroups: UserGroupService;
   readonly labels: LabelService;
   readonly resources: ResourceService;
@@ -166,6 +170,8 @@ export interface ServicesDependencies {
   /** Connection to the `/` vhost. */
   readonly broker: BrokerConnection;
   readonly secretBox: SecretBox;
+  /** Parses blueprints; stopped by whoever made it. */
+  readonly parser: BlueprintParser;
   /** Makes tenants' accounts on the broker; undefined with the in-process one. */
   readonly tenantBroker?: TenantBrokerAccounts;
   /** Makes agents' accounts on the broker; undefined with the in-process one. */
@@ -176,7 +182,7 @@ export interface ServicesDependencies {
 
 /** Makes all use cases. */
 export async function createServices(dependencies: ServicesDependencies): Promise<Services> {
-  const { config, log, database, files, clock, newId, broker, secretBox, hashSalt } = dependencies;
+  const { config, log, database, files, clock, newId, broker, secretBox, hashSalt, parser } = dependencies;
   const outbox = createOutboxPublisher({ database, broker, log });
   const waiter = await startExecutionWaiter(database);
   const common: ServiceDependencies = { config, log, database, files, clock, newId, outbox, waiter };
@@ -218,6 +224,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     executionGroups: createExecutionGroupService(common),
     interDeploymentDependencies: createInterDeploymentDependencyService(common),
     deploymentUpdates: createDeploymentUpdateService(common),
+    pluginsUpdates: createPluginsUpdateService({ ...common, parser }),
     executions: createExecutionService(common),
     executionControl: createExecutionControlService(common),
     nodes: createNodeService(common, secretReader),

@@ -2,6 +2,7 @@ import type { Execution } from '../domain/entities.ts';
 import { setLatestExecutions } from './deployment-status.ts';
 import { failUpdatesOfExecutions } from './deployment-updates.ts';
 import { insertEvents } from './events.ts';
+import { failPluginsUpdates } from './plugins-updates.ts';
 import type { Session } from './session.ts';
 
 /** What its deployment is told about an execution besides its status. */
@@ -43,6 +44,13 @@ export async function applyExecutionStatuses(
       session,
       broken.map(({ storageId }) => storageId),
     );
+    const ofPlugins = broken.filter(({ workflowId }) => workflowId === 'update_plugin');
+    if (ofPlugins.length > 0) {
+      await failPluginsUpdates(
+        session,
+        ofPlugins.map(({ storageId }) => storageId),
+      );
+    }
   }
   await tellGroups(session, executions);
 }

@@ -114,11 +114,39 @@ export async function findRunnableExecutions(session: Session, limit: number): P
      order by created_at, storage_id limit $2`,
     [[...activeExecutionStatuses], limit],
   );
-  // whoever holds one of them is about to change it, and tells when that is done
+  return takeFree(
+    session,
+    rows.map(({ id }) => id),
+  );
+}
+
+/**
+ * Queued updates of deployments that belong to an update of plugins under way, at most one per deployment: those whose
+ * deployment has no active execution any more.
+ */
+export async function findRunnableParts(session: Session): Promise<Execution[]> {
+  const rows = await session.prepared<{ id: string }>(
+    `select distinct on (part.deployment_id) part.id from executions part
+     join deployment_updates change on change.execution_id = part.storage_id
+     join plugins_updates whole on whole.temp_blueprint_id = change.new_blueprint_id
+     join executions orderer on orderer.storage_id = whole.execution_id and orderer.status = any($1)
+     where part.status = 'queued' and not exists (
+       select from executions active where active.deployment_id = part.deployment_id and active.status = any($1))
+     order by part.deployment_id, part.created_at, part.storage_id`,
+    [[...activeExecutionStatuses]],
+  );
+  return takeFree(
+    session,
+    rows.map(({ id }) => id),
+  );
+}
+
+/** Those that nobody holds: whoever holds one of them is about to change it, and tells when that is done. */
+async function takeFree(session: Session, ids: readonly string[]): Promise<Execution[]> {
   const free = await session.prepared<{ id: string }>(
     `select id from executions where id = any($1) and status = 'queued' order by storage_id
      for no key update skip locked`,
-    [rows.map(({ id }) => id)],
+    [[...ids]],
   );
   return free.length === 0
     ? []

@@ -28,3 +28,5 @@ export type { InstanceRelationships } from './update/relationships.ts';
 export type { StepAction, StepEntity, UpdateStep, UpdateSteps } from './update/step.ts';
 export { modifiedEntities, updateWorkflowParameters } from './update/workflow-parameters.ts';
 export type { UpdateFlags } from './update/workflow-parameters.ts';
+export { havePluginsChanged, versionRulesOf } from './plugin-choice.ts';
+export type { PluginChoice, PluginMapping, PluginVersionRules } from './plugin-choice.ts';

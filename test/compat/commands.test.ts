@@ -18,19 +18,31 @@ const icon = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=',
   'base64',
 );
-const pluginYaml = `plugins:
+const pluginYaml = (version: string): string => `plugins:
   tools:
     executor: central_deployment_agent
     package_name: tools
-    package_version: 1.0.0
+    package_version: ${version}
+`;
+const pluginArchive = (version: string): Buffer =>
+  tarGz([
+    { name: 'tools/package.json', content: JSON.stringify({ name: 'tools', version, main: 'index.js' }) },
+    { name: 'tools/index.js', content: 'export async function use() {}\n' },
+  ]);
+const toolsBlueprint = `tosca_definitions_version: cloudify_dsl_1_4
+imports: [cloudify/types/types.yaml, 'plugin:tools']
+node_templates:
+  tool:
+    type: cloudify.nodes.Root
+    interfaces: { cloudify.interfaces.lifecycle: { create: tools.use } }
 `;
 const madeFiles = {
   'icon.png': icon,
-  'pluginYaml.yaml': pluginYaml,
-  'plugin.wgn': tarGz([
-    { name: 'tools/package.json', content: JSON.stringify({ name: 'tools', version: '1.0.0', main: 'index.js' }) },
-    { name: 'tools/index.js', content: 'export async function use() {}\n' },
-  ]),
+  'pluginYaml.yaml': pluginYaml('1.0.0'),
+  'plugin.wgn': pluginArchive('1.0.0'),
+  'newPluginYaml.yaml': pluginYaml('1.1.0'),
+  'newPlugin.wgn': pluginArchive('1.1.0'),
+  'tools.yaml': toolsBlueprint,
 };
 
 describe('every command of the unmodified cfy', function () {

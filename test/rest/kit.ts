@@ -188,6 +188,7 @@ export class RestService {
       newId: randomUUID,
       broker,
       secretBox,
+      parser,
     });
     const server = createServer(createApp({ config, log, services }));
     server.listen(0, '127.0.0.1');

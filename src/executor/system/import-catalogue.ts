@@ -5,6 +5,7 @@ import { DslError } from '../../dsl/errors.ts';
 import type { StoredPluginSections } from '../../dsl/imports/resolver.ts';
 import type { FileStore } from '../../files/file-store.ts';
 import type { FoundBlueprint, FoundPlugin, ImportCatalogue, PluginImport } from '../../files/import-resolver.ts';
+import type { PluginVersionRules } from '../../topology/index.ts';
 import { choosePluginYaml } from '../../files/plugin-yaml.ts';
 import { getBlueprint } from '../../store/blueprints.ts';
 import { findPluginVersions } from '../../store/plugins.ts';
@@ -15,6 +16,19 @@ export function importCatalogue(session: Session, files: FileStore, tenantId: nu
   return {
     findPlugin: (plugin) => findPlugin(session, files, tenantId, plugin),
     findBlueprint: (id) => findBlueprint(session, files, tenantId, id),
+  };
+}
+
+/** The catalogue with plugins of the versions the rules ask for. */
+export function chooseVersions(catalogue: ImportCatalogue, rules: PluginVersionRules): ImportCatalogue {
+  return {
+    findPlugin: (plugin) => {
+      const exact = rules.exact.get(plugin.name);
+      const more = rules.constraints.get(plugin.name);
+      const version = exact === undefined ? [...plugin.version, ...(more === undefined ? [] : [more])] : [exact];
+      return catalogue.findPlugin({ ...plugin, version });
+    },
+    findBlueprint: (id) => catalogue.findBlueprint(id),
   };
 }
 

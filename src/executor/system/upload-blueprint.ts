@@ -1,13 +1,10 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join, relative, isAbsolute } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { resourcePath } from '../../config/package-root.ts';
 import { coerceError, GantryError } from '../../domain/errors.ts';
 import type { Blueprint } from '../../domain/entities.ts';
 import type { JsonObject, Plan } from '../../domain/plan.ts';
 import type { BlueprintState } from '../../domain/states.ts';
 import type { StagedBlueprint } from '../../files/file-store.ts';
-import { ManagerImportResolver } from '../../files/import-resolver.ts';
 import { fetchRemote } from '../../files/remote.ts';
 import { changeBlueprintState, deleteBlueprint, getBlueprint, updateBlueprint } from '../../store/blueprints.ts';
 import { isConnectionError } from '../../store/database-errors.ts';
@@ -19,6 +16,7 @@ import type { SystemWorkflow, SystemWorkflowContext } from '../system-workflow.t
 import { ParseFailure } from './blueprint-parser.ts';
 import type { SystemDependencies } from './dependencies.ts';
 import { importCatalogue } from './import-catalogue.ts';
+import { parseDirectory } from './parse-directory.ts';
 
 const defaultMainFile = 'blueprint.yaml';
 const downloadTimeout = 30_000;
@@ -213,21 +211,15 @@ class Upload {
 
   async #parse(staged: StagedBlueprint): Promise<Plan> {
     const { database, signal } = this.#context;
-    const { config, files, parser } = this.#dependencies;
     const path = await this.#mainFile(staged);
-    const resolver = new ManagerImportResolver({
-      blueprintDirectory: staged.directory,
-      sharedRoot: resourcePath(),
-      filesRoot: files.root,
-      tenant: this.#blueprint.tenantName,
-      policy: { allowedHosts: config.imports.allowedHosts },
-      catalogue: importCatalogue(database, files, this.#blueprint.tenantId),
-      signal,
-    });
     try {
-      const text = await readFile(path, 'utf8');
-      const location = pathToFileURL(path).href;
-      return await parser.parse({ text, location, directory: staged.directory, resolver }, signal);
+      return await parseDirectory(this.#dependencies, {
+        directory: staged.directory,
+        mainFilePath: path,
+        tenantName: this.#blueprint.tenantName,
+        catalogue: importCatalogue(database, this.#dependencies.files, this.#blueprint.tenantId),
+        signal,
+      });
     } catch (thrown) {
       signal.throwIfAborted();
       if (isConnectionError(thrown)) {

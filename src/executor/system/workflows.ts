@@ -6,6 +6,7 @@ import { restoreSnapshot } from './restore-snapshot.ts';
 import { deleteDeploymentEnvironment } from './delete-deployment.ts';
 import type { SystemDependencies } from './dependencies.ts';
 import { orderUpdate } from './update/order-update.ts';
+import { updatePlugins } from './plugins-update/update-plugins.ts';
 import { updateDeployment } from './update/update-deployment.ts';
 import { uploadBlueprint } from './upload-blueprint.ts';
 
@@ -18,6 +19,7 @@ export function makeSystemWorkflows(dependencies: SystemDependencies): SystemWor
     ['update', updateDeployment(dependencies)],
     ['csys_new_deployment_update', updateDeployment(dependencies)],
     ['csys_update_deployment', orderUpdate],
+    ['update_plugin', updatePlugins(dependencies)],
     ['create_snapshot', createSnapshot(dependencies)],
     ['restore_snapshot', restoreSnapshot(dependencies)],
     ['create_log_bundle', createLogBundle(dependencies)],

@@ -34,6 +34,7 @@ import { scheduleRoutes } from './schedules.ts';
 import { archiveRoutes } from './archives.ts';
 import { streamRoutes } from './stream.ts';
 import { summaryRoutes } from './summaries.ts';
+import { pluginsUpdateRoutes } from './plugins-updates.ts';
 import { recordRoutes } from './records.ts';
 import { siteRoutes } from './sites.ts';
 import { userGroupRoutes } from './user-groups.ts';
@@ -51,6 +52,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...blueprintRoutes({ config, ...services }),
     ...deploymentRoutes(services.deployments, services.filters),
     ...deploymentUpdateRoutes(services.deploymentUpdates),
+    ...pluginsUpdateRoutes(services.pluginsUpdates),
     ...evaluateRoutes(services.deployments),
     ...executionControlRoutes(services.executionControl),
     ...executionPlanRoutes(services.executionControl),

@@ -314,11 +314,6 @@ export const unwalked: Readonly<Record<string, string>> = {
   'auditlog.inject': 'the client fails before it sends anything: it hands a list to what takes objects only',
   'inter_deployment_dependencies.legacy_restore':
     'for snapshots of releases before 5.1, which cannot be restored here; the answer is 404',
-  'plugins_update.finalize_plugins_update': 'updates of plugins are not made yet',
-  'plugins_update.get': 'updates of plugins are not made yet',
-  'plugins_update.inject': 'updates of plugins are not made yet',
-  'plugins_update.restore': 'updates of plugins are not made yet',
-  'plugins_update.update_plugins': 'updates of plugins are not made yet',
 };
 
 /** How the answer of a method differs from what Cloudify Manager answered. */
@@ -334,6 +329,8 @@ export const differences: Readonly<Record<string, string>> = {
   'log_bundles.upload_archive': 'the status becomes `uploaded`',
   'manager.get_db_nodes': 'empty until `update_db_nodes` was called',
   'plugins.install': 'needs managers or agents',
+  'plugins_update.finalize_plugins_update': 'refused (400) while its execution runs, which ends it by itself',
+  'plugins_update.update_plugins': 'with `force`, too, refused (409) while another one of the blueprint runs',
   'secrets_providers.check': 'hosts must be named in `GANTRY_SECRET_HOSTS`, otherwise 400',
   'snapshots.create': 'does not wait for other executions; the archive has a form of its own',
   'snapshots.restore': 'answers the execution; snapshots of a Cloudify Manager are refused',

@@ -134,12 +134,6 @@ def plugins(walk):
     call('plugins.delete', plugin.id)
 
 
-def plugin_updates(walk):
-    call = walk.call
-    call('plugins_update.list', expects=lambda answer: len(answer) == 0)
-    call('plugins_update.dump', expects=[])
-
-
 def deployments(walk):
     call = walk.call
     call('deployments.create', 'walked', 'walked', inputs={'greeting': 'hi'}, labels=LABELS, async_create=False,
@@ -223,4 +217,4 @@ def files(walk):
     check(b''.join(answer.bytes_stream()), b'third')
 
 
-SECTIONS = (blueprints, plugins, plugin_updates, deployments, nodes, files)
+SECTIONS = (blueprints, plugins, deployments, nodes, files)

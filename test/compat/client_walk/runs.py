@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 from client_support import wait_for
 
 from .administration import is_list_of
-from .resources import ended, path_in, succeeded
+from .resources import ended, path_in, plugin_archive, succeeded
 from .walk import check
 
 UNUSED = '00000000-0000-4000-8000-00000000000'
@@ -213,6 +213,39 @@ def agents(walk):
     call('agents.get', 'agent_2', expects={'state': 'stopped'})
 
 
+def plugin_updates(walk):
+    call = walk.call
+    plugin = walk.client.plugins.upload(plugin_archive(walk, '1.0.0'))
+    path = path_in(walk, 'blueprint.yaml', b"""tosca_definitions_version: cloudify_dsl_1_4
+imports: [cloudify/types/types.yaml, 'plugin:tools']
+node_templates:
+  tool:
+    type: cloudify.nodes.Root
+    interfaces: { cloudify.interfaces.lifecycle: { create: tools.use } }
+""")
+    walk.client.blueprints.upload(path, 'tools')
+    walk.client.deployments.create('tools', 'tools', async_create=False)
+    same = call('plugins_update.update_plugins', 'tools', expects={'state': 'no_changes_required'})
+    newer = walk.client.plugins.upload(plugin_archive(walk, '1.1.0'))
+    made = call('plugins_update.update_plugins', 'tools', all_to_minor=True,
+                expects={'state': 'executing_workflow', 'deployments_per_tenant': {'default_tenant': ['tools']}})
+    succeeded(walk, made.execution_id)
+    call('plugins_update.get', made.id, expects={'state': 'successful', 'blueprint_id': 'tools'})
+    walk.refused('plugins_update.finalize_plugins_update', 400, made.id)
+    call('plugins_update.list', expects=is_list_of(same.id, made.id))
+    call('plugins_update.inject', 'tools', state='failed', update_id='injected',
+         expects={'id': 'injected', 'state': 'failed', 'execution_id': None})
+    stored = call('plugins_update.dump', [made.id], expects=is_list_of(made.id))
+    walk.restore('plugins_update.restore', [dict(stored[0], id='restored')])
+    call('plugins_update.get', 'restored', expects={'state': 'successful', 'execution_id': made.execution_id})
+    check(walk.client.plugins.get(newer.id).package_version, '1.1.0')
+    walk.client.deployments.delete('tools')
+    wait_for('the deletion', lambda: 'tools' not in [item.id for item in walk.client.deployments.list()])
+    walk.client.blueprints.delete('tools')
+    walk.client.plugins.delete(plugin.id)
+    walk.client.plugins.delete(newer.id)
+
+
 def summaries(walk):
     for part, field in (
         ('blueprints', 'tenant_name'), ('deployments', 'blueprint_id'), ('executions', 'status'),
@@ -224,5 +257,6 @@ def summaries(walk):
 
 
 SECTIONS = (
-    executions, graphs, schedules, groups, dependencies, modifications, updates, agents, summaries, events,
+    executions, graphs, schedules, groups, dependencies, modifications, updates, plugin_updates, agents, summaries,
+    events,
 )

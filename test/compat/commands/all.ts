@@ -256,8 +256,6 @@ export const untried: Readonly<Record<string, string>> = {
   'ldap set': 'needs a directory; logging in by one is tested on its own',
   'license remove': 'there is no licence to remove',
   'license upload': 'there is no licence to upload',
-  'plugins get-update': 'updates of plugins are not made yet',
-  'plugins update': 'not there yet: update the deployments one by one',
   'plugins bundle-upload': 'fetches a bundle from a site that is gone',
   'plugins validate': 'looks into a wagon only',
   'profiles delete': 'would leave the test without a profile',

@@ -23,7 +23,10 @@ export interface UpdateStart {
   readonly blueprint: { readonly id: string; readonly storageId: number };
   readonly order: UpdateOrder;
   readonly creatorId: number;
-  /** An execution that orders it for a group: it does not stand in the way, and lends its execution groups. */
+  /**
+   * An execution that orders it, for a group or because plugins are updated: it does not stand in the way, and lends its
+   * execution groups.
+   */
   readonly onBehalfOf: Execution | undefined;
   readonly newId: () => string;
   readonly tokenHash: string;
@@ -161,9 +164,12 @@ async function refusalOf(
 
 async function mustWait(transaction: Transaction, { deployment, order, onBehalfOf }: UpdateStart): Promise<boolean> {
   await lockQueue(transaction);
-  const system = await findBlockingExecutions(transaction, { isSystemWorkflow: true, withQueued: true });
-  if (system.length > 0) {
-    return true;
+  // a system workflow waits for what it orders itself, so that must not wait for system workflows
+  if (!onBehalfOf?.isSystemWorkflow) {
+    const system = await findBlockingExecutions(transaction, { isSystemWorkflow: true, withQueued: true });
+    if (system.length > 0) {
+      return true;
+    }
   }
   if (order.isForced || order.isPreview) {
     return false;
