@@ -101,6 +101,14 @@ export interface DeploymentUpdateShape extends ResourceShape {
   labels_to_create: LabelShape[] | null;
 }
 
+export interface PluginsUpdateShape extends ResourceShape {
+  state: string;
+  blueprint_id: string;
+  execution_id: string | null;
+  forced: boolean;
+  deployments_per_tenant: Record<string, string[]> | null;
+}
+
 export interface ExecutionShape extends ResourceShape {
   workflow_id: string;
   deployment_id: string | null;

@@ -151,6 +151,12 @@ describe('updates of plugins', function () {
       expect(await blueprintOf(id)).to.equal('app');
       expect(await madeBy(id)).to.deep.equal(['thing 2.0.0', 'other 1.1.0']);
     }
+    const nodes = await rest.call('GET', '/nodes?deployment_id=first&_sort=id');
+    const used = nodes.json<{ items: { plugins: { name: string; package_version: string }[] }[] }>().items;
+    expect(used.flatMap(({ plugins }) => plugins.map((plugin) => plugin.package_version))).to.deep.equal([
+      '2.0.0',
+      '1.1.0',
+    ]);
     const history = (await rest.call('GET', '/deployment-updates?deployment_id=first')).json<{ items: object[] }>();
     expect(history.items[0]).to.include({ state: 'successful', old_blueprint_id: 'app', new_blueprint_id: 'app' });
     expect(await hiddenBlueprints()).to.deep.equal([]);

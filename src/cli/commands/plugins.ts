@@ -6,6 +6,7 @@ import { shortTime } from '../output.ts';
 import type { Column } from '../output.ts';
 import { makeTransferBar } from '../progress.ts';
 import { visibilityOption } from './blueprints.ts';
+import { addPluginUpdateCommand } from './plugin-updates.ts';
 import { listOptions, withListOptions } from './listing.ts';
 import type { ListCommandOptions } from './listing.ts';
 
@@ -70,4 +71,5 @@ export function addPluginCommands(program: Command, setting: CommandSetting): vo
         invocation.output.done(`Plugin ${id} deleted`, { deleted: id });
       }),
     );
+  addPluginUpdateCommand(plugins, setting);
 }

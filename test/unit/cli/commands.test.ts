@@ -180,6 +180,41 @@ describe('command line', () => {
       expect(outcome.errors).to.contain('gantry executions resume x');
     });
 
+    it('updates plugins as far as it is told to', async () => {
+      const update = { id: 'u', state: 'no_changes_required', blueprint_id: 'web', execution_id: 'x' };
+      const { seen } = await withManager(() => ({ body: update }));
+      const words = ['plugins', 'update', 'web', '--minor', '--latest', 'a', '--latest', 'b', '-p', 'a', '--force'];
+      const { code, errors, output } = await gantry(words);
+      expect(code, errors).to.equal(0);
+      expect(`${output}${errors}`).to.contain('has the newest plugins it may have');
+      expect(seen[0]?.path).to.equal('/api/v3.1/plugins-updates/web/update/initiate');
+      expect(JSON.parse(seen[0]?.body.toString() ?? '')).to.deep.equal({
+        plugin_names: ['a'],
+        all_to_latest: false,
+        all_to_minor: true,
+        to_latest: ['a', 'b'],
+        to_minor: [],
+        force: true,
+        all_tenants: false,
+      });
+    });
+
+    it('tells what came of an update of plugins', async () => {
+      await withManager(({ method, path }) => {
+        const update = { id: 'u', blueprint_id: 'web', execution_id: 'x', deployments_per_tenant: { t: ['one'] } };
+        if (path.endsWith('/events')) {
+          return listAnswer([]);
+        }
+        return path.includes('/executions/')
+          ? { body: { id: 'x', status: 'terminated', workflow_id: 'update_plugin' } }
+          : { body: { ...update, state: method === 'POST' ? 'executing_workflow' : 'successful' } };
+      });
+      const outcome = await gantry(['plugins', 'update', 'web']);
+      expect(outcome.code, outcome.errors).to.equal(0);
+      expect(`${outcome.output}${outcome.errors}`).to.contain('Plugins of blueprint web and its deployments updated');
+      expect((await gantry(['plugins', 'get-update', 'u'])).output).to.match(/successful/);
+    });
+
     it('waits while the deployment is still being created', async () => {
       let count = 0;
       await withManager(() => {

@@ -83,12 +83,10 @@ async function findWork(context: SystemWorkflowContext): Promise<Work> {
 }
 
 /** Deployments of the update that still are what they were. */
-async function remaining(
-  { database, patiently }: SystemWorkflowContext,
-  update: PluginsUpdate,
-): Promise<BlueprintDeployment[]> {
+async function remaining(context: SystemWorkflowContext, update: PluginsUpdate): Promise<BlueprintDeployment[]> {
+  const { database } = context;
   const wanted = deploymentsIn(update);
-  return patiently(async () => {
+  return context.patiently(async () => {
     const { storageId } = await getBlueprint(database, { tenantId: update.tenantId }, update.blueprintId, {
       fields: ['id'],
     });
@@ -180,9 +178,9 @@ async function requireCreated(transaction: Transaction, deployment: Deployment):
 }
 
 /** An event that clients show as it comes. */
-async function tell({ execution, transaction }: SystemWorkflowContext, message: string): Promise<void> {
-  const { id: executionId, tenantId, creatorId, visibility } = execution;
-  await transaction((session) =>
+async function tell(context: SystemWorkflowContext, message: string): Promise<void> {
+  const { id: executionId, tenantId, creatorId, visibility } = context.execution;
+  await context.transaction((session) =>
     insertEvents(session, [
       {
         kind: 'event',
