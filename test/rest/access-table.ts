@@ -87,6 +87,9 @@ export function endpointName({ method, path }: { method: string; path: string })
   return `${method.toUpperCase()} ${path.replaceAll(/[:*][a-z_]+/g, '*')}`;
 }
 
+/** Every endpoint of the interface, and those that are additions to it. */
+export const endpoints: readonly string[] = [...known.keys(), ...Object.keys(additional)];
+
 /** What calling an endpoint has to ask for; undefined when nobody has decided it. */
 export function expectedDemand(endpoint: string): Demand | undefined {
   return additional[endpoint] ?? different[endpoint] ?? (known.get(endpoint) as Permission | undefined);

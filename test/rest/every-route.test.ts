@@ -3,6 +3,7 @@ import { permissions } from '../../src/domain/permissions.ts';
 import type { Route } from '../../src/rest/route.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
 import { everyRoute } from '../kit/answer-check.ts';
+import { endpointName, endpoints } from './access-table.ts';
 import { RestService } from './kit.ts';
 import type { CallOptions } from './kit.ts';
 
@@ -39,6 +40,11 @@ describe('every route', function () {
     for (const route of routes) {
       expect(route.summary, route.path).to.match(/^[A-Z].*[^.]$/);
     }
+  });
+
+  it('is there for every endpoint of the interface', () => {
+    const names = new Set(routes.map(endpointName));
+    expect(endpoints.filter((endpoint) => !names.has(endpoint))).to.deep.equal([]);
   });
 
   it('has the permission that the reference gives it, and one that exists', () => {
