@@ -37,7 +37,6 @@ const needless: Readonly<Record<string, string>> = {
   'license remove': 'no licence is needed',
   'license upload': 'no licence is needed',
   'plugins bundle-upload': 'its site is gone; upload each plugin: `gantry plugins upload`',
-  'plugins update': 'update the deployments one by one: `gantry deployments update`',
   'plugins validate': '`gantry plugins upload` checks before it stores anything',
   'profiles set-cluster': oneAddress,
 };

@@ -37,6 +37,7 @@ const differences: Readonly<Record<string, string>> = {
   'maintenance-mode activate': 'keeps people from beginning something, never what an execution begins',
   'managers list': 'machines sign on by themselves, and are gone 15 minutes after their last sign of life',
   'permissions *': 'every process follows a change at once',
+  'plugins update': 'one update of a blueprint at a time, also with `--force`; it fails as a whole',
   'plugins upload': 'Python plugins are stored, but their operations fail and say so',
   'secrets providers *': 'hosts must be named in `GANTRY_SECRET_HOSTS`; parameters are shown to administrators only',
   'secrets update': 'the hidden value of somebody else cannot be replaced',
