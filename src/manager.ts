@@ -166,6 +166,7 @@ async function startBrokerRole(foundation: Foundation, shutdown: Shutdown): Prom
     ...foundation,
     runtime: measureOperations(runtime, foundation.metrics),
     host,
+    waits: extensions.waits,
     serve: servePluginTasks({ ...foundation, plugins }),
   });
   shutdown.add('task broker', () => taskBroker.stop());

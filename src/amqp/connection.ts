@@ -168,6 +168,11 @@ export class BrokerConnection {
     }
   }
 
+  /** Whether there is a queue of that name. */
+  async isQueueThere(name: string): Promise<boolean> {
+    return (await this.inspectQueue(name)) !== undefined;
+  }
+
   /** Deletes a queue with what is in it, as soon as the broker can be reached; one that is not there is fine. */
   async deleteQueue(name: string): Promise<void> {
     await this.withChannel((channel) => channel.deleteQueue(name));

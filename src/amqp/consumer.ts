@@ -1,66 +1,27 @@
-import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
 import { coerceError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
-import { MalformedMessageError } from './envelopes.ts';
-import { deadLettersQueue, exchangeKind } from './names.ts';
-import type { OutgoingMessage } from './publisher.ts';
+import { Subscription } from './subscription.ts';
+import type { Binding, ConsumerHost, ConsumerOptions } from './subscription.ts';
 import { closeQuietly } from './transport.ts';
 import type { ConnectionUser } from './transport.ts';
 
-/** One received message. Exactly one of `ack` and `requeue` must be called, after its effect is stored. */
-export interface Delivery<Body> {
-  readonly body: Body;
-  readonly exchange: string;
-  readonly routingKey: string;
-  readonly correlationId: string | undefined;
-  readonly replyTo: string | undefined;
-  /** The broker delivered it before, to somebody who did not acknowledge it. */
-  readonly isRedelivered: boolean;
-  ack(): void;
-  requeue(): void;
-}
-
-export interface Binding {
-  exchange: string;
-  routingKey: string;
-}
-
-export interface ConsumerOptions<Body> {
-  /** Declared durable before consuming. */
-  queue: string;
-  /** Milliseconds without consumer after which the broker removes the queue; undefined = never. */
-  expiresAfter?: number;
-  /** Declared with the queue; their exchanges too. */
-  bindings: readonly Binding[];
-  /** Unacknowledged messages the broker hands out at most. */
-  prefetch: number;
-  /** Checks and types the JSON body; throws MalformedMessageError with the reason. */
-  read: (body: unknown) => Body;
-  /** A failure requeues the message the first time and dead-letters it the second time. */
-  handle: (delivery: Delivery<Body>) => void | Promise<void>;
-  /** Told about a message that was put away as unreadable. */
-  onMalformed?: (raw: { replyTo: string | undefined; correlationId: string | undefined }, reason: string) => void;
-  /** Consumers of one group share a channel; for many small queues such as those of replies. */
-  channelGroup?: string;
-}
+export type { Binding, ConsumerOptions, Delivery } from './subscription.ts';
 
 export interface Consumer {
   /** Resolves when first subscribed. */
   readonly ready: Promise<void>;
   /** Binds the queue to one more exchange, now and after every reconnect. */
   bind(binding: Binding): Promise<void>;
+  /**
+   * Lets more messages be out than the prefetch says, since so many of those that are out need nothing from this
+   * process for now. Rounded down to parts of a few, so that not every change is told to the broker.
+   */
+  allowMore(count: number): void;
   /** Takes no more messages; those received can still be acknowledged. */
   stop(): Promise<void>;
   /** Stops and gives the channel back: what is unacknowledged is delivered again, to others. */
   close(): Promise<void>;
-}
-
-/** What a consumer needs of its connection. */
-export interface ConsumerHost {
-  addUser(user: ConnectionUser): void;
-  removeUser(user: ConnectionUser): void;
-  publish(message: OutgoingMessage): Promise<void>;
-  withChannel<Result>(work: (channel: Channel) => Promise<Result>): Promise<Result>;
 }
 
 const shortestReopenDelay = 200;
@@ -112,6 +73,13 @@ class ConsumerChannel implements ConnectionUser {
       bind: async (binding) => {
         await subscription.ready;
         await this.#exclusively(async () => subscription.bind(this.#channel, binding));
+      },
+      allowMore: (count) => {
+        if (subscription.allowMore(count)) {
+          this.#exclusively(async () => subscription.adapt(this.#channel)).catch((thrown: unknown) => {
+            this.#log.debug('Cannot take another number of messages', { reason: coerceError(thrown).message });
+          });
+        }
       },
       stop: async () => {
         this.#subscriptions.delete(entry);
@@ -219,158 +187,5 @@ class ConsumerChannel implements ConnectionUser {
         reason: coerceError(thrown).message,
       });
     });
-  }
-}
-
-/** One consumer on a channel: declares, subscribes, parses, and settles each delivery on the channel it came from. */
-class Subscription<Body> {
-  readonly ready: Promise<void>;
-  readonly #host: ConsumerHost;
-  readonly #owner: ConsumerChannel;
-  readonly #log: Logger;
-  readonly #options: ConsumerOptions<Body>;
-  readonly #bindings: Binding[];
-  #markReady: () => void = () => undefined;
-  #tag: string | undefined;
-  #channel: Channel | undefined;
-
-  constructor(host: ConsumerHost, owner: ConsumerChannel, log: Logger, options: ConsumerOptions<Body>) {
-    this.#host = host;
-    this.#owner = owner;
-    this.#log = log.child({ queue: options.queue });
-    this.#options = options;
-    this.#bindings = [...options.bindings];
-    this.ready = new Promise((resolve) => {
-      this.#markReady = resolve;
-    });
-  }
-
-  get queue(): string {
-    return this.#options.queue;
-  }
-
-  async start(channel: Channel): Promise<void> {
-    const { queue, prefetch, expiresAfter } = this.#options;
-    await channel.assertQueue(queue, {
-      durable: true,
-      ...(expiresAfter === undefined ? {} : { expires: expiresAfter }),
-    });
-    for (const binding of this.#bindings) {
-      await this.#declareBinding(channel, binding);
-    }
-    await channel.prefetch(prefetch);
-    this.#channel = channel;
-    const reply = await channel.consume(queue, (message) => {
-      if (message) {
-        this.#receive(channel, message);
-      } else if (this.#channel === channel) {
-        this.#tag = undefined;
-        this.#owner.resubscribe(this as unknown as Subscription<never>);
-      }
-    });
-    this.#tag = reply.consumerTag;
-    this.#markReady();
-  }
-
-  async bind(channel: Channel | undefined, binding: Binding): Promise<void> {
-    this.#bindings.push(binding);
-    if (channel) {
-      await this.#declareBinding(channel, binding);
-    }
-  }
-
-  async cancel(channel: Channel | undefined): Promise<void> {
-    const tag = this.#tag;
-    this.#tag = undefined;
-    this.#markReady();
-    if (tag !== undefined && channel && this.#channel === channel) {
-      await channel.cancel(tag).catch(() => undefined);
-    }
-  }
-
-  /** Nobody will subscribe any more; releases those who wait for it. */
-  abandon(): void {
-    this.#channel = undefined;
-    this.#markReady();
-  }
-
-  async #declareBinding(channel: Channel, binding: Binding): Promise<void> {
-    await channel.assertExchange(binding.exchange, exchangeKind(binding.exchange), { durable: true });
-    await channel.bindQueue(this.#options.queue, binding.exchange, binding.routingKey);
-  }
-
-  #receive(channel: Channel, message: ConsumeMessage): void {
-    let body: Body;
-    try {
-      body = this.#options.read(parseJson(message.content));
-    } catch (thrown) {
-      this.#putAway(channel, message, coerceError(thrown).message);
-      return;
-    }
-    const properties = message.properties as { correlationId?: string; replyTo?: string };
-    const delivery: Delivery<Body> = {
-      body,
-      exchange: message.fields.exchange,
-      routingKey: message.fields.routingKey,
-      correlationId: properties.correlationId,
-      replyTo: properties.replyTo,
-      isRedelivered: message.fields.redelivered,
-      ack: () => this.#settle(channel, message, (target) => target.ack(message)),
-      requeue: () => this.#settle(channel, message, (target) => target.nack(message, false, true)),
-    };
-    try {
-      const handling = this.#options.handle(delivery);
-      if (handling instanceof Promise) {
-        handling.catch((thrown: unknown) => this.#failed(channel, message, coerceError(thrown)));
-      }
-    } catch (thrown) {
-      this.#failed(channel, message, coerceError(thrown));
-    }
-  }
-
-  #failed(channel: Channel, message: ConsumeMessage, error: Error): void {
-    this.#log.error('Handling a message failed', { error });
-    if (message.fields.redelivered) {
-      this.#putAway(channel, message, `Handling failed twice: ${error.message}`);
-    } else {
-      this.#settle(channel, message, (target) => target.nack(message, false, true));
-    }
-  }
-
-  #putAway(channel: Channel, message: ConsumeMessage, reason: string): void {
-    this.#log.warn('Message put into the dead letters', { reason });
-    const { exchange, routingKey } = message.fields;
-    const properties = message.properties as { correlationId?: string; replyTo?: string };
-    this.#options.onMalformed?.({ replyTo: properties.replyTo, correlationId: properties.correlationId }, reason);
-    const body = { reason, queue: this.queue, exchange, routing_key: routingKey, content: message.content.toString() };
-    this.#host
-      .withChannel((declaring) => declaring.assertQueue(deadLettersQueue, { durable: true }))
-      .then(() => this.#host.publish({ exchange: '', routingKey: deadLettersQueue, body }))
-      .then(() => this.#settle(channel, message, (target) => target.ack(message)))
-      .catch((thrown: unknown) => {
-        this.#log.warn('Dead letter not stored; the message stays in its queue', {
-          reason: coerceError(thrown).message,
-        });
-      });
-  }
-
-  /** Settles on the channel the message came from; on a lost channel the broker has requeued it already. */
-  #settle(channel: Channel, message: ConsumeMessage, action: (channel: Channel) => void): void {
-    try {
-      action(channel);
-    } catch (thrown) {
-      this.#log.debug('Message not settled, its channel is gone', {
-        tag: message.fields.deliveryTag,
-        reason: coerceError(thrown).message,
-      });
-    }
-  }
-}
-
-function parseJson(content: Buffer): unknown {
-  try {
-    return JSON.parse(content.toString('utf8'));
-  } catch (thrown) {
-    throw new MalformedMessageError(`The body is not JSON: ${coerceError(thrown).message}`);
   }
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { Logger } from '../log/logger.ts';
 import type { OperationHost, Runtime } from '../runtime/types.ts';
 import type { Database } from '../store/database.ts';
+import { OperationWaits } from '../runtime/waits.ts';
 import { OperationDesk } from './operation-desk.ts';
 
 export interface BrokerDependencies {
@@ -24,6 +25,8 @@ export interface BrokerDependencies {
   runtime: Runtime;
   /** Effects of operations; the manager's is made by `makeOperationHost`. */
   host: OperationHost;
+  /** Operations of this process that only wait: others run in their place. */
+  waits?: OperationWaits;
   /** Does a service task that is not about operations, such as installing a plugin. */
   serve?: (task: ServiceTask) => Promise<void>;
 }
@@ -41,7 +44,8 @@ const defaultGraceSeconds = 10;
 /** Starts running operations that are sent to the manager itself. */
 export async function startTaskBroker(dependencies: BrokerDependencies): Promise<TaskBroker> {
   const { broker, config, log } = dependencies;
-  const desk = new OperationDesk(dependencies);
+  const waits = dependencies.waits ?? new OperationWaits();
+  const desk = new OperationDesk({ ...dependencies, waits });
   const operations: Consumer = broker.consume({
     queue: operationQueue,
     bindings: [{ exchange: managementExchange, routingKey: routingKeys.operation }],
@@ -50,6 +54,7 @@ export async function startTaskBroker(dependencies: BrokerDependencies): Promise
     handle: (delivery: Delivery<OperationTask>) => desk.take(delivery),
     onMalformed: (raw, reason) => desk.answerMalformed(raw, reason),
   });
+  waits.listen((count) => operations.allowMore(count));
   const services: Consumer = broker.consume({
     queue: serviceQueue(config.instanceName),
     bindings: [{ exchange: serviceExchange, routingKey: routingKeys.service }],

@@ -18,9 +18,14 @@ import type { OperationAnswer, OperationClaim } from '../store/operations.ts';
 import type { OperationRequest } from '../runtime/types.ts';
 import type { BrokerDependencies } from './broker.ts';
 import { ExecutionFacts } from './execution-facts.ts';
+import type { OperationWaits } from '../runtime/waits.ts';
 import { startedEvent } from './operation-events.ts';
 
 type OperationDelivery = Delivery<OperationTask>;
+
+export interface DeskDependencies extends BrokerDependencies {
+  waits: OperationWaits;
+}
 
 /** An operation that runs here, with everybody who waits for its reply. */
 interface Running {
@@ -51,19 +56,19 @@ const failurePause = 1000;
  * see: claimed before it runs, its answer before the reply, the reply before the message is acknowledged.
  */
 export class OperationDesk {
-  readonly #dependencies: BrokerDependencies;
+  readonly #dependencies: DeskDependencies;
   readonly #running = new Map<string, Running>();
   /** Number of the last kill by execution. A killed execution can be resumed, so this is no verdict on its own. */
   readonly #kills = new LRUCache<string, number>({ max: killedExecutions });
   #killCount = 0;
-  readonly #waiting = new Map<NodeJS.Timeout, OperationDelivery>();
+  readonly #waiting = new Map<NodeJS.Timeout, { delivery: OperationDelivery; endWait: () => void }>();
   readonly #claims: GroupCommit<OperationDelivery, OperationClaim | undefined>;
   readonly #answers: GroupCommit<OperationAnswer, boolean>;
   readonly #facts: ExecutionFacts;
   readonly #busy = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
 
-  constructor(dependencies: BrokerDependencies) {
+  constructor(dependencies: DeskDependencies) {
     this.#dependencies = dependencies;
     this.#facts = new ExecutionFacts(dependencies.database);
     setMaxListeners(0, this.#stopping.signal);
@@ -109,8 +114,9 @@ export class OperationDesk {
   /** Waits for running operations for `grace` milliseconds; the others are delivered again, to others. */
   async stop(grace: number): Promise<void> {
     this.#stopping.abort();
-    for (const [timer, delivery] of this.#waiting) {
+    for (const [timer, { delivery, endWait }] of this.#waiting) {
       clearTimeout(timer);
+      endWait();
       delivery.requeue();
     }
     this.#waiting.clear();
@@ -219,16 +225,18 @@ export class OperationDesk {
       this.#attach(running, delivery);
       return;
     }
-    const { staleAfter, log } = this.#dependencies;
+    const { staleAfter, log, waits } = this.#dependencies;
+    const endWait = waits.begin();
     log.debug('An operation is with another worker', { operation: delivery.body.id, worker });
     const timer = setTimeout(
       () => {
         this.#waiting.delete(timer);
+        endWait();
         this.take(delivery);
       },
       staleAfter() * 1000 + takeoverMargin,
     );
-    this.#waiting.set(timer, delivery);
+    this.#waiting.set(timer, { delivery, endWait });
   }
 
   async #run(delivery: OperationDelivery, isStored: boolean, isAgain: boolean): Promise<void> {

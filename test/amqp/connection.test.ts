@@ -7,6 +7,7 @@ import { UnroutableError } from '../../src/amqp/publisher.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { isRabbitmqInstalled, RabbitmqServer, sharedRabbitmq } from '../kit/rabbitmq.ts';
 import { TcpProxy } from '../kit/tcp-proxy.ts';
+import { until } from '../kit/until.ts';
 
 const anything = (body: unknown): unknown => body;
 
@@ -101,6 +102,29 @@ function suite(makeUrl: () => Promise<string>, isReachedByOthers: boolean) {
     seen.deliveries[0]?.ack();
     await seen.received(3);
     expect(seen.bodies()).to.deep.equal([1, 2, 3]);
+  });
+
+  it('hands out more while some of those that are out need nothing', async () => {
+    const queue = uniqueQueue();
+    const seen = collector();
+    const consumer = connection.consume({ queue, bindings: [], prefetch: 2, read: anything, handle: seen.handle });
+    await consumer.ready;
+    const numbers = Array.from({ length: 12 }, (_, index) => index);
+    await connection.publishAll(numbers.map((body) => ({ exchange: '', routingKey: queue, body })));
+    await seen.received(2);
+    consumer.allowMore(3);
+    await seen.received(5);
+    expect(await connection.inspectQueue(queue)).to.deep.equal({ messages: 7, consumers: 4 });
+    consumer.allowMore(0);
+    await until('the further consumers to end', async () => (await connection.inspectQueue(queue))?.consumers === 1);
+    seen.deliveries.forEach((delivery) => delivery.ack());
+    await seen.received(7);
+    expect(await connection.inspectQueue(queue)).to.deep.equal({ messages: 5, consumers: 1 });
+    seen.deliveries.slice(5).forEach((delivery) => delivery.ack());
+    consumer.allowMore(5);
+    await seen.received(12);
+    expect(seen.bodies()).to.have.members(numbers);
+    await consumer.close();
   });
 
   it('delivers unacknowledged messages again when their consumer closes', async () => {

@@ -18,6 +18,7 @@ import { FileStore } from '../../src/files/file-store.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import type { OperationHost, OperationOutcome, OperationRequest, Runtime } from '../../src/runtime/types.ts';
+import { OperationWaits } from '../../src/runtime/waits.ts';
 import { startHeartbeat } from '../../src/scheduler/heartbeat.ts';
 import type { Heartbeat } from '../../src/scheduler/heartbeat.ts';
 import { createBlueprint } from '../../src/store/blueprints.ts';
@@ -73,6 +74,8 @@ export interface ProcessOptions {
   roles?: readonly ('executor' | 'broker')[];
   environment?: Record<string, string>;
   systemWorkflows?: SystemWorkflows;
+  /** Which operations only wait. */
+  waits?: OperationWaits;
   log?: Logger;
 }
 
@@ -118,7 +121,8 @@ export class EngineProcess {
     const roles = options.roles ?? ['executor', 'broker'];
     if (roles.includes('broker')) {
       const runtime = fakeRuntime(options.run ?? succeed);
-      started.taskBroker = await startTaskBroker({ ...common, runtime, host: noHost });
+      const waits = options.waits ?? new OperationWaits();
+      started.taskBroker = await startTaskBroker({ ...common, runtime, host: noHost, waits });
     }
     if (roles.includes('executor')) {
       const systemWorkflows: SystemWorkflows = options.systemWorkflows ?? new Map();

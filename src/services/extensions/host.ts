@@ -22,6 +22,7 @@ import type {
 } from '../../runtime/extensions/manager.ts';
 import type { Database } from '../../store/database.ts';
 import { findDependents } from '../../store/dependents.ts';
+import { OperationWaits } from '../../runtime/waits.ts';
 import { findBlockingExecutions } from '../../store/execution-queue.ts';
 import { findExecution } from '../../store/executions.ts';
 import { requirePermission } from '../caller.ts';
@@ -50,16 +51,22 @@ export interface ExtensionsHostDependencies {
   readonly permissions: PermissionDirectory;
 }
 
+interface ManagerDependencies extends ExtensionsHostDependencies {
+  readonly waits: OperationWaits;
+}
+
 /** Milliseconds of a wait without limit: a timer takes no more. */
 const endless = 2 ** 31 - 1;
 
 /** Makes the host of the built-in types over the use cases of this process. */
 export function createExtensionsHost(dependencies: ExtensionsHostDependencies): ExtensionsHost {
+  const waits = new OperationWaits();
   return {
+    waits,
     async managerFor(executionId) {
       const { database, permissions } = dependencies;
       const caller = await callerOf(database, permissions.matrix, executionId);
-      return new CallersManager(dependencies, caller, caller.execution);
+      return new CallersManager({ ...dependencies, waits }, caller, caller.execution);
     },
   };
 }
@@ -90,11 +97,11 @@ function stopwatch({ timeoutSeconds, signal }: Waiting): () => number {
 }
 
 class CallersManager implements ExtensionsManager {
-  readonly #dependencies: ExtensionsHostDependencies;
+  readonly #dependencies: ManagerDependencies;
   readonly #caller: TenantCaller;
   readonly #execution: Execution;
 
-  constructor(dependencies: ExtensionsHostDependencies, caller: TenantCaller, execution: Execution | undefined) {
+  constructor(dependencies: ManagerDependencies, caller: TenantCaller, execution: Execution | undefined) {
     if (!execution) {
       throw new Error('Operations of built-in types belong to an execution');
     }
@@ -120,7 +127,7 @@ class CallersManager implements ExtensionsManager {
 
   async uploadBlueprint(blueprint: NewManagedBlueprint, { signal }: Waiting): Promise<void> {
     this.#require('blueprint_upload');
-    const { services } = this.#dependencies;
+    const { services, waits } = this.#dependencies;
     const { blueprints, files } = services;
     const started = await findOr(() => blueprints.get(this.#caller, blueprint.id, ['state']));
     const upload =
@@ -136,7 +143,7 @@ class CallersManager implements ExtensionsManager {
             isKeptOnly: false,
             origin: {},
           });
-    await blueprints.waitForUpload(this.#caller, upload, signal);
+    await waits.during(() => blueprints.waitForUpload(this.#caller, upload, signal));
   }
 
   async deleteBlueprint(id: string): Promise<void> {
@@ -269,10 +276,11 @@ class CallersManager implements ExtensionsManager {
     waiting: Waiting,
     onLine?: (line: ManagedLine) => void,
   ): Promise<ManagedExecution | undefined> {
-    const { database, services } = this.#dependencies;
+    const { database, services, waits } = this.#dependencies;
     const follower = onLine && (await followLines(database, id, onLine));
     try {
-      const execution = await services.waiter.waitUntilEnded(id, stopwatch(waiting)(), waiting.signal);
+      const patience = stopwatch(waiting)();
+      const execution = await waits.during(() => services.waiter.waitUntilEnded(id, patience, waiting.signal));
       waiting.signal.throwIfAborted();
       return execution && managed(execution);
     } finally {
@@ -281,7 +289,7 @@ class CallersManager implements ExtensionsManager {
   }
 
   async waitUntilIdle(deploymentId: string, waiting: Waiting): Promise<boolean> {
-    const { database, services } = this.#dependencies;
+    const { database, services, waits } = this.#dependencies;
     const left = stopwatch(waiting);
     const deployment = await this.#deployment(deploymentId);
     for (;;) {
@@ -295,7 +303,7 @@ class CallersManager implements ExtensionsManager {
       if (patience === 0) {
         return false;
       }
-      await services.waiter.waitUntilEnded(first.id, patience, waiting.signal);
+      await waits.during(() => services.waiter.waitUntilEnded(first.id, patience, waiting.signal));
     }
   }
 
