@@ -8,10 +8,13 @@ import type { JsonObject } from '../domain/plan.ts';
 import type { Completion } from '../graph/graph-run.ts';
 import { operationKwargs } from '../graph/operation-message.ts';
 import type { MessageEnvironment } from '../graph/operation-message.ts';
+import { parseStoredError } from '../graph/rows.ts';
 import type { RemoteCall, Task } from '../graph/task.ts';
 import type { Logger } from '../log/logger.ts';
-import { findAgents } from '../store/driving.ts';
+import { findAgents, findUntaken } from '../store/driving.ts';
 import type { AgentAddress } from '../store/driving.ts';
+import { findAnswers } from '../store/operation-claims.ts';
+import type { OperationAnswer } from '../store/operation-claims.ts';
 import type { Session } from '../store/session.ts';
 import type { OperationDispatcher } from './graph-driver.ts';
 import type { ReplyInbox } from './reply-inbox.ts';
@@ -38,6 +41,15 @@ function failed(task: Task, kind: 'RecoverableError' | 'NonRecoverableError', me
   return { taskId: task.id, outcome: { isSuccess: false, error: operationError({ kind, message }) } };
 }
 
+const unreadable = { kind: 'NonRecoverableError', message: 'The operation failed without saying why' } as const;
+
+function toCompletion({ id, ok, result, error }: OperationAnswer): Completion {
+  const outcome = ok
+    ? ({ isSuccess: true, result: result ?? null } as const)
+    : ({ isSuccess: false, error: parseStoredError(error) ?? operationError(unreadable) } as const);
+  return { taskId: id, outcome };
+}
+
 /** Sends the operations of one execution: to the manager's own workers, or to the agents of hosts. */
 export class MessageDispatcher implements OperationDispatcher {
   readonly #options: DispatcherOptions;
@@ -62,7 +74,8 @@ export class MessageDispatcher implements OperationDispatcher {
 
   /**
    * The manager's workers answer again what they have done already, so everything goes to them once more. An agent
-   * does not remember: it gets an operation again only if it neither took it nor has it waiting.
+   * does not remember: it gets an operation again only if it neither took it nor has it waiting. One whose queue is gone
+   * is tried again until it is back.
    */
   async resend(tasks: readonly Task[]): Promise<readonly Completion[]> {
     const again: Task[] = [];
@@ -139,17 +152,22 @@ export class MessageDispatcher implements OperationDispatcher {
     if (agents.length === 0) {
       return [];
     }
-    const { inbox, executionId } = this.#options;
+    const { inbox, executionId, session } = this.#options;
     const connection = this.#tenantConnection();
+    const ids = calls.map(([{ id }]) => id);
     const lost: (readonly [Task, RemoteCall])[] = [];
     for (const agent of agents) {
       await inbox.open(connection, agentResponsesQueue(agent.queue, executionId), agent.queue);
       const queue = await connection.inspectQueue(agentQueues(agent.queue).operation);
-      if (queue?.messages === 0) {
-        lost.push(...calls.filter(([task, call]) => call.hostId === agent.hostId && task.state === 'sent'));
+      if (!queue || queue.messages === 0) {
+        lost.push(...calls.filter(([, call]) => call.hostId === agent.hostId));
       }
     }
-    return this.#sendToAgents(lost);
+    // what an agent has taken does not run twice; what it has answered is in the store, if not in a queue
+    const untaken = await findUntaken(session, ids);
+    const answered = (await findAnswers(session, executionId)).filter(({ id }) => ids.includes(id));
+    const failures = await this.#sendToAgents(lost.filter(([{ id }]) => untaken.has(id)));
+    return [...failures, ...answered.map(toCompletion)];
   }
 
   #tenantConnection(): BrokerConnection {

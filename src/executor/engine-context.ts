@@ -121,6 +121,11 @@ export class EngineContext implements WorkflowContext {
     }
   }
 
+  /** Sends operations again that are under way. */
+  messagesLost(): void {
+    this.#driver?.sendAgain();
+  }
+
   async hasStoredGraph(name: string): Promise<boolean> {
     const graphs = await findTasksGraphs(this.#options.session, this.#options.execution.id, name);
     return graphs.length > 0;

@@ -162,6 +162,11 @@ export class ExecutionRun {
     }
   }
 
+  /** Sends operations again that are under way: their messages, or the replies to them, are lost. */
+  messagesLost(): void {
+    this.#workflow?.messagesLost();
+  }
+
   /** Lets go of the execution as it is: what is stored is what the next driver goes on with. */
   release(reason: Error): void {
     if (!this.#isReleased) {

@@ -115,7 +115,7 @@ class ExecutionDriver implements Executor {
       ...named,
       writer: new ProgressWriter(database, processName, log),
       statuses: new StatusWriter({ ...named, stopping }),
-      replies: new ReplyDesk(dependencies.broker, processName, log),
+      replies: new ReplyDesk(dependencies.broker, processName, log, () => this.#messagesLost()),
       stopping,
     };
     this.#claims = new GroupCommit({ maxItems: claimBatch, parallel: 2, commit: (ids) => this.#claimAll(ids) });
@@ -314,6 +314,14 @@ class ExecutionDriver implements Executor {
     await releaseExecutions(database, executorName, ids).catch((error: unknown) =>
       log.warn('Executions not given back', { error }),
     );
+  }
+
+  /** Nobody delivers what was on its way when the broker lost it: operations are sent again, replies come again. */
+  #messagesLost(): void {
+    this.#dependencies.log.warn('Messages were lost; operations under way are sent again', {
+      executions: this.#driven.size,
+    });
+    this.#driven.forEach(({ run }) => run.messagesLost());
   }
 
   /** Looks at the status of executions of this process that somebody may have changed. */

@@ -62,6 +62,8 @@ export class GraphDriver {
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #delays = new Map<string, number>();
   readonly #carrying = new Set<Promise<void>>();
+  /** Operations given to the dispatcher. */
+  readonly #sent = new WeakSet<Task>();
 
   constructor(options: GraphDriverOptions) {
     this.#options = options;
@@ -88,6 +90,24 @@ export class GraphDriver {
   /** Lets operations start that were held back and are not to be any more. */
   reconsider(): void {
     this.#step(() => this.#options.run.reconsider(this.#options.clock.now()));
+  }
+
+  /**
+   * Sends operations again that are under way, since their messages may be lost. Those that a worker runs, or has answered,
+   * do not run again.
+   */
+  sendAgain(): void {
+    const { run, dispatcher } = this.#options;
+    const tasks = run.inFlight().filter((task) => this.#sent.has(task));
+    if (this.#isOver || tasks.length === 0) {
+      return;
+    }
+    const sending = dispatcher
+      .resend(tasks)
+      .then((failed) => this.#complete(failed))
+      .catch((thrown: unknown) => this.abandon(coerceError(thrown)))
+      .finally(() => this.#carrying.delete(sending));
+    this.#carrying.add(sending);
   }
 
   /** Stops driving, so that the graph can be read again as it is stored; what is in flight is stored first. */
@@ -200,6 +220,7 @@ export class GraphDriver {
     }
     local.forEach((task) => void this.#callLocal(task));
     if (batch.awaiting.length > 0) {
+      batch.awaiting.forEach((task) => this.#sent.add(task));
       sending.push(this.#options.dispatcher.resend(batch.awaiting).then((failed) => this.#complete(failed)));
     }
     await Promise.all(sending);
@@ -217,6 +238,7 @@ export class GraphDriver {
     }
     afterStored?.();
     if (tasks.length > 0 && !this.#isOver) {
+      tasks.forEach((task) => this.#sent.add(task));
       this.#complete(await this.#options.dispatcher.send(tasks));
     }
   }

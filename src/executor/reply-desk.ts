@@ -26,8 +26,11 @@ export class ReplyDesk {
   readonly #receivers = new Map<string, ReplyReceiver>();
   readonly #consumer: Consumer;
 
-  /** @param processName name of this run of the program, which no other process has */
-  constructor(broker: BrokerConnection, processName: string, log: Logger) {
+  /**
+   * @param processName name of this run of the program, which no other process has
+   * @param onLost told when the queue was gone, and other messages with it presumably, e.g. since the broker lost its data
+   */
+  constructor(broker: BrokerConnection, processName: string, log: Logger, onLost: () => void = () => undefined) {
     this.#broker = broker;
     this.#log = log;
     this.queue = executorResponsesQueue(processName);
@@ -38,6 +41,7 @@ export class ReplyDesk {
       prefetch,
       read: readReply,
       handle: (delivery) => this.#receive(delivery),
+      onLost,
     });
   }
 

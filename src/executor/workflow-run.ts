@@ -147,6 +147,11 @@ export class WorkflowRun {
     this.#context.controlChanged(change);
   }
 
+  /** Sends operations again that are under way. */
+  messagesLost(): void {
+    this.#context.messagesLost();
+  }
+
   /** Stops working on the execution; `run` rejects with `reason`. */
   abandon(reason: Error): void {
     this.#context.abandon(reason);

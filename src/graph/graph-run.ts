@@ -138,6 +138,11 @@ export class GraphRun {
     return this.#inFlight.get(taskId);
   }
 
+  /** Remote and local tasks that were handed out and have not ended. */
+  inFlight(): Task[] {
+    return [...this.#inFlight.values()];
+  }
+
   /** Number of remote and local tasks that were handed out and have not ended. */
   get inFlightCount(): number {
     return this.#inFlight.size;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BrokerConnection } from '../amqp/connection.ts';
 import { OutageWatch } from '../amqp/outage-watch.ts';
+import type { ConnectionUser } from '../amqp/transport.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock, IdGenerator } from '../domain/clock.ts';
 import type { Logger } from '../log/logger.ts';
@@ -184,11 +185,11 @@ class Term {
       },
     });
     const accounts = accountsJob(dependencies);
-    const term = new Term([outbox, queue, due, schedules, recovery, upkeep, retention, accounts]);
+    const term = new Term([outbox, queue, due, schedules, recovery, upkeep, retention, accounts.job]);
     await term.#listen(database, {
       gantry_outbox: () => outbox.askIn(graceSeconds * 1000 + 100),
       gantry_schedules: () => schedules.ask(),
-      gantry_broker_leftovers: () => accounts.ask(),
+      gantry_broker_leftovers: () => accounts.job.ask(),
       gantry_queue: (status) => {
         // undefined: something may have been missed
         if (status !== 'scheduled') {
@@ -200,6 +201,8 @@ class Term {
       },
       gantry_executions: () => recovery.askIn(orphanPause),
     });
+    broker.addUser(accounts);
+    term.#unlisten.push(async () => broker.removeUser(accounts));
     term.#jobs.forEach((job) => job.ask());
     return term;
   }
@@ -221,10 +224,13 @@ class Term {
   }
 }
 
-/** Keeps what tenants and agents have on the broker in step with the database. */
-function accountsJob({ brokerAccounts, database, log }: SchedulerDependencies): Job {
+/**
+ * Keeps what tenants and agents have on the broker in step with the database. A broker that comes back may have lost
+ * it, or be another one.
+ */
+function accountsJob({ brokerAccounts, database, log }: SchedulerDependencies): ConnectionUser & { job: Job } {
   let isEnsured = false;
-  return new Job({
+  const job = new Job({
     name: 'broker accounts',
     log,
     work: async () => {
@@ -239,6 +245,14 @@ function accountsJob({ brokerAccounts, database, log }: SchedulerDependencies): 
       return removeBrokerLeftovers(all);
     },
   });
+  return {
+    job,
+    connected: () => job.ask(),
+    disconnected: () => {
+      isEnsured = false;
+    },
+    closed: async () => undefined,
+  };
 }
 
 /** Queues executions whose scheduled time has come. @returns milliseconds until the next one is due */

@@ -110,6 +110,15 @@ export async function findStatuses(
   return new Map(rows.map((row) => [row.id, row.status]));
 }
 
+/** Of the given operations, those of which no worker has taken the message. */
+export async function findUntaken(session: Session, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await session.prepared<{ id: string }>(
+    `select id from operations where id = any($1) and state in ('pending', 'sending', 'sent')`,
+    [ids],
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
 /** Whether any execution is under way. */
 export async function isAnythingActive(session: Session): Promise<boolean> {
   const [row] = await session.prepared<{ any: boolean }>(

@@ -192,6 +192,15 @@ export class RabbitmqServer {
     await this.#launch();
   }
 
+  /** Kills the server and starts it on the same ports as one that has never run: its data are gone. */
+  async loseData(): Promise<void> {
+    await this.halt('SIGKILL');
+    const data = join(this.#directory, 'mnesia');
+    rmSync(data, { recursive: true, force: true });
+    mkdirSync(data);
+    await this.#launch();
+  }
+
   /** Stops the server; its data stay. */
   async halt(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const child = this.#process;
@@ -254,7 +263,7 @@ export class RabbitmqServer {
     child.once('exit', (code) => {
       exitCode = code;
     });
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 150_000;
     while (!((await accepts(this.port)) && (await accepts(this.managementPort)))) {
       if (exitCode !== undefined || Date.now() > deadline) {
         throw new Error(`RabbitMQ did not start (exit code ${String(exitCode)}); its logs are in ${this.#directory}`);
