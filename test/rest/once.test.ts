@@ -105,6 +105,15 @@ node_templates:
     }),
     async () => ({
       method: 'POST',
+      path: '/executions',
+      body: { deployment_id: 'app', workflow_id: 'uninstall', force_status: 'failed' },
+      status: 201,
+      count: async () =>
+        (await one.call('GET', '/executions?workflow_id=uninstall&_include=id')).json<{ items: unknown[] }>().items
+          .length,
+    }),
+    async () => ({
+      method: 'POST',
       path: '/events',
       body: {
         execution_id: await executionId(),

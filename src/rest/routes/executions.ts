@@ -233,6 +233,11 @@ function compactTime(text: string): string {
     : `${year}-${month ?? ''}-${day ?? ''}T${hour ?? ''}:${minute ?? ''}:00${zone === undefined ? 'Z' : `${zone.slice(0, 3)}:${zone.slice(3)}`}`;
 }
 
+/** The id an execution gets: the one that was asked for, or that of the request; undefined = any. */
+function newIdOf({ once }: TenantCaller, record: ExecutionRecord | undefined): string | undefined {
+  return record?.id ?? (once && idFor(once));
+}
+
 /** Routes of `/executions`. */
 export function executionRoutes(executions: ExecutionService, schedules: ScheduleService): Route[] {
   const show = async ({ tenantCaller, parameters, query }: ApiCall): Promise<Answer> => {
@@ -268,7 +273,8 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
         const request = body as JsonObject;
         const record = recordOf(request);
         if (record) {
-          return created(shapeOne(executionShape, await executions.record(tenantCaller, record), query.include()));
+          const recorded = await executions.record(tenantCaller, { ...record, id: newIdOf(tenantCaller, record) });
+          return created(shapeOne(executionShape, recorded, query.include()));
         }
         const scheduledTime = request['scheduled_time'];
         if (typeof scheduledTime === 'string' && scheduledTime !== '') {
@@ -290,11 +296,12 @@ export function executionRoutes(executions: ExecutionService, schedules: Schedul
         return created(shapeOne(executionShape, execution, query.include()));
       },
       replay: async ({ tenantCaller, query, body }) => {
+        const record = recordOf(body as JsonObject);
         const { scheduled_time: scheduledTime } = body as JsonObject;
-        if (typeof scheduledTime === 'string' && scheduledTime !== '') {
+        if (!record && typeof scheduledTime === 'string' && scheduledTime !== '') {
           return created({ ...noExecution, status: 'scheduled', status_display: 'scheduled' });
         }
-        const id = tenantCaller.once ? idFor(tenantCaller.once) : '';
+        const id = newIdOf(tenantCaller, record) ?? '';
         return created(shapeOne(executionShape, await executions.get(tenantCaller, id), query.include()));
       },
     },
