@@ -180,6 +180,13 @@ async function dissolveTemporary(session: Session, { original, temporary }: Pair
      where old_blueprint_id = $2 or new_blueprint_id = $2`,
     [original, temporary],
   );
+  // while a snapshot is put together there are no foreign keys that would take these along
+  await session.prepared('update plugins_updates set temp_blueprint_id = null where temp_blueprint_id = $1', [
+    temporary,
+  ]);
+  await session.prepared('delete from blueprints_plugins where blueprint_id = $1', [temporary]);
+  await session.prepared('delete from blueprints_imports where blueprint_id = $1', [temporary]);
+  await session.prepared('delete from blueprints_labels where resource_id = $1', [temporary]);
   await session.prepared('delete from blueprints where storage_id = $1', [temporary]);
 }
 

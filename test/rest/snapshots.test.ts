@@ -262,9 +262,25 @@ describe('snapshots', function () {
     const rest = await manager();
     const running = await addExecution(rest.database, { status: 'started', workflowId: 'install' });
     const waiting = await addExecution(rest.database, { status: 'queued', workflowId: 'install' });
+    const updating = await addExecution(rest.database, { status: 'started', workflowId: 'update_plugin' });
+    await rest.database.query(
+      `insert into blueprints (id, tenant_id, creator_id, visibility, state, is_hidden)
+       values ('original', 0, 0, 'tenant', 'uploaded', false), ('temporary', 0, 0, 'tenant', 'uploaded', true)`,
+    );
+    await rest.database.query(
+      `insert into plugins_updates (id, tenant_id, creator_id, visibility, state, execution_id, original_blueprint_id,
+         temp_blueprint_id)
+       select 'left', 0, 0, 'tenant', 'executing_workflow', $1, original.storage_id, temporary.storage_id
+       from blueprints original, blueprints temporary where original.id = 'original' and temporary.id = 'temporary'`,
+      [updating.storageId],
+    );
+    await rest.database.query(
+      `insert into blueprints_plugins (blueprint_id, package_name) select storage_id, 'x' from blueprints
+       where id = 'temporary'`,
+    );
     await create(rest, 'busy');
     await rest.database.query(`update executions set status = 'terminated' where id = any($1)`, [
-      [running.id, waiting.id],
+      [running.id, waiting.id, updating.id],
     ]);
     expect((await restore(rest, 'busy', true)).status).to.equal('terminated');
     const statuses = await rest.database.query<{ id: string; status: string }>(
@@ -275,6 +291,12 @@ describe('snapshots', function () {
       [running.id]: 'failed',
       [waiting.id]: 'cancelled',
     });
+    expect((await rest.call('GET', '/plugins-updates/left')).json<object>()).to.include({
+      state: 'failed',
+      blueprint_id: 'original',
+      temp_blueprint_id: null,
+    });
+    expect((await rest.call('GET', '/blueprints/temporary')).status).to.equal(404);
   });
 
   it('are refused twice, downloaded only when made, and deleted with their file', async () => {

@@ -3,6 +3,7 @@ import { GantryError } from '../../domain/errors.ts';
 import { noteAccessChange } from '../access-version.ts';
 import { administratorId, defaultTenantId } from '../bootstrap.ts';
 import { refreshDeploymentStatuses } from '../deployment-status.ts';
+import { failPluginsUpdates } from '../plugins-updates.ts';
 import type { Session } from '../session.ts';
 import { stagingSchema, withoutReferences } from './staging.ts';
 import { encryptedColumns, listDumpTables, listTables } from './tables.ts';
@@ -59,6 +60,13 @@ async function endExecutions(session: Session, snapshotId: string, creationId: s
     [
       `It had not ended when the snapshot ${snapshotId} was made, which was restored here. Make sure that it does not run where it came from, then resume it or run it again.`,
     ],
+  );
+  const ofPlugins = await session.query<{ id: number }>(
+    `select storage_id as id from executions where workflow_id = 'update_plugin' and status in ('cancelled', 'failed')`,
+  );
+  await failPluginsUpdates(
+    session,
+    ofPlugins.map(({ id }) => id),
   );
   const rows = await session.query<{ id: number }>(
     `select storage_id as id from deployments where deployment_status = 'in_progress'`,
