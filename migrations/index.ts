@@ -19,6 +19,7 @@ import { restores } from './017-restores.ts';
 import { queuedRequests } from './018-queued-requests.ts';
 import { accessVersion } from './020-access-version.ts';
 import { doneRequests } from './021-done-requests.ts';
+import { instanceCounts } from './022-instance-counts.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration } from './migration.ts';
@@ -46,4 +47,5 @@ export const migrations: readonly Migration[] = [
   queuedRequests,
   accessVersion,
   doneRequests,
+  instanceCounts,
 ];

@@ -22,13 +22,12 @@ export class Metrics {
   readonly #operations: Histogram;
   readonly #executions: Histogram;
   readonly #failedReadings: Counter;
+  #isWatched = false;
 
   /** @param labels of every number, such as the name of the process */
   constructor(labels: Readonly<Record<string, string>>) {
     const registers = [this.#registry];
     this.#registry.setDefaultLabels(labels);
-    // memory, processor time, file handles, garbage collection and the delay of the event loop
-    collectDefaultMetrics({ register: this.#registry });
     this.#requests = new Histogram({
       name: 'gantry_http_request_duration_seconds',
       help: 'Duration of answered HTTP requests',
@@ -102,6 +101,19 @@ export class Metrics {
 
   /** All numbers as text. */
   text(): Promise<string> {
+    this.#watchProcess();
     return this.#registry.metrics();
+  }
+
+  /**
+   * Measures memory, processor time, file handles, garbage collection and the delay of the event loop from the first
+   * time that somebody asks: the delay alone wakes a process a hundred times a second, which is most of what one costs
+   * that has nothing to do.
+   */
+  #watchProcess(): void {
+    if (!this.#isWatched) {
+      this.#isWatched = true;
+      collectDefaultMetrics({ register: this.#registry });
+    }
   }
 }
