@@ -1,6 +1,6 @@
 import type { EventInput, Execution } from '../domain/entities.ts';
 import type { Json } from '../domain/plan.ts';
-import type { GraphChange } from '../graph/batch.ts';
+import type { GraphBatch, GraphChange } from '../graph/batch.ts';
 import type { MessageEnvironment } from '../graph/operation-message.ts';
 import { taskRow } from '../graph/rows.ts';
 import { taskEvent } from '../graph/task-events.ts';
@@ -29,6 +29,14 @@ export function emptyPart(execution: Execution): ProgressPart {
     properties: [],
     events: [],
   };
+}
+
+/** All that the first step of a run changes, the operations that are sent after it included. */
+export function firstPart(batch: GraphBatch, target: ChangeTarget, now: number): ProgressPart {
+  const part = emptyPart(target.execution);
+  batch.changes.forEach((change) => addChange(part, change, target, now));
+  batch.ready.filter(({ action }) => action.kind === 'remote').forEach((task) => addSending(part, task, target, now));
+  return part;
 }
 
 /** An event of an execution with the members all its events share. */

@@ -5,16 +5,17 @@ import type { Topology } from '../domain/topology.ts';
 import { buildGraph } from '../graph/build.ts';
 import { GraphRun } from '../graph/graph-run.ts';
 import type { RunSettings } from '../graph/graph-run.ts';
-import type { GraphEnd } from '../graph/batch.ts';
+import type { GraphBatch, GraphEnd } from '../graph/batch.ts';
 import type { HandlerRegistry } from '../graph/handlers.ts';
 import type { Task } from '../graph/task.ts';
 import { restoreGraph } from '../graph/restore.ts';
-import { graphRows } from '../graph/rows.ts';
+import { begunRows, tasksInGraph } from '../graph/rows.ts';
 import type { GraphSettings, TasksGraph } from '../graph/tasks-graph.ts';
 import type { Session } from '../store/session.ts';
 import { markHeld } from '../store/operation-control.ts';
 import { loadOperations } from '../store/operations.ts';
-import { findTasksGraphs, insertTasksGraph } from '../store/tasks-graphs.ts';
+import { findTasksGraphs } from '../store/tasks-graphs.ts';
+import type { NewTasksGraph } from '../store/tasks-graphs.ts';
 import type {
   ExecutionInfo,
   GraphOptions,
@@ -26,7 +27,8 @@ import type {
 } from '../workflows/context.ts';
 import { ExecutionCancelled, WorkflowFailed } from '../workflows/errors.ts';
 import { createHandlers } from '../workflows/handlers.ts';
-import { emptyPart, executionEvent, executionLog } from './changes.ts';
+import { emptyPart, executionEvent, executionLog, firstPart } from './changes.ts';
+import type { ChangeTarget } from './changes.ts';
 import { GraphDriver } from './graph-driver.ts';
 import type { GraphReload, LocalTaskRunner, OperationDispatcher } from './graph-driver.ts';
 import type { ControlChange, ExecutionGate } from './execution-gate.ts';
@@ -50,6 +52,8 @@ export interface EngineContextOptions {
   readonly managerName: string;
   readonly environments: ExecutionEnvironments;
   readonly write: (part: ProgressPart) => Promise<void>;
+  /** Stores a new graph with what the first step of its run changed. */
+  readonly storeGraph: (graph: NewTasksGraph, first: ProgressPart) => Promise<void>;
   readonly inbox: ReplyInbox;
   readonly dispatcher: OperationDispatcher;
   readonly runLocal: LocalTaskRunner;
@@ -153,14 +157,19 @@ export class EngineContext implements WorkflowContext {
     }
   }
 
-  async #drive({ run, tasksGraphId }: PreparedGraph, isOutdated: boolean): Promise<GraphEnd | GraphReload> {
-    const { execution, managerName, environments, clock, write, dispatcher, runLocal, inbox } = this.#options;
-    const target = { execution, managerName, tasksGraphId, storedEnvironment: environments.stored };
+  #target(tasksGraphId: string | undefined): ChangeTarget {
+    const { execution, managerName, environments } = this.#options;
+    return { execution, managerName, tasksGraphId, storedEnvironment: environments.stored };
+  }
+
+  async #drive({ run, tasksGraphId, first }: PreparedGraph, isOutdated: boolean): Promise<GraphEnd | GraphReload> {
+    const { clock, write, dispatcher, runLocal, inbox } = this.#options;
+    const target = this.#target(tasksGraphId);
     const onHeld = (tasks: readonly Task[]): void => this.#noteHeld(tasks);
     const driver = new GraphDriver({ run, target, clock, write, dispatcher, runLocal, onHeld });
     this.#driver = driver;
     try {
-      const ending = driver.drive();
+      const ending = driver.drive(first);
       inbox.attach(driver);
       if (isOutdated) {
         driver.reload();
@@ -258,7 +267,7 @@ export class EngineContext implements WorkflowContext {
   }
 
   async #prepare(name: string, build: (graph: TasksGraph) => void, options: GraphOptions): Promise<PreparedGraph> {
-    const { session, execution, newId, environments } = this.#options;
+    const { session, execution } = this.#options;
     const settings = this.#settings(options);
     const isStored = options.isStored !== false && !execution.isDryRun;
     const [known] = isStored && this.#mayBeStored(name) ? await findTasksGraphs(session, execution.id, name) : [];
@@ -271,12 +280,28 @@ export class EngineContext implements WorkflowContext {
     if (!isStored || graph.tasks.size === 0) {
       return { run: this.#run(graph), tasksGraphId: undefined };
     }
+    return this.#storeNew(name, graph);
+  }
+
+  /**
+   * Stores a new graph when the first step of its run is known, and both together: its rows need not be changed again
+   * at once, and nobody waits for the store twice.
+   */
+  async #storeNew(name: string, graph: TasksGraph): Promise<PreparedGraph> {
+    const { newId, environments, clock, storeGraph } = this.#options;
+    const tasksGraphId = newId();
+    const tasks = tasksInGraph(graph);
+    const run = this.#run(graph);
+    const now = clock.now();
+    const first = run.start(now);
+    const part = firstPart(first, this.#target(tasksGraphId), now);
+    const told = part.operations.filter(({ result, error }) => (result ?? error ?? undefined) !== undefined);
+    const pending = new Set(told.map(({ id }) => id));
     // made while they are stored: all rows of a large graph at once would be most of its memory
-    const operations = { [Symbol.iterator]: () => graphRows(graph, environments.stored) };
-    const id = newId();
+    const operations = { [Symbol.iterator]: () => begunRows(tasks, environments.stored, pending) };
     this.#graphNames.add(name);
-    await insertTasksGraph(session, execution.id, { id, name, operations });
-    return { run: this.#run(graph), tasksGraphId: id };
+    await storeGraph({ id: tasksGraphId, name, operations }, { ...part, operations: told });
+    return { run, tasksGraphId, first };
   }
 
   /** The graphs of an execution that nobody drove before are those of this run. */
@@ -310,4 +335,6 @@ interface PreparedGraph {
   readonly run: GraphRun;
   /** Undefined for a graph that is not stored. */
   readonly tasksGraphId: string | undefined;
+  /** The first step of the run, where it is stored with the graph. */
+  readonly first?: GraphBatch;
 }

@@ -75,10 +75,22 @@ export class GraphDriver {
     this.#ended.catch(() => undefined);
   }
 
-  /** Runs the graph to its end, or until it is to be read again. @throws what storing its progress fails with */
-  async drive(): Promise<GraphEnd | GraphReload> {
+  /**
+   * Runs the graph to its end, or until it is to be read again.
+   * @param first the first step of the run, when it is stored already
+   * @throws what storing its progress fails with
+   */
+  async drive(first?: GraphBatch): Promise<GraphEnd | GraphReload> {
     const { run, clock } = this.#options;
-    this.#step(() => run.start(clock.now()));
+    if (!first) {
+      this.#step(() => run.start(clock.now()));
+      return this.#ended;
+    }
+    this.#act(first, () => this.#follow(first));
+    if (first.held.length > 0) {
+      // somebody may have let them go while the step was being stored
+      this.reconsider();
+    }
     return this.#ended;
   }
 
@@ -184,17 +196,28 @@ export class GraphDriver {
     }
     try {
       const batch = advance();
-      this.#setTimers(batch);
-      if (batch.ended) {
-        this.#finish();
-      }
-      const carrying = this.#carryOut(batch, afterStored)
-        .catch((thrown: unknown) => this.abandon(coerceError(thrown)))
-        .finally(() => this.#carrying.delete(carrying));
-      this.#carrying.add(carrying);
+      this.#act(batch, () => this.#carryOut(batch, afterStored));
     } catch (thrown) {
       this.abandon(coerceError(thrown));
     }
+  }
+
+  #act(batch: GraphBatch, carryOut: () => Promise<void>): void {
+    this.#setTimers(batch);
+    if (batch.ended) {
+      this.#finish();
+    }
+    const carrying = carryOut()
+      .catch((thrown: unknown) => this.abandon(coerceError(thrown)))
+      .finally(() => this.#carrying.delete(carrying));
+    this.#carrying.add(carrying);
+  }
+
+  /** Does what a step that is stored asks for. */
+  async #follow(batch: GraphBatch): Promise<void> {
+    const remote = batch.ready.filter((task) => task.action.kind === 'remote');
+    const sending = chunked(remote, mostPerPart).map((chunk) => this.#send(chunk));
+    await this.#conclude(batch, sending);
   }
 
   async #carryOut(batch: GraphBatch, afterStored: () => void): Promise<void> {
@@ -209,7 +232,6 @@ export class GraphDriver {
     // the writer keeps their order: once the last of them is stored all are
     const sending: Promise<void>[] = parts.map((part) => this.#options.write(part));
     const remote = batch.ready.filter((task) => task.action.kind === 'remote');
-    const local = batch.ready.filter((task) => task.action.kind === 'local');
     const chunks = chunked(remote, mostPerPart);
     chunks[0]?.forEach((task) => addSending(last, task, target, now));
     sending.push(this.#storeAndSend(last, chunks[0] ?? [], afterStored));
@@ -218,7 +240,12 @@ export class GraphDriver {
       chunk.forEach((task) => addSending(part, task, target, now));
       sending.push(this.#storeAndSend(part, chunk));
     }
-    local.forEach((task) => void this.#callLocal(task));
+    await this.#conclude(batch, sending);
+  }
+
+  /** What a step asks for besides being stored and sent. */
+  async #conclude(batch: GraphBatch, sending: Promise<void>[]): Promise<void> {
+    batch.ready.filter(({ action }) => action.kind === 'local').forEach((task) => void this.#callLocal(task));
     if (batch.awaiting.length > 0) {
       batch.awaiting.forEach((task) => this.#sent.add(task));
       sending.push(this.#options.dispatcher.resend(batch.awaiting).then((failed) => this.#complete(failed)));
@@ -237,6 +264,10 @@ export class GraphDriver {
       await this.#options.write(part);
     }
     afterStored?.();
+    await this.#send(tasks);
+  }
+
+  async #send(tasks: readonly Task[]): Promise<void> {
     if (tasks.length > 0 && !this.#isOver) {
       tasks.forEach((task) => this.#sent.add(task));
       this.#complete(await this.#options.dispatcher.send(tasks));

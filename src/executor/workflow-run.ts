@@ -27,6 +27,7 @@ import { whileDatabaseAway } from './patience.ts';
 import { findPluginWorkflow } from './plugin-workflow.ts';
 import type { ReplyInbox } from './reply-inbox.ts';
 import { runOnServices } from './services-run.ts';
+import { storeBegunGraph } from './begun-graph.ts';
 import { loadWorkflowConfig } from './workflow-config.ts';
 
 export interface WorkflowRunInput {
@@ -120,6 +121,7 @@ export class WorkflowRun {
       managerName: dependencies.managerName,
       environments,
       write: (part) => dependencies.writer.write(part),
+      storeGraph: (graph, first) => storeBegunGraph(dependencies, graph, first),
       inbox: input.inbox,
       dispatcher,
       runLocal: async (task) => {

@@ -45,14 +45,37 @@ export function* graphRows(graph: TasksGraph, environment: MessageEnvironment): 
   }
 }
 
+/** A task with what it waits for: the run of a graph forgets both when a task ends. */
+export type TaskInGraph = Pick<Task, 'dependencies'> & { readonly task: Task };
+
+/** What the rows of a graph are made of, for a graph that is stored after its run has begun. */
+export function tasksInGraph(graph: TasksGraph): TaskInGraph[] {
+  return Array.from(graph.tasks.values(), (task) => ({ task, dependencies: task.dependencies }));
+}
+
+/**
+ * The rows of a graph after the first step of its run, one by one.
+ * @param pending ids of tasks whose new state is stored after their row, since there is more to tell than the state
+ */
+export function* begunRows(
+  tasks: readonly TaskInGraph[],
+  environment: MessageEnvironment,
+  pending: ReadonlySet<string>,
+): Generator<TaskRow> {
+  for (const { task, dependencies } of tasks) {
+    const row = taskRow(task, environment, dependencies);
+    yield pending.has(task.id) ? { ...row, state: 'pending' } : row;
+  }
+}
+
 /** The row of one task. */
-export function taskRow(task: Task, environment: MessageEnvironment): TaskRow {
+export function taskRow(task: Task, environment: MessageEnvironment, dependencies = task.dependencies): TaskRow {
   return {
     id: task.id,
     name: task.name,
     state: task.state,
     type: storedTypes[task.action.kind],
-    dependencies: [...new Set(task.dependencies?.map((dependency) => dependency.id))],
+    dependencies: dependencies ? [...new Set(dependencies.map((dependency) => dependency.id))] : [],
     parameters: {
       on_success: task.onSuccess ?? null,
       on_failure: task.onFailure ?? null,

@@ -1,4 +1,5 @@
 /** How new operations go into a statement: one array per short column, one text per column of documents. */
+import { terminalOperationStates } from '../domain/states.ts';
 import type { NewOperation } from './tasks-graphs.ts';
 import { toJsonLines } from './values.ts';
 
@@ -6,16 +7,23 @@ import { toJsonLines } from './values.ts';
 export const uncountedType = 'NOPLocalWorkflowTask';
 
 /** Columns of `operations` that `operationSource` fills, besides the graph. */
-export const operationColumns = 'id, name, type, state, created_at, manager_name, agent_name, dependencies, parameters';
+export const operationColumns =
+  'id, name, type, state, created_at, manager_name, agent_name, dependencies, parameters, sent_at, started_at, ended_at';
 
-/** The values of `operationColumns` from `operationSource`. */
+const ended = terminalOperationStates.map((state) => `'${state}'`).join(', ');
+
+/** The values of `operationColumns` from `operationSource`. What is new in a later state has reached it now. */
 export const operationValues = `operation.id, operation.name, operation.type, operation.state,
   coalesce(operation.created_at, now()), operation.manager_name, operation.agent_name, operation.dependencies::json,
-  operation.parameters::json`;
+  operation.parameters::json, case operation.state when 'sent' then now() end,
+  case operation.state when 'started' then now() end, case when operation.state in (${ended}) then now() end`;
+
+/** How many parameters `operationSource` takes. */
+export const operationParameterCount = 9;
 
 /**
  * A row source called `operation`, with its position.
- * @param first number of the first of its nine parameters
+ * @param first number of the first of its parameters, which `operationParameters` makes
  */
 export function operationSource(first: number): string {
   const types = ['text[]', 'text[]', 'text[]', 'text[]', 'timestamptz[]', 'text[]', 'text[]'];

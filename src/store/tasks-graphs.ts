@@ -109,6 +109,13 @@ function count(counts: Counts, { type, state }: NewOperation): void {
   }
 }
 
+/** How many operations count for the progress of their execution, and how many of these have ended. */
+export function countOperations(operations: readonly NewOperation[]): Readonly<Counts> {
+  const counts: Counts = { counted: 0, finished: 0 };
+  operations.forEach((operation) => count(counts, operation));
+  return counts;
+}
+
 /** Stores operations part by part; while the server works on a part the next one is made. */
 async function storeOperations(
   transaction: Transaction,
@@ -142,8 +149,8 @@ async function storeOperations(
   return counts;
 }
 
-/** The operations if they are no more than one part. */
-function fewOperations(operations: Iterable<NewOperation>): NewOperation[] | undefined {
+/** The operations if they are no more than one statement should store. */
+export function fewOperations(operations: Iterable<NewOperation>): NewOperation[] | undefined {
   const few: NewOperation[] = [];
   for (const operation of operations) {
     if (few.length === firstPart) {
@@ -161,30 +168,30 @@ async function storeWhole(
   { id, name, createdAt }: NewTasksGraph,
   operations: readonly NewOperation[],
 ): Promise<void> {
-  const counts: Counts = { counted: 0, finished: 0 };
-  operations.forEach((operation) => count(counts, operation));
-  const known = [executionId, id, name, counts.counted, counts.finished, createdAt ?? null];
+  const { counted, finished } = countOperations(operations);
+  const known = [executionId, id, name, counted, finished, createdAt ?? null];
   const rows = await session.prepared(wholeStatement, [...known, ...operationParameters(operations)]);
   if (rows.length === 0) {
     throw notFound('Execution', executionId);
   }
 }
 
-/** @throws GantryError not_found_error */
-async function storeInParts(session: Session, executionId: string, graph: NewTasksGraph): Promise<void> {
-  await session.transaction(async (transaction) => {
-    const [row] = await transaction.prepared<{ storageId: number }>(graphStatement, [
-      executionId,
-      graph.id,
-      graph.name,
-      graph.createdAt ?? null,
-    ]);
-    if (!row) {
-      throw notFound('Execution', executionId);
-    }
-    const { counted, finished } = await storeOperations(transaction, row.storageId, graph.operations);
-    await transaction.prepared(countStatement, [executionId, counted, finished]);
-  });
+/**
+ * Stores a graph of any size, part by part.
+ * @throws GantryError not_found_error
+ */
+export async function storeInParts(transaction: Transaction, executionId: string, graph: NewTasksGraph): Promise<void> {
+  const [row] = await transaction.prepared<{ storageId: number }>(graphStatement, [
+    executionId,
+    graph.id,
+    graph.name,
+    graph.createdAt ?? null,
+  ]);
+  if (!row) {
+    throw notFound('Execution', executionId);
+  }
+  const { counted, finished } = await storeOperations(transaction, row.storageId, graph.operations);
+  await transaction.prepared(countStatement, [executionId, counted, finished]);
 }
 
 /**
@@ -195,19 +202,26 @@ async function storeInParts(session: Session, executionId: string, graph: NewTas
 export async function insertTasksGraph(session: Session, executionId: string, graph: NewTasksGraph): Promise<void> {
   try {
     const few = fewOperations(graph.operations);
-    await (few ? storeWhole(session, executionId, graph, few) : storeInParts(session, executionId, graph));
+    await (few
+      ? storeWhole(session, executionId, graph, few)
+      : session.transaction((transaction) => storeInParts(transaction, executionId, graph)));
   } catch (error) {
-    if (isUniqueViolation(error, 'tasks_graphs_name')) {
-      throw new GantryError('conflict_error', `Execution ${executionId} already has a tasks graph "${graph.name}"`, {
-        cause: error,
-      });
-    }
-    throw isUniqueViolation(error)
-      ? new GantryError('conflict_error', 'A tasks graph or operation with one of these ids already exists', {
-          cause: error,
-        })
-      : error;
+    throw explainedConflict(error, executionId, graph.name);
   }
+}
+
+/** What storing a graph failed with, in words where it is there already. */
+export function explainedConflict(error: unknown, executionId: string, name: string): unknown {
+  if (isUniqueViolation(error, 'tasks_graphs_name')) {
+    return new GantryError('conflict_error', `Execution ${executionId} already has a tasks graph "${name}"`, {
+      cause: error,
+    });
+  }
+  return isUniqueViolation(error)
+    ? new GantryError('conflict_error', 'A tasks graph or operation with one of these ids already exists', {
+        cause: error,
+      })
+    : error;
 }
 
 /** Like `insertTasksGraph`. @returns the graph as it is stored */
