@@ -30,8 +30,13 @@ export function operationKwargs(task: Task, environment: MessageEnvironment): Js
 }
 
 function operationContext(task: Task, call: RemoteCall, environment: MessageEnvironment): JsonObject {
-  return {
-    ...environment.common,
+  const { related } = call;
+  const operation: JsonObject = {
+    name: call.operation,
+    retry_number: task.currentRetries,
+    max_retries: task.policy.totalRetries,
+  };
+  const context: JsonObject = {
     __cloudify_context: '0.3',
     type: 'operation',
     task_id: task.id,
@@ -42,17 +47,17 @@ function operationContext(task: Task, call: RemoteCall, environment: MessageEnvi
     timeout: call.timeout,
     timeout_recoverable: call.isTimeoutRecoverable,
     plugin: environment.plugin(call.plugin),
-    operation: {
-      name: call.operation,
-      retry_number: task.currentRetries,
-      max_retries: task.policy.totalRetries,
-      ...(call.related ? { relationship: call.related.isTarget ? 'source' : 'target' } : {}),
-    },
+    operation,
     has_intrinsic_functions: call.hasIntrinsicFunctions,
     executor: call.executor,
     local: false,
-    ...(call.related ? { related: relatedField(call.related) } : {}),
   };
+  if (related) {
+    operation['relationship'] = related.isTarget ? 'source' : 'target';
+    context['related'] = relatedField(related);
+  }
+  // spreading so many members into a literal takes the engine twenty times as long
+  return Object.assign(context, environment.common);
 }
 
 function relatedField(related: RelatedInstance): JsonObject {

@@ -33,6 +33,15 @@ export function operationSource(first: number): string {
     as operation (id, name, type, state, created_at, manager_name, agent_name, dependencies, parameters, position)`;
 }
 
+type RareMember = 'createdAt' | 'managerName' | 'agentName';
+
+/** A column that is mostly nothing but nulls, for which an empty one stands. */
+function rareColumn(operations: readonly NewOperation[], member: RareMember): (string | Date | null)[] {
+  return operations.some((operation) => operation[member] !== undefined)
+    ? operations.map((operation) => operation[member] ?? null)
+    : [];
+}
+
 /** The parameters of `operationSource`. */
 export function operationParameters(operations: readonly NewOperation[]): unknown[] {
   return [
@@ -40,9 +49,9 @@ export function operationParameters(operations: readonly NewOperation[]): unknow
     operations.map(({ name }) => name ?? null),
     operations.map(({ type }) => type),
     operations.map(({ state }) => state ?? 'pending'),
-    operations.map(({ createdAt }) => createdAt ?? null),
-    operations.map(({ managerName }) => managerName ?? null),
-    operations.map(({ agentName }) => agentName ?? null),
+    rareColumn(operations, 'createdAt'),
+    rareColumn(operations, 'managerName'),
+    rareColumn(operations, 'agentName'),
     toJsonLines(operations.map(({ dependencies }) => dependencies)),
     toJsonLines(operations.map(({ parameters }) => parameters)),
   ];
