@@ -4,7 +4,7 @@ export interface Clock {
   now(): number;
 }
 
-/** Makes unique ids (version 4 UUIDs in production, counters in tests). */
+/** Makes unique ids (UUIDs in production, counters in tests). */
 export type IdGenerator = () => string;
 
 /** Uniform random integers in [0, bound); injected wherever names are made up. */

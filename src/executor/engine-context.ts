@@ -300,7 +300,7 @@ export class EngineContext implements WorkflowContext {
     // made while they are stored: all rows of a large graph at once would be most of its memory
     const operations = { [Symbol.iterator]: () => begunRows(tasks, environments.stored, pending) };
     this.#graphNames.add(name);
-    await storeGraph({ id: tasksGraphId, name, operations }, { ...part, operations: told });
+    await storeGraph({ id: tasksGraphId, name, operations, size: tasks.length }, { ...part, operations: told });
     return { run, tasksGraphId, first };
   }
 

@@ -19,6 +19,7 @@ import { isConnectionError } from '../store/database-errors.ts';
 import { findControls } from '../store/operation-control.ts';
 import { claimExecution, claimExecutions, findExecution, releaseExecutions } from '../store/executions.ts';
 import { ExecutionRun } from './execution-run.ts';
+import { orderedIds } from './ordered-ids.ts';
 import { whileDatabaseAway } from './patience.ts';
 import { ProgressWriter, WriterStoppedError } from './progress-writer.ts';
 import { ReplyDesk } from './reply-desk.ts';
@@ -57,6 +58,8 @@ export interface RunDependencies extends ExecutorDependencies {
   writer: ProgressWriter;
   statuses: StatusWriter;
   replies: ReplyDesk;
+  /** Makes ids of graphs and tasks; later ones are greater. */
+  newTaskId: IdGenerator;
   /** Aborted when the process stops. */
   stopping: AbortSignal;
 }
@@ -116,6 +119,7 @@ class ExecutionDriver implements Executor {
       writer: new ProgressWriter(database, processName, log),
       statuses: new StatusWriter({ ...named, stopping }),
       replies: new ReplyDesk(dependencies.broker, processName, log, () => this.#messagesLost()),
+      newTaskId: orderedIds(dependencies.clock, dependencies.newId),
       stopping,
     };
     this.#claims = new GroupCommit({ maxItems: claimBatch, parallel: 2, commit: (ids) => this.#claimAll(ids) });

@@ -117,7 +117,7 @@ export class WorkflowRun {
       session: database,
       patiently: (work) => whileDatabaseAway(work, input.log, dependencies.stopping),
       clock: dependencies.clock,
-      newId: dependencies.newId,
+      newId: dependencies.newTaskId,
       managerName: dependencies.managerName,
       environments,
       write: (part) => dependencies.writer.write(part),

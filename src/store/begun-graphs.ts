@@ -104,7 +104,7 @@ export async function insertBegunGraph(
 ): Promise<boolean> {
   try {
     const isPlain = first.operations.length === 0 && first.newOperations.length === 0 && !also;
-    const few = isPlain ? fewOperations(graph.operations) : undefined;
+    const few = isPlain ? fewOperations(graph) : undefined;
     if (few) {
       return await storeWhole(session, owner, graph, few, first);
     }

@@ -53,22 +53,28 @@ const latestStatement = `
     update deployments set latest_execution_id = current.execution_id, ${refreshedColumns}
     from current where current.storage_id = deployments.storage_id
   )
-  select exists (select from deployment_labels_dependencies where source_deployment_id = any($1)) as "hasParents"`;
+  select exists (select from deployment_labels_dependencies where source_deployment_id = any($1)) as "hasParents",
+    exists (select from execution_groups_executions where execution_id = any($2)) as "isGrouped"`;
 
 /**
  * Makes executions the latest of their deployments, whose statuses follow (those of ancestors included).
  * @param latest storage ids; a deployment is in it once
+ * @returns whether one of the executions is a member of a group
  */
 export async function setLatestExecutions(
   session: Session,
   latest: readonly { deploymentStorageId: number; executionStorageId: number }[],
-): Promise<void> {
+): Promise<boolean> {
   const deployments = latest.map(({ deploymentStorageId }) => deploymentStorageId);
   const executions = latest.map(({ executionStorageId }) => executionStorageId);
-  const [row] = await session.prepared<{ hasParents: boolean }>(latestStatement, [deployments, executions]);
+  const [row] = await session.prepared<{ hasParents: boolean; isGrouped: boolean }>(latestStatement, [
+    deployments,
+    executions,
+  ]);
   if (row?.hasParents) {
     await refreshAncestors(session, deployments);
   }
+  return row?.isGrouped ?? true;
 }
 
 /** Shows deployments as busy until they are gone. */

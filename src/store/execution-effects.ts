@@ -35,8 +35,10 @@ export async function applyExecutionStatuses(
   const latest = executions.flatMap(({ deploymentStorageId, storageId: executionStorageId }) =>
     deploymentStorageId === undefined ? [] : [{ deploymentStorageId, executionStorageId }],
   );
+  // asked for with the statement before it, where that tells of all of them
+  let isGrouped = executions.length > 0;
   if (latest.length > 0 && !options.isDeploymentLeaving && !options.hasNotBegun) {
-    await setLatestExecutions(session, latest);
+    isGrouped = (await setLatestExecutions(session, latest)) || latest.length < executions.length;
   }
   const broken = executions.filter(({ status }) => status === 'failed' || status === 'cancelled');
   if (broken.length > 0) {
@@ -52,7 +54,9 @@ export async function applyExecutionStatuses(
       );
     }
   }
-  await tellGroups(session, executions);
+  if (isGrouped) {
+    await tellGroups(session, executions);
+  }
 }
 
 /** Their success means no more than that another member of the group does the work. */

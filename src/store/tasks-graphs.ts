@@ -37,6 +37,8 @@ export interface NewTasksGraph {
   createdAt?: Date | undefined;
   /** Taken in parts while it is being stored, and once more from the start when the transaction is repeated. */
   operations: Iterable<NewOperation>;
+  /** Number of operations, where that is known without making them. */
+  size?: number;
 }
 
 const tasksGraphResource: Resource<TasksGraphRow> = {
@@ -150,7 +152,10 @@ async function storeOperations(
 }
 
 /** The operations if they are no more than one statement should store. */
-export function fewOperations(operations: Iterable<NewOperation>): NewOperation[] | undefined {
+export function fewOperations({ operations, size = 0 }: NewTasksGraph): NewOperation[] | undefined {
+  if (size > firstPart) {
+    return undefined;
+  }
   const few: NewOperation[] = [];
   for (const operation of operations) {
     if (few.length === firstPart) {
@@ -201,7 +206,7 @@ export async function storeInParts(transaction: Transaction, executionId: string
  */
 export async function insertTasksGraph(session: Session, executionId: string, graph: NewTasksGraph): Promise<void> {
   try {
-    const few = fewOperations(graph.operations);
+    const few = fewOperations(graph);
     await (few
       ? storeWhole(session, executionId, graph, few)
       : session.transaction((transaction) => storeInParts(transaction, executionId, graph)));
