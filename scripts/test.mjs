@@ -58,7 +58,7 @@ async function main() {
   refuseOldNode();
   ensurePackages(root);
   const chosen = chooseSuites(process.argv.slice(2));
-  const missing = ensureRequirements([...new Set(chosen.flatMap(({ needs }) => needs))]);
+  const missing = ensureRequirements([...new Set(chosen.flatMap(({ needs, wants = [] }) => [...needs, ...wants]))]);
   const { buildProgram } = await import('./build.mjs');
   await buildProgram();
   const folder = mkdtempSync(join(tmpdir(), 'gantry-test-'));

@@ -27,6 +27,7 @@ const requirements = {
     isPresent: () => isExecutable('/usr/lib/rabbitmq/bin/rabbitmq-server'),
   },
   nginx: { packages: ['nginx-light'], isPresent: () => isOnPath('nginx') },
+  shells: { packages: ['fish', 'zsh'], isPresent: () => isOnPath('fish') && isOnPath('zsh') },
   python: { packages: ['python3', 'python3-venv'], isPresent: hasVirtualEnvironments },
 };
 

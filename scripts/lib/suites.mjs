@@ -1,14 +1,17 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The test suites in the order they run: what is fast and tells most comes first. */
+/**
+ * The test suites in the order they run: what is fast and tells most comes first. Without what a suite needs it is
+ * skipped, without what it wants some of its tests are.
+ */
 export const suites = [
   { name: 'unit', folder: 'test/unit', needs: [] },
   { name: 'db', folder: 'test/db', needs: [] },
   { name: 'amqp', folder: 'test/amqp', needs: ['rabbitmq'] },
   { name: 'rest', folder: 'test/rest', needs: [] },
   { name: 'runtime', folder: 'test/runtime', needs: ['python'] },
-  { name: 'cli', folder: 'test/cli', needs: [] },
+  { name: 'cli', folder: 'test/cli', needs: [], wants: ['shells'] },
   { name: 'language-server', folder: 'test/language-server', needs: [] },
   { name: 'e2e', folder: 'test/e2e', needs: ['rabbitmq', 'nginx'] },
   { name: 'compat', folder: 'test/compat', needs: ['python', 'rabbitmq'] },

@@ -223,7 +223,7 @@ describe('the gantry program', function () {
       expect(stderr).not.to.match(/[█░\u001b]/);
     });
 
-    for (const shell of ['bash', 'fish'] as const) {
+    for (const shell of ['bash', 'zsh', 'fish'] as const) {
       it(`is completed by ${shell}`, async function () {
         if (!hasProgram(shell)) {
           this.skip();

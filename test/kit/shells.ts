@@ -16,6 +16,18 @@ const drivers = {
     '  COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _gantry; echo "${COMPREPLY[*]}"',
     'done',
   ].join('\n'),
+  // what zsh gives completion functions exists only while a line is edited; these stand for it
+  zsh: [
+    'gantry() { command $GANTRY "$@" }',
+    'compdef() { : }',
+    '_files() { : }',
+    '_describe() { local -a list=("${(@P)${@[-1]}}"); offered=("${(@)list%%:*}") }',
+    'eval "$(gantry completion zsh)"',
+    'for line in "$@"; do',
+    '  words=("${(@z)line}"); [[ $line == *" " ]] && words+=("")',
+    '  CURRENT=$#words; offered=(); _gantry; print -r -- "$offered"',
+    'done',
+  ].join('\n'),
   fish: [
     'function gantry; command $GANTRY $argv; end',
     'gantry completion fish | source',
@@ -24,6 +36,13 @@ const drivers = {
     'end',
   ].join('\n'),
 } as const;
+
+/** How each shell is started to run its driver with the lines as arguments. */
+const starts: Readonly<Record<keyof typeof drivers, readonly string[]>> = {
+  bash: ['--norc', '-c', drivers.bash, 'bash'],
+  zsh: ['-f', '-c', drivers.zsh, 'zsh'],
+  fish: ['--no-config', '-c', drivers.fish],
+};
 
 /**
  * What a shell offers for lines that end at the cursor, one list of words each.
@@ -35,8 +54,7 @@ export async function completedBy(
   lines: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Promise<string[][]> {
-  const words = shell === 'bash' ? ['--norc', '-c', drivers.bash, 'bash'] : ['--no-config', '-c', drivers.fish];
-  const { stdout, stderr, code } = await runProgram(shell, [...words, ...lines], {
+  const { stdout, stderr, code } = await runProgram(shell, [...starts[shell], ...lines], {
     environment: cleanEnvironment({ ...environment, GANTRY: program }),
   });
   if (code !== 0) {
