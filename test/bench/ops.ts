@@ -11,8 +11,10 @@ import { timeWorkflow } from './workflow-time.ts';
 const operationsPerInstance = 3;
 /** Instances of the installations before the measured ones: code is compiled and caches are filled then. */
 const warmUpInstances = 300;
-/** Installations of each size; the median by time counts, for a short one is soon disturbed. */
-const runs = 3;
+/** Rounds through all sizes; the median by time counts. */
+const rounds = 3;
+/** Instances a round installs of a size at least: a short installation is soon disturbed, so it is made more often. */
+const instancesPerRound = 500;
 
 export interface InstallFigures {
   instances: number;
@@ -85,11 +87,13 @@ async function measureSizes(
   await measureInstall(stack, warmUpInstances, 'warm-up-1');
   await measureInstall(stack, warmUpInstances, 'warm-up-2');
   const measured = new Map<number, InstallFigures[]>(sizes.map((size) => [size, []]));
-  for (let run = 1; run <= runs; run += 1) {
+  for (let round = 1; round <= rounds; round += 1) {
     for (const [size, figures] of measured) {
-      const figure = await measureInstall(stack, size, `install-${size}-${run}`);
-      figures.push(figure);
-      log(describe(figure));
+      for (let run = 1; run <= Math.ceil(instancesPerRound / size); run += 1) {
+        const figure = await measureInstall(stack, size, `install-${size}-${round}-${run}`);
+        figures.push(figure);
+        log(describe(figure));
+      }
     }
   }
   return [...measured.values()].map(median);
