@@ -11,6 +11,7 @@ import { timeWorkflow } from './workflow-time.ts';
 const operationsPerInstance = 3;
 /** Instances of the installations before the measured ones: code is compiled and caches are filled then. */
 const warmUpInstances = 300;
+const warmUps = 5;
 /** Rounds through all sizes; the median by time counts. */
 const rounds = 3;
 /** Instances a round installs of a size at least: a short installation is soon disturbed, so it is made more often. */
@@ -84,8 +85,9 @@ async function measureSizes(
   sizes: readonly number[],
   log: (line: string) => void,
 ): Promise<InstallFigures[]> {
-  await measureInstall(stack, warmUpInstances, 'warm-up-1');
-  await measureInstall(stack, warmUpInstances, 'warm-up-2');
+  for (let run = 1; run <= warmUps; run += 1) {
+    await measureInstall(stack, warmUpInstances, `warm-up-${run}`);
+  }
   const measured = new Map<number, InstallFigures[]>(sizes.map((size) => [size, []]));
   for (let round = 1; round <= rounds; round += 1) {
     for (const [size, figures] of measured) {
