@@ -57,6 +57,19 @@ export function operationError(input: OperationErrorInput): OperationErrorObject
   };
 }
 
+const interruptedType = 'OperationInterrupted';
+
+/** The error of an operation that was running when its process died, and that does not say it can be resumed. */
+export function interruptedOperation(): OperationErrorObject {
+  const message = 'The process that ran this operation ended in the middle of it';
+  return operationError({ kind: 'RecoverableError', type: interruptedType, message, retryAfter: 0 });
+}
+
+/** Whether an operation did not fail by itself: the process that ran it died. */
+export function wasInterrupted(error: OperationErrorObject): boolean {
+  return error.known_exception_type_kwargs.causes[0]?.type === interruptedType;
+}
+
 /** Seconds a failed operation asks to wait before its next attempt; scripts may send it as text. */
 export function retryAfterOf(error: OperationErrorObject): number | undefined {
   const value = error.known_exception_type_args[0];

@@ -1,4 +1,4 @@
-import { retryAfterOf } from '../domain/operation-error.ts';
+import { retryAfterOf, wasInterrupted } from '../domain/operation-error.ts';
 import type { OperationErrorObject } from '../domain/operation-error.ts';
 import { GraphError } from './errors.ts';
 import type { HandlerRegistry, TaskOutcome, Verdict } from './handlers.ts';
@@ -25,8 +25,8 @@ const finalErrors = new Set<string>(['NonRecoverableError', 'HttpException']);
 /**
  * Decides what follows the end of a task: its handlers, the kind of error and the attempts left.
  *
- * Compatibility: Cloudify 7 retry rules, with one difference: when the attempts of an operation that asked to be
- * retried are used up, its failure handler is consulted.
+ * Compatibility: Cloudify 7 retry rules, with two differences: when the attempts of an operation that asked to be
+ * retried are used up, its failure handler is consulted; and an operation whose process died is made again before it is.
  */
 export function decide(input: DecisionInput): Decision {
   const verdict = firstVerdict(input);
@@ -37,7 +37,7 @@ export function decide(input: DecisionInput): Decision {
     return { ...verdict, delay: verdict.retryAfter ?? input.task.policy.retryInterval };
   }
   const { outcome, task } = input;
-  if (!outcome.isSuccess && isExplicitRetry(task, outcome.error) && task.onFailure) {
+  if (!outcome.isSuccess && mustBeMadeAgain(task, outcome.error) && task.onFailure) {
     const handled = callHandler(task.onFailure, input);
     return handled.action === 'retry' ? { action: 'fail', delay: 0 } : { ...handled, delay: 0 };
   }
@@ -49,12 +49,20 @@ export function isExplicitRetry(task: Task, error: OperationErrorObject): boolea
   return task.action.kind !== 'subgraph' && error.known_exception_type === 'OperationRetry';
 }
 
+/**
+ * Whether an attempt ended without having failed: the operation asked for another one, or its process died. That a
+ * failure would be ignored does not mean that the operation may be left out.
+ */
+function mustBeMadeAgain(task: Task, error: OperationErrorObject): boolean {
+  return isExplicitRetry(task, error) || (task.action.kind !== 'subgraph' && wasInterrupted(error));
+}
+
 function firstVerdict(input: DecisionInput): Verdict {
   const { task, outcome } = input;
   if (outcome.isSuccess) {
     return task.onSuccess ? callHandler(task.onSuccess, input) : { action: 'continue' };
   }
-  if (isExplicitRetry(task, outcome.error)) {
+  if (mustBeMadeAgain(task, outcome.error)) {
     return { action: 'retry', retryAfter: retryAfterOf(outcome.error) };
   }
   if (task.onFailure) {

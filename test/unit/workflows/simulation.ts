@@ -1,4 +1,4 @@
-import { operationError } from '../../../src/domain/operation-error.ts';
+import { interruptedOperation, operationError } from '../../../src/domain/operation-error.ts';
 import type { Json, JsonObject } from '../../../src/domain/plan.ts';
 import type { NodeInstance, Topology } from '../../../src/domain/topology.ts';
 import { buildGraph } from '../../../src/graph/build.ts';
@@ -50,6 +50,9 @@ export const failForNow = (message = 'boom', retryAfter?: number): Answer => ({
 export const askForRetry = (message = 'again', retryAfter = 0): Answer => ({
   outcome: { isSuccess: false, error: operationError({ kind: 'OperationRetry', message, retryAfter }) },
 });
+
+/** The process that ran the operation died. */
+export const dieInTheMiddle = (): Answer => ({ outcome: { isSuccess: false, error: interruptedOperation() } });
 
 /** Thrown by a simulation that was told to die. */
 export class Crash extends Error {}

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { reinstall } from '../../../src/workflows/reinstall.ts';
 import { uninstall } from '../../../src/workflows/uninstall.ts';
-import { askForRetry, failFinally, Simulation, World } from './simulation.ts';
+import { askForRetry, dieInTheMiddle, failFinally, Simulation, World } from './simulation.ts';
 import type { SimulationOptions } from './simulation.ts';
 import { topologyOf } from './topology-kit.ts';
 import type { NodeSpec } from './topology-kit.ts';
@@ -248,6 +248,29 @@ describe('uninstall', () => {
       expect(error).to.equal(undefined);
       expect(world.operations().filter((name) => name === 'a.prestop')).to.have.length(3);
       expect(world.states()).to.deep.equal({ a: 'deleted', b: 'deleted' });
+    });
+
+    it('makes an operation again whose process died, also with ignore_failure', async () => {
+      const { world, error } = await run(specs, {
+        parameters: { ignore_failure: true },
+        taskRetries: 2,
+        behaviour: (call, attempt) =>
+          call.operation.endsWith('.delete') && attempt === 0 ? dieInTheMiddle() : undefined,
+      });
+      expect(error).to.equal(undefined);
+      expect(world.operations().filter((name) => name === 'a.delete')).to.have.length(2);
+      expect(world.trace.filter((text) => text.includes('Ignoring'))).to.deep.equal([]);
+    });
+
+    it('ignores with ignore_failure that the process of an operation dies every time', async () => {
+      const { world, error } = await run(specs, {
+        parameters: { ignore_failure: true },
+        taskRetries: 2,
+        behaviour: (call) => (call.operation.endsWith('.delete') ? dieInTheMiddle() : undefined),
+      });
+      expect(error).to.equal(undefined);
+      expect(world.operations().filter((name) => name === 'a.delete')).to.have.length(3);
+      at(world, 'a: Ignoring task test.delete failure');
     });
 
     it('retries the instance as often as configured', async () => {
