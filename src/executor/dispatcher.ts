@@ -166,7 +166,9 @@ export class MessageDispatcher implements OperationDispatcher {
     // what an agent has taken does not run twice; what it has answered is in the store, if not in a queue
     const untaken = await findUntaken(session, ids);
     const answered = (await findAnswers(session, executionId)).filter(({ id }) => ids.includes(id));
-    const failures = await this.#sendToAgents(lost.filter(([{ id }]) => untaken.has(id)));
+    // a reply that waited in the queue has come by now, and need not be stored yet
+    const unanswered = lost.filter(([{ id }]) => untaken.has(id) && !inbox.hasAnswer(id));
+    const failures = await this.#sendToAgents(unanswered);
     return [...failures, ...answered.map(toCompletion)];
   }
 

@@ -28,6 +28,8 @@ export class ReplyInbox {
   readonly #expected = new Set<string>();
   readonly #queues = new Map<string, ReplyQueue>();
   readonly #held = new Map<string, Delivery<OperationReply>>();
+  /** Tasks to which an agent has replied, whether the reply is stored yet or not. */
+  readonly #answered = new Set<string>();
   #driver: GraphDriver | undefined;
 
   constructor(desk: ReplyDesk, log: Logger) {
@@ -92,6 +94,11 @@ export class ReplyInbox {
     await bound;
   }
 
+  /** Whether the reply of an agent to a task has arrived. */
+  hasAnswer(taskId: string): boolean {
+    return this.#answered.has(taskId);
+  }
+
   /** Forgets what is bound to an agent's exchange, which goes with its agent. */
   forget(exchange: string): void {
     this.#queues.forEach((queue) => queue.exchanges.delete(exchange));
@@ -137,6 +144,7 @@ export class ReplyInbox {
       delivery.ack();
       return;
     }
+    this.#answered.add(delivery.correlationId);
     this.#pass(delivery.correlationId, delivery);
   }
 

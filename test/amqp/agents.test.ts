@@ -13,6 +13,7 @@ import { createTestDatabase } from '../kit/database.ts';
 import type { TestDatabase } from '../kit/database.ts';
 import { EngineProcess, ended, seedDeployment, startWorkflow } from '../kit/engine.ts';
 import { isRabbitmqInstalled, RabbitmqServer } from '../kit/rabbitmq.ts';
+import { until } from '../kit/until.ts';
 
 /** What an agent does on the broker: early acknowledgement, replies through its own exchange. */
 class FakeAgent {
@@ -138,8 +139,8 @@ describe('operations on agents', function () {
       rest_host: 'manager.example',
       executor: 'host_agent',
     });
-    const left = (await tenant.inspectQueue(`agent_a_response_${execution.id}`)) ?? 'gone';
-    expect(left).to.equal('gone');
+    const replyQueue = `agent_a_response_${execution.id}`;
+    await until('the queue of replies to go', async () => (await tenant.inspectQueue(replyQueue)) === undefined);
   });
 
   it('fail with a reason when the agent does not listen, and are tried again', async () => {
