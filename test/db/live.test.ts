@@ -206,6 +206,9 @@ describe('the hub of live streams', function () {
       await transaction.query(`update executions set status = 'started' where id = $1`, [execution.id]);
     });
     await updateDeployment(database, deployment.storageId, { description: 'changed' });
+    const isTold = (topic: LiveTopic): boolean => receiver.deliveries.some(({ message }) => message.topic === topic);
+    // of rows that are gone before anybody has read them there is nothing to tell but that
+    await receiver.until(() => isTold('executions') && isTold('deployments') && isTold('node_instances'));
     await deleteDeployment(database, deployment.storageId);
     const isGone = (topic: LiveTopic): boolean =>
       receiver.deliveries.some(({ message }) => message.topic === 'deleted' && message.of === topic);
