@@ -1,4 +1,3 @@
-import { createHash, randomUUID } from 'node:crypto';
 import type { WorkflowContextMessage } from '../amqp/envelopes.ts';
 import { writeServiceTask } from '../amqp/envelopes.ts';
 import { routingKeys, serviceExchange } from '../amqp/names.ts';
@@ -8,6 +7,7 @@ import { cancellingExecutionStatuses, isExecutionEnded } from '../domain/states.
 import type { ExecutionStatus } from '../domain/states.ts';
 import { DslError } from '../dsl/errors.ts';
 import type { Logger } from '../log/logger.ts';
+import { createExecutionToken } from '../security/tokens.ts';
 import { isConnectionError } from '../store/database-errors.ts';
 import { lockDrivenExecutions } from '../store/driving.ts';
 import { findExecution, setExecutionToken } from '../store/executions.ts';
@@ -333,8 +333,9 @@ export class ExecutionRun {
     if (this.#message?.execution_token !== undefined || systemWorkflows.has(this.#execution.workflowId)) {
       return undefined;
     }
-    this.#issuedToken = newToken();
-    return hashOf(this.#issuedToken);
+    const { token, tokenHash } = createExecutionToken();
+    this.#issuedToken = token;
+    return tokenHash;
   }
 
   /** The execution's token in clear; a sender who sent none leaves it to the executor to issue one. */
@@ -343,8 +344,8 @@ export class ExecutionRun {
     if (given !== undefined) {
       return given;
     }
-    const token = newToken();
-    await this.#store((transaction) => setExecutionToken(transaction, this.id, hashOf(token)));
+    const { token, tokenHash } = createExecutionToken();
+    await this.#store((transaction) => setExecutionToken(transaction, this.id, tokenHash));
     this.#issuedToken = token;
     return token;
   }
@@ -404,14 +405,6 @@ export class ExecutionRun {
     });
     this.#workflow?.killOnAgents();
   }
-}
-
-function newToken(): string {
-  return randomUUID().replaceAll('-', '');
-}
-
-function hashOf(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
 }
 
 /** Failures whose text is meant for people; anything else is a defect that belongs into the log as well. */

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { workflowMessage } from '../amqp/workflow-message.ts';
+import { derivedId } from '../security/derived-id.ts';
 import type { Deployment, Execution, OutboxMessage } from '../domain/entities.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import { endedExecutionStatuses } from '../domain/states.ts';
 import { findChildren } from '../store/deployment-hierarchy.ts';
-import { findDeployment } from '../store/deployments.ts';
+import { findDeployments } from '../store/deployments.ts';
 import { findStatuses } from '../store/driving.ts';
 import { createExecutions, findExecutions } from '../store/executions.ts';
 import type { NewExecution } from '../store/executions.ts';
@@ -30,25 +30,25 @@ export async function runOnServices(
   deployment: Pick<Deployment, 'storageId'>,
   request: ServicesRequest,
 ): Promise<void> {
-  const children = await findChildren(dependencies.database, deployment.storageId);
-  const wanted: NewExecution[] = [];
-  for (const storageId of children) {
-    const child = await findDeployment(dependencies.database, storageId, { fields: ['id', 'workflows'] });
-    if (child?.workflows?.[request.workflowId]) {
-      wanted.push({
-        id: derivedExecutionId(execution.id, request.workflowId, child.storageId),
-        tenantId: child.tenantId,
+  const { database } = dependencies;
+  const children = await findChildren(database, deployment.storageId);
+  const services = await findDeployments(database, children, { fields: ['id', 'workflows'] });
+  const wanted = services
+    .filter(({ workflows }) => workflows?.[request.workflowId])
+    .map(
+      (service): NewExecution => ({
+        id: derivedExecutionId(execution.id, request.workflowId, service.storageId),
+        tenantId: service.tenantId,
         creatorId: execution.creatorId,
-        visibility: child.visibility,
+        visibility: service.visibility,
         workflowId: request.workflowId,
         status: 'pending',
         parameters: request.parameters,
-        deploymentStorageId: child.storageId,
-        blueprintId: child.blueprintId,
+        deploymentStorageId: service.storageId,
+        blueprintId: service.blueprintId,
         allowCustomParameters: true,
-      });
-    }
-  }
+      }),
+    );
   await runExecutions(dependencies, wanted, request.signal);
 }
 
@@ -71,10 +71,7 @@ export async function runExecutions(
 
 /** A UUID that is the same for the same caller, workflow and deployment. */
 export function derivedExecutionId(executionId: string, workflowId: string, deploymentStorageId: number): string {
-  const hex = createHash('sha256').update(`${executionId}\n${workflowId}\n${deploymentStorageId}`).digest('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
-    '-',
-  );
+  return derivedId(`${executionId}\n${workflowId}\n${deploymentStorageId}`);
 }
 
 async function startMissing(dependencies: RunDependencies, wanted: readonly NewExecution[]): Promise<void> {
@@ -84,7 +81,8 @@ async function startMissing(dependencies: RunDependencies, wanted: readonly NewE
       transaction,
       wanted.map(({ id }) => id),
     );
-    const missing = wanted.filter(({ id }) => !known.some((execution) => execution.id === id));
+    const present = new Set(known.map(({ id }) => id));
+    const missing = wanted.filter(({ id }) => !present.has(id));
     if (missing.length === 0) {
       return [];
     }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Clock } from '../domain/clock.ts';
+import { derivedId } from '../security/derived-id.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
 import { deleteOldMarks, isDoneByAnother } from '../store/done-requests.ts';
@@ -44,7 +44,5 @@ export function createDoneRequests(dependencies: { database: Database; clock: Cl
 
 /** The id of the one thing that a request creates: the same whenever it is sent, a UUID. */
 export function idFor({ key }: Once): string {
-  const digits = createHash('sha256').update(`id ${key}`).digest('hex');
-  const parts = [digits.slice(0, 8), digits.slice(8, 12), `5${digits.slice(13, 16)}`, `a${digits.slice(17, 20)}`];
-  return [...parts, digits.slice(20, 32)].join('-');
+  return derivedId(`id ${key}`);
 }

@@ -1,5 +1,4 @@
 /** What operations of the built-in types ask of the manager, done by its use cases. */
-import { createHash } from 'node:crypto';
 import type { Config } from '../../config/config.ts';
 import type { Deployment, Execution } from '../../domain/entities.ts';
 import { GantryError } from '../../domain/errors.ts';
@@ -20,6 +19,7 @@ import type {
   Waiting,
   WorkflowRequest,
 } from '../../runtime/extensions/manager.ts';
+import { derivedId } from '../../security/derived-id.ts';
 import type { Database } from '../../store/database.ts';
 import { findDependents } from '../../store/dependents.ts';
 import { OperationWaits } from '../../runtime/waits.ts';
@@ -246,9 +246,7 @@ class CallersManager implements ExtensionsManager {
   }
 
   executionIdOf(taskId: string, workflowId: string): string {
-    const hex = createHash('sha256').update(`${this.#execution.id}\n${taskId}\n${workflowId}`).digest('hex');
-    const parts = [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`];
-    return [...parts, hex.slice(20, 32)].join('-');
+    return derivedId(`${this.#execution.id}\n${taskId}\n${workflowId}`);
   }
 
   async findExecution(id: string): Promise<ManagedExecution | undefined> {
