@@ -3,6 +3,7 @@ import { compatibleVersion } from '../../domain/compatible-version.ts';
 import type { Services } from '../../services/services.ts';
 import { file, json } from '../answer.ts';
 import { renderApiPage } from '../api-page.ts';
+import type { ApiPage } from '../api-page.ts';
 import { openApiDocument } from '../openapi.ts';
 import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
@@ -90,7 +91,9 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...streamRoutes(services.live),
     ...archiveRoutes(services),
   ];
-  const describe = (): object => openApiDocument(all, compatibleVersion);
+  let described: object | undefined;
+  const describe = (): object => (described ??= openApiDocument(all, compatibleVersion));
+  let shown: ApiPage | undefined;
   const document: Route = {
     method: 'get',
     path: '/openapi.json',
@@ -108,7 +111,8 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     isMaintenance: true,
     answer: file('text/html'),
     handle: ({ response }) => {
-      const { html, policy } = renderApiPage(describe());
+      shown ??= renderApiPage(describe());
+      const { html, policy } = shown;
       response.status(200).set({ 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': policy });
       response.send(html);
       return 'sent';
