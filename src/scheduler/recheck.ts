@@ -70,20 +70,25 @@ export async function recheckQueued(session: Session, executions: readonly Execu
   const refused: Refused[] = [];
   for (const candidate of candidates) {
     const { execution } = candidate;
-    try {
-      const refusal = refusals.get(execution.id);
-      if (refusal) {
-        throw refusal;
-      }
-      ready.push(readyOf(candidate));
-    } catch (thrown) {
-      if (!(thrown instanceof GantryError)) {
-        throw thrown;
-      }
-      refused.push({ execution, reason: thrown });
+    const reason = refusals.get(execution.id) ?? refusalIn(() => ready.push(readyOf(candidate)));
+    if (reason) {
+      refused.push({ execution, reason });
     }
   }
   return { ready, refused };
+}
+
+/** What `work` is refused with; undefined when it is not. */
+function refusalIn(work: () => void): GantryError | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (thrown) {
+    if (thrown instanceof GantryError) {
+      return thrown;
+    }
+    throw thrown;
+  }
 }
 
 /** @throws GantryError when it cannot begin */
@@ -129,18 +134,11 @@ async function refusalsOf(
   );
   for (const { execution, deploymentStorageId } of disruptive) {
     const { id, deploymentId = '', workflowId, parameters } = execution;
-    try {
-      refuseNeeded(
-        deploymentId,
-        workflowId,
-        parameters['recursive'] === true,
-        dependents.get(deploymentStorageId) ?? [],
-      );
-    } catch (thrown) {
-      if (!(thrown instanceof GantryError)) {
-        throw thrown;
-      }
-      refusals.set(id, thrown);
+    const isRecursive = parameters['recursive'] === true;
+    const needing = dependents.get(deploymentStorageId) ?? [];
+    const refusal = refusalIn(() => refuseNeeded(deploymentId, workflowId, isRecursive, needing));
+    if (refusal) {
+      refusals.set(id, refusal);
     }
   }
   return refusals;
