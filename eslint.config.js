@@ -93,7 +93,7 @@ const layerRules = layers.flatMap((group, position) =>
 export default tseslint.config(
   { ignores: ['node_modules', 'dist', 'var', 'coverage', 'console', 'resources', 'blueprints'] },
   {
-    files: ['src/**/*.ts', 'agent/**/*.ts', 'migrations/**/*.ts', 'test/**/*.ts'],
+    files: ['src/**/*.ts', 'migrations/**/*.ts', 'test/**/*.ts'],
     extends: [...tseslint.configs.recommendedTypeChecked],
     plugins: { 'import-x': importX },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
