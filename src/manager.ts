@@ -192,7 +192,7 @@ async function startRestRole(foundation: Foundation, shutdown: Shutdown): Promis
     read: () => services.live.size,
   });
   const server = await serveHttp(config.http, createApp({ config, log, services, metrics }), (problem) =>
-    log.warn('The renewed certificate is of no use; the one before is kept', { problem }),
+    log.warn('The renewed certificate is invalid; keeping the previous one', { problem }),
   );
   shutdown.add('REST service', () => server.stop());
   // answers that never end by themselves would keep the service from stopping

@@ -108,5 +108,5 @@ export async function startProbes(observed: Observed, metrics: Metrics, shutdown
   ];
   const server = await serveHttp({ host, port }, probeListener({ metrics, checks }));
   shutdown.add('probes', () => server.stop(0));
-  log.info('Probes are served', { url: server.url });
+  log.info('Serving probes', { url: server.url });
 }

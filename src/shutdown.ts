@@ -30,7 +30,7 @@ export class Shutdown {
     for (const { part, end } of this.steps.reverse()) {
       this.log.debug('Stopping', { part });
       await this.endOne(part, end).catch((error: unknown) =>
-        this.log.error('A part did not stop cleanly', { part, error }),
+        this.log.error('A component failed to stop cleanly', { part, error }),
       );
     }
   }
@@ -40,7 +40,7 @@ export class Shutdown {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(() => {
-        this.log.error('A part did not stop in time', { part, milliseconds: this.limit });
+        this.log.error('A component did not stop in time', { part, milliseconds: this.limit });
         resolve();
       }, this.limit);
     });

@@ -229,7 +229,7 @@ export class BrokerConnection {
         this.#lost(reason);
       }
     };
-    model.on('blocked', (why: string) => this.#log.warn('The broker accepts no messages at the moment', { why }));
+    model.on('blocked', (why: string) => this.#log.warn('The broker blocks publishing', { why }));
     model.on('unblocked', () => this.#log.info('The broker accepts messages again'));
     this.#model = model;
     this.#log.info(this.#attempts > 0 ? 'Reconnected to the broker' : 'Connected to the broker');

@@ -84,7 +84,7 @@ export class BrokerManagement {
       const reason = explainTlsFailure(error, peer) ?? coerceError(error).message;
       throw new GantryError(
         'manager_unavailable',
-        `The management API of the message broker did not do what it was asked: ${reason}`,
+        `The management API of the message broker refused the request: ${reason}`,
         { cause: error },
       );
     }

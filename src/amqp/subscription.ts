@@ -114,7 +114,7 @@ export class Subscription<Body> {
     this.#markReady();
     if (this.#isLost) {
       this.#isLost = false;
-      this.#log.warn('The queue was gone, with all that was in it');
+      this.#log.warn('The queue and its messages were lost');
       onLost?.();
     }
   }
@@ -230,7 +230,7 @@ export class Subscription<Body> {
   }
 
   #putAway(channel: Channel, message: ConsumeMessage, reason: string): void {
-    this.#log.warn('Message put into the dead letters', { reason });
+    this.#log.warn('Message moved to the dead letters', { reason });
     const { exchange, routingKey } = message.fields;
     const properties = message.properties as { correlationId?: string; replyTo?: string };
     this.#options.onMalformed?.({ replyTo: properties.replyTo, correlationId: properties.correlationId }, reason);

@@ -82,7 +82,7 @@ export function makeManagerPlugins({ config, log, database, files }: ManagerRunt
         }
       } catch (error) {
         // it is installed all the same, and whoever waits for it can go on
-        log.warn('That a plugin is installed could not be noted', { plugin: id, error });
+        log.warn('The installation of a plugin could not be stored', { plugin: id, error });
       }
     },
   });

@@ -94,7 +94,7 @@ export class OperationDesk {
     if (replyTo !== undefined && correlationId !== undefined) {
       const error = operationError({ kind: 'NonRecoverableError', message: `The task cannot be read: ${reason}` });
       this.#reply(replyTo, correlationId, { ok: false, error }).catch((problem: unknown) =>
-        this.#dependencies.log.warn('An unreadable task was not answered', { error: problem }),
+        this.#dependencies.log.warn('The reply to an unreadable task could not be sent', { error: problem }),
       );
     }
   }
@@ -144,7 +144,9 @@ export class OperationDesk {
     const message = `The worker could not handle the operation: ${error.message}`;
     await this.#reply(delivery.replyTo, id, { ok: false, error: operationError({ kind: 'RecoverableError', message }) })
       .then(() => delivery.ack())
-      .catch((problem: unknown) => log.warn('A failed operation was not answered', { operation: id, error: problem }));
+      .catch((problem: unknown) =>
+        log.warn('The reply to a failed operation could not be sent', { operation: id, error: problem }),
+      );
   }
 
   async #idle(): Promise<void> {
@@ -270,7 +272,7 @@ export class OperationDesk {
       return;
     }
     if (running.isStored && !(await this.#answers.add(toAnswer(running.task.id, reply)))) {
-      this.#dependencies.log.warn('An operation was taken over meanwhile; its outcome is dropped', {
+      this.#dependencies.log.warn('An operation was taken over by another process; its outcome is dropped', {
         operation: running.task.id,
       });
       // whoever has it now may be dead as well, and these may be the only messages that are left

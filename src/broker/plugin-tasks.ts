@@ -42,7 +42,7 @@ export function servePluginTasks(dependencies: PluginTaskDependencies): (task: S
   const install = async (id: string, tenant: string): Promise<void> => {
     const plugin = await findPlugin(database, id);
     if (!plugin) {
-      log.info('A plugin that was to be installed is gone', { plugin: id });
+      log.info('A plugin to be installed does not exist any more', { plugin: id });
       return;
     }
     const report = (state: PluginInstallationState, error?: string): Promise<unknown> =>

@@ -107,13 +107,13 @@ export class ExecutionRun {
 
   #interrupted(error: Error): RunEnd {
     if (error instanceof ExecutionTakenOverError) {
-      this.#log.warn('This process lets go of the execution', { reason: error.message });
+      this.#log.warn('This process stops driving the execution', { reason: error.message });
       return 'lost';
     }
     if (error instanceof WriterStoppedError) {
       return 'released';
     }
-    this.#log.error('The execution could not be ended; another attempt follows', { error });
+    this.#log.error('The end of the execution could not be stored; it will be retried', { error });
     return 'failed';
   }
 
@@ -401,7 +401,7 @@ export class ExecutionRun {
     const { broker } = this.#dependencies;
     const body = writeServiceTask({ name: 'cancel-operation', kwargs: { execution_id: this.id } });
     broker.publish({ exchange: serviceExchange, routingKey: routingKeys.service, body }).catch((error: unknown) => {
-      this.#log.warn('Workers were not told to end the operations', { error });
+      this.#log.warn('Task brokers could not be told to cancel the operations', { error });
     });
     this.#workflow?.killOnAgents();
   }

@@ -186,7 +186,7 @@ class ExecutionDriver implements Executor {
     const { writer, database, executorName, log, replies } = this.#dependencies;
     await writer.stop();
     await releaseExecutions(database, executorName).catch((error: unknown) =>
-      log.warn('Executions not given back; others take over when the heartbeat is missed', { error }),
+      log.warn('Executions could not be released; other processes take over when the heartbeat is missed', { error }),
     );
     await this.#unlisten?.();
     await Promise.all([...this.#consumers.map((consumer) => consumer.close()), replies.stop()]);
@@ -298,7 +298,7 @@ class ExecutionDriver implements Executor {
     const { database, executorName, log } = this.#dependencies;
     await delay(retryDelay, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
     await releaseExecutions(database, executorName, [id]).catch((error: unknown) =>
-      log.warn('Execution not given back', { execution: id, error }),
+      log.warn('The execution could not be released', { execution: id, error }),
     );
     delivery?.requeue();
   }
@@ -310,13 +310,13 @@ class ExecutionDriver implements Executor {
     if (driven.length === 0) {
       return;
     }
-    log.warn('The broker is away for too long; executions are given back', { count: driven.length });
+    log.warn('The broker has been unreachable for too long; releasing executions', { count: driven.length });
     const reason = new WriterStoppedError('The broker cannot be reached');
     driven.forEach(([, { run }]) => run.release(reason));
     await Promise.all(driven.map(([, { ended }]) => ended));
     const ids = driven.map(([id]) => id);
     await releaseExecutions(database, executorName, ids).catch((error: unknown) =>
-      log.warn('Executions not given back', { error }),
+      log.warn('Executions could not be released', { error }),
     );
   }
 

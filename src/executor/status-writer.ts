@@ -220,7 +220,7 @@ export class StatusWriter {
         throw thrown;
       }
       const { message } = thrown;
-      this.#options.log.warn('The deployments one depends on cannot be told', {
+      this.#options.log.warn('The deployments that a deployment depends on cannot be determined', {
         execution: execution.id,
         reason: message,
       });

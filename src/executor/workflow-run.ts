@@ -163,7 +163,7 @@ export class WorkflowRun {
   /** Tells the agents of the deployment to end the operations of this execution. */
   killOnAgents(): void {
     this.#tellAgents().catch((error: unknown) => {
-      this.#input.log.warn('Agents were not told to end the operations', { error });
+      this.#input.log.warn('Agents could not be told to cancel the operations', { error });
     });
   }
 

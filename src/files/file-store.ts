@@ -241,7 +241,7 @@ export class FileStore {
     if (!(await isThere(directory))) {
       throw new GantryError(
         'conflict_error',
-        `Blueprint \`${blueprintId}\` has no files that a picture could be put to`,
+        `Blueprint \`${blueprintId}\` has no files yet, so its icon cannot be changed`,
       );
     }
     const path = join(directory, 'icon.png');

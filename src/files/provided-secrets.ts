@@ -126,7 +126,7 @@ async function askProvider(type: string, question: Question, policy: RemotePolic
   } catch (error) {
     throw new GantryError(
       'failed_dependency',
-      `The secrets provider of type \`${type}\` did not answer as it should: ${coerceError(error).message}`,
+      `The secrets provider of type \`${type}\` did not answer as expected: ${coerceError(error).message}`,
       { cause: error },
     );
   }

@@ -26,7 +26,7 @@ export class ZipReader {
       return new ZipReader(zip, entries);
     } catch (error) {
       const { message } = coerceError(error);
-      throw new GantryError('bad_parameters_error', `The archive is no zip file, or damaged: ${message}`, {
+      throw new GantryError('bad_parameters_error', `The archive is not a zip file, or it is damaged: ${message}`, {
         cause: error,
       });
     }

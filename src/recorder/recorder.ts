@@ -112,7 +112,7 @@ class LineStore {
       return [];
     }
     const { log, database } = this.#dependencies;
-    log.warn('A batch of log lines was refused; storing them one by one', { error: reason });
+    log.warn('A batch of log lines was refused; storing each line separately', { error: reason });
     for (const delivery of deliveries) {
       try {
         await insertEvents(database, await this.#toEvents([delivery]));
@@ -121,7 +121,7 @@ class LineStore {
         if (isConnectionError(error)) {
           delivery.requeue();
         } else {
-          log.warn('A log line was dropped, the store refuses it', { error });
+          log.warn('A log line that the database refuses was dropped', { error });
           delivery.ack();
         }
       }

@@ -57,13 +57,13 @@ export function errorHandler(log: Logger): ErrorRequestHandler {
   return (thrown: unknown, request, response, next) => {
     const error = coerceError(thrown);
     if (response.headersSent) {
-      log.warn('An answer broke off', { path: request.path, error });
+      log.warn('A response was interrupted', { path: request.path, error });
       next(error);
       return;
     }
     const refusal = refusalBehind(thrown);
     if (!refusal) {
-      log.error('A request met a defect', {
+      log.error('A request failed unexpectedly', {
         requestId: requestId(response),
         method: request.method,
         path: request.path,
@@ -74,7 +74,11 @@ export function errorHandler(log: Logger): ErrorRequestHandler {
       log.info('A value did not fit the database', { requestId: requestId(response), path: request.path, error });
     }
     if (refusal?.code === 'storage_error') {
-      log.info('Two requests met in the database', { requestId: requestId(response), path: request.path, error });
+      log.info('Two requests conflicted in the database', {
+        requestId: requestId(response),
+        path: request.path,
+        error,
+      });
     }
     if (!request.complete) {
       // what is left of the body must not be taken for the next request

@@ -161,7 +161,7 @@ async function withForm(
 
 /** Writes the files of a form below the directory a request names. @throws GantryError upload_missing_file */
 async function postResources(services: WritableResources, path: ResourcePath, call: WriteCall): Promise<void> {
-  const missing = new GantryError('upload_missing_file', 'The request is no form with files');
+  const missing = new GantryError('upload_missing_file', 'The request is not a form with files');
   if (!isMultipart(call.request)) {
     throw missing;
   }

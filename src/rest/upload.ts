@@ -95,7 +95,7 @@ export async function readForm<Received>(
     });
     parser.on('close', resolve);
     request.on('aborted', () => {
-      fail(new GantryError('bad_parameters_error', 'The upload was broken off'));
+      fail(new GantryError('bad_parameters_error', 'The upload was interrupted'));
       resolve();
     });
     request.pipe(parser);
@@ -119,7 +119,7 @@ export function bodyStream(request: Request): Readable {
   request.pipe(body);
   request.on('close', () => {
     if (!request.complete) {
-      body.destroy(new GantryError('bad_parameters_error', 'The upload was broken off'));
+      body.destroy(new GantryError('bad_parameters_error', 'The upload was interrupted'));
     }
   });
   body.on('close', () => {

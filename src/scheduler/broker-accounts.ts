@@ -47,7 +47,7 @@ export async function removeBrokerLeftovers(dependencies: BrokerAccountsDependen
     await removeLeftover(database, leftover, () =>
       kind === 'vhost' ? accounts.removeVhost(name) : accounts.removeUser(name),
     );
-    log.info('Removed what was left on the broker', { kind, name });
+    log.info('Removed a leftover of a deleted tenant from the broker', { kind, name });
   }
   return nextIn;
 }

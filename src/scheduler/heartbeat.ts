@@ -48,7 +48,7 @@ async function enterMachine(config: Config, log: Logger, database: Database): Pr
       statusReportFrequency: reportFrequency,
     });
   } catch (error) {
-    log.warn('This machine cannot be listed among the managers', { hostname: hostname(), addresses, error });
+    log.warn('This machine could not be registered as a manager', { hostname: hostname(), addresses, error });
   }
 }
 
@@ -90,7 +90,7 @@ export async function startHeartbeat({ config, log, database }: HeartbeatDepende
     stop: async () => {
       await abandon();
       await leave(database, config.instanceName).catch((error: unknown) =>
-        log.warn('Process not signed off; others notice by its missing heartbeat', { error }),
+        log.warn('The process could not be signed off; others notice its missing heartbeat', { error }),
       );
     },
   };

@@ -62,7 +62,7 @@ export class Job {
         }
       } catch (thrown) {
         const { log, name } = this.#options;
-        log.warn('A scheduled job failed; it is tried again', { job: name, reason: coerceError(thrown).message });
+        log.warn('A periodic job failed; it will be retried', { job: name, reason: coerceError(thrown).message });
         this.askIn(retryDelay);
       }
     }

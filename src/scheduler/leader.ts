@@ -118,7 +118,7 @@ export class Leadership {
       await delay((staleAfter() * 1000) / 2, undefined, { signal }).catch(() => undefined);
       if (!signal.aborted) {
         await evictDeadHolder(database, leaderLock, staleAfter()).then(
-          (name) => name !== undefined && log.warn('The scheduler hangs; another one takes over', { name }),
+          (name) => name !== undefined && log.warn('The scheduler hangs; terminating its connection', { name }),
           () => undefined,
         );
       }

@@ -55,7 +55,9 @@ export async function startLogCourier(dependencies: {
     if (bundleId !== undefined && bundleId !== '') {
       running = running
         .then(() => give(bundleId))
-        .catch((error: unknown) => log.warn('The logs of this process could not be given', { bundleId, error }));
+        .catch((error: unknown) =>
+          log.warn('The logs of this process could not be stored for the log bundle', { bundleId, error }),
+        );
     }
   });
   return {

@@ -51,7 +51,7 @@ export class OrphanRecovery {
     );
     const published = unannounced.filter((_, index) => outcomes[index] === undefined);
     published.forEach(({ id }) => this.#announced.set(id, now));
-    this.#log.warn('Executions without a living driver were announced again', {
+    this.#log.warn('Executions of dead processes were sent to the executors again', {
       executions: published.map(({ id }) => id),
     });
   }

@@ -33,7 +33,7 @@ export async function sweepOutbox(
       return undefined;
     }
     if (published > 0) {
-      log.info('Messages left in the outbox were published', { count: published });
+      log.info('Messages of the outbox were published', { count: published });
     }
     if (published < taken) {
       return againSoon;

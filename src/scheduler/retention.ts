@@ -56,7 +56,7 @@ export async function removeOld(
     }
   }
   if (Object.keys(removed).length > 0) {
-    log.info('Removed what is older than it has to be kept', removed);
+    log.info('Removed rows beyond their retention time', removed);
   }
   return removed;
 }

@@ -120,7 +120,7 @@ class Caretaker implements Scheduler {
       this.#term = Term.begin(this.#dependencies);
       this.#term.catch((error: unknown) => {
         // a leader that does nothing is worse than none
-        log.warn('The scheduler could not begin; it stands for the leadership anew', { error });
+        log.warn('The scheduler could not start; waiting for the leadership again', { error });
         void this.#withdraw()
           .then(() => delay(standPause))
           .then(() => this.#stand());

@@ -63,7 +63,7 @@ function following({ clock, log }: ScheduleDependencies, schedule: ExecutionSche
     const span = { since, until: schedule.until };
     return nextOccurrence(schedule.rule, span, new Date(clock.now())) ?? null;
   } catch (thrown) {
-    log.warn('A schedule has a rule that cannot be read; it does not fire any more', {
+    log.warn('A schedule with an invalid recurrence rule was disabled', {
       schedule: schedule.id,
       deployment: schedule.deploymentId,
       reason: coerceError(thrown).message,
@@ -82,11 +82,11 @@ async function fire(
   const { latestExecutionStatus } = schedule;
   const lateness = clock.now() - (schedule.nextOccurrence?.getTime() ?? 0);
   if (lateness > schedule.slip * 60_000 + tolerance) {
-    log.warn('An occurrence of a schedule was missed by more than it may slip', details);
+    log.warn('An occurrence of a schedule was skipped: it is later than its slip allows', details);
     return {};
   }
   if (latestExecutionStatus !== undefined && !isExecutionEnded(latestExecutionStatus)) {
-    log.info('An occurrence of a schedule is left out: its previous execution has not ended', details);
+    log.info('An occurrence of a schedule was skipped: its previous execution has not ended', details);
     return {};
   }
   if (schedule.stopOnFail && latestExecutionStatus === 'failed') {

@@ -193,7 +193,7 @@ async function askDirectory<Result>(
   } catch (error) {
     throw new GantryError(
       'manager_unavailable',
-      `The LDAP server ${settings.server} did not answer as it should: ${coerceError(error).message}`,
+      `The LDAP server ${settings.server} did not answer as expected: ${coerceError(error).message}`,
       { cause: error },
     );
   } finally {

@@ -105,7 +105,7 @@ export function createAgentService(
     const present = await readFile(presentFile, 'utf8').catch((error: unknown) => {
       throw new GantryError(
         'failed_dependency',
-        `The present certificate cannot be read: ${coerceError(error).message}`,
+        `The current certificate cannot be read: ${coerceError(error).message}`,
         {
           cause: error,
         },

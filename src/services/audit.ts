@@ -80,11 +80,11 @@ export function createAuditService({ database, log }: { database: Database; log:
       try {
         await addAuditRecords(database, batch);
       } catch (error) {
-        log.warn('Refused requests could not be put into the audit log', { count: batch.length, error });
+        log.warn('Refused requests could not be written to the audit log', { count: batch.length, error });
       }
     }
     if (dropped > 0) {
-      log.warn('More refused requests than the audit log takes', { count: dropped });
+      log.warn('Too many refused requests for the audit log; some are not recorded', { count: dropped });
       dropped = 0;
     }
   };

@@ -105,7 +105,7 @@ function refuseInMaintenance(caller: Caller, { maintenance }: AdmissionRequest, 
  */
 function refuseBeyondExecution(execution: Execution, tenant: Tenant | undefined, { access }: AdmissionRequest): void {
   if (access.isClosedToExecutions) {
-    throw new GantryError('forbidden_error', 'Executions may not administrate the manager');
+    throw new GantryError('forbidden_error', 'Executions may not administer the manager');
   }
   if (access.isAllTenants || (tenant && tenant.id !== execution.tenantId)) {
     throw new GantryError(

@@ -34,7 +34,7 @@ export function createDoneRequests(dependencies: { database: Database; clock: Cl
       }
       tidiedAt = clock.now();
       tidying = deleteOldMarks(database, keptMinutes).catch((error: unknown) =>
-        log.warn('Marks of old requests could not be removed', { error }),
+        log.warn('Old idempotency keys could not be removed', { error }),
       );
     },
 

@@ -56,7 +56,7 @@ export function createExecutionControlService(dependencies: ServiceDependencies)
       requireOwnTenant(caller, execution);
       const status = await lockExecution(transaction, id);
       if (status === undefined || isExecutionEnded(status)) {
-        throw new GantryError('illegal_action_error', `Execution ${id} has ended: there is nothing to steer any more`);
+        throw new GantryError('illegal_action_error', `Execution ${id} has ended: it cannot be controlled any more`);
       }
       return work(transaction, execution);
     });

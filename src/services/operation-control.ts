@@ -241,7 +241,7 @@ function eventOf(execution: Execution, operation: OperationRow, decision: Operat
 }
 
 function refusal(operation: OperationRow, why: string): GantryError {
-  return new GantryError('illegal_action_error', `Operation ${operation.id} cannot be decided about: ${why}`);
+  return new GantryError('illegal_action_error', `Operation ${operation.id} cannot be changed: ${why}`);
 }
 
 function changedMeanwhile(operation: OperationRow): GantryError {

@@ -18,7 +18,7 @@ export async function openPermissionDirectory(database: Database, log: Logger): 
     matrix = Object.fromEntries(await loadPermissions(database));
   };
   const stop = await database.listen(permissionsChannel, () => {
-    reload().catch((error: unknown) => log.error('The permissions of roles could not be read again', { error }));
+    reload().catch((error: unknown) => log.error('The permissions of roles could not be reloaded', { error }));
   });
   await reload();
   return {

@@ -77,7 +77,7 @@ const ajv = new Ajv({ strict: false, allErrors: true });
 function storedText(value: Json, schema: Json | undefined): string {
   if (schema === undefined || schema === null) {
     if (typeof value !== 'string' || value === '') {
-      throw new GantryError('bad_parameters_error', 'The value of a secret without schema must be a text, not empty');
+      throw new GantryError('bad_parameters_error', 'The value of a secret without schema must be a non-empty text');
     }
     return value;
   }

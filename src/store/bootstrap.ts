@@ -106,7 +106,7 @@ export async function bootstrap(database: Database, options: BootstrapOptions): 
       if (isNew) {
         await mkdir(dirname(options.adminPasswordFile), { recursive: true });
         await writeFile(options.adminPasswordFile, `${password}\n`, { mode: 0o600 });
-        options.log.info('Made a password for the user admin', { file: options.adminPasswordFile });
+        options.log.info('Generated a password for the user admin', { file: options.adminPasswordFile });
       }
     }
     await createDefaults(transaction);

@@ -158,7 +158,7 @@ async function markDone(client: Runner, { key, attempt }: Once): Promise<void> {
   if (rowCount === 0) {
     throw new GantryError(
       'request_done_before',
-      'The request was carried out before; its answer was lost with the process that did it. Look at what it was to change.',
+      'The request was carried out before, but its answer was lost with the process that sent it. Read what it was meant to change.',
     );
   }
 }
@@ -294,7 +294,7 @@ export class Database extends Statements implements Session {
       try {
         await task();
       } catch (error) {
-        this.#log.error('Work after a commit failed', { error });
+        this.#log.error('A task after a commit failed', { error });
       }
     }
   }

@@ -104,7 +104,7 @@ function suite(makeUrl: () => Promise<string>, isReachedByOthers: boolean) {
     expect(seen.bodies()).to.deep.equal([1, 2, 3]);
   });
 
-  it('hands out more while some of those that are out need nothing', async () => {
+  it('delivers more while some of the unacknowledged ones only wait', async () => {
     const queue = uniqueQueue();
     const seen = collector();
     const consumer = connection.consume({ queue, bindings: [], prefetch: 2, read: anything, handle: seen.handle });

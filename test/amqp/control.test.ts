@@ -61,7 +61,7 @@ describe('decisions about an execution whose executor dies', function () {
     (await operationsOf(executionId)).some((operation) => operation.name === `noop.${name}` && operation.held);
   const by: Omit<OperationDecision, 'action'> = { by: 'admin', at: '2030-01-01T00:00:00.000Z' };
 
-  it('stays paused in the hands of the next one, and goes on when it is told to', async () => {
+  it('stays paused in the next executor, and continues when it is unpaused', async () => {
     const ran: string[] = [];
     const run: OperationFunction = async ({ context }) => {
       ran.push(context.task_name);
@@ -106,7 +106,7 @@ describe('decisions about an execution whose executor dies', function () {
     }
   });
 
-  it('are kept when the executor dies before it has heard of them', async () => {
+  it('are kept when the executor dies before it has read them', async () => {
     const ran: string[] = [];
     const run: OperationFunction = async ({ context }) => {
       ran.push(context.task_name);

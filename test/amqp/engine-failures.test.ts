@@ -10,7 +10,7 @@ import { HeldOperations } from '../kit/held-operations.ts';
 import { isRabbitmqInstalled, sharedRabbitmq } from '../kit/rabbitmq.ts';
 import { TcpProxy } from '../kit/tcp-proxy.ts';
 
-describe('an execution in spite of failures', () => {
+describe('an execution during failures', () => {
   let test: TestDatabase;
   let amqpUrl: string;
   let processes: EngineProcess[] = [];
@@ -40,7 +40,7 @@ describe('an execution in spite of failures', () => {
   });
   after(() => test?.close());
 
-  it('takes an operation up again that was lost to a worker which died, and tells it that it is resumed', async function () {
+  it('runs an operation of a dead worker again, and marks it as resumed', async function () {
     this.timeout(60_000);
     const operations = new HeldOperations();
     const process = await start({ run: operations.run });
@@ -69,7 +69,7 @@ describe('an execution in spite of failures', () => {
     expect(attempts[0]?.attempt).to.equal(3);
   });
 
-  it('goes on when the database goes away in the middle of a workflow', async () => {
+  it('continues when the database goes away in the middle of a workflow', async () => {
     const resumed: boolean[] = [];
     const workflow: SystemWorkflow = async ({ isResume }) => {
       resumed.push(isResume);
@@ -85,7 +85,7 @@ describe('an execution in spite of failures', () => {
     expect(resumed).to.deep.equal([false, true]);
   });
 
-  it('goes on elsewhere when its executor alone cannot reach the broker', async function () {
+  it('continues in another process when only its executor cannot reach the broker', async function () {
     this.timeout(120_000);
     const proxy = await TcpProxy.start((await sharedRabbitmq()).port);
     const operations = new HeldOperations();

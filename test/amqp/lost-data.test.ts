@@ -62,7 +62,7 @@ describe('a broker that comes back without its data', function () {
     expect(attempts).to.deep.equal([{ attempt: 1 }]);
   });
 
-  it('gets replies again that it had lost', async () => {
+  it('gets lost replies again', async () => {
     const operations = new HeldOperations();
     await Promise.all(processes.splice(0).map((process) => process.stop(0)));
     const executor = await start({ roles: ['executor', 'broker'], run: operations.run });

@@ -94,7 +94,7 @@ function suite(makeUrl: () => Promise<string>) {
     expect(await stored(1)).to.deep.equal(['kept']);
   });
 
-  it('is not held up by what cannot be read', async () => {
+  it('continues after an unreadable message', async () => {
     await broker.publishAll([
       { exchange: logsExchange, routingKey: '', body: { type: 'nonsense' } },
       { exchange: logsExchange, routingKey: '', body: line('after') },
@@ -102,7 +102,7 @@ function suite(makeUrl: () => Promise<string>) {
     expect(await stored(1)).to.deep.equal(['after']);
   });
 
-  it('stores what arrived before it stops', async () => {
+  it('stores received messages before it stops', async () => {
     const bodies = Array.from({ length: 50 }, (_, index) => line(`line ${index}`));
     await broker.publishAll(bodies.map((body) => ({ exchange: logsExchange, routingKey: '', body })));
     await stored(1);

@@ -25,7 +25,7 @@ import { RabbitmqServer } from '../kit/rabbitmq.ts';
 
 const administrator = { user: { id: 0, username: 'admin', role: 'sys_admin' }, method: 'http_basic' } as Caller;
 
-describe('what tenants have on the broker', function () {
+describe('the broker account of a tenant', function () {
   this.timeout(120_000);
   const secretBox = createSecretBox(new Map([['aaaaaaaa', Buffer.alloc(32, 1)]]), 'aaaaaaaa');
   let rabbitmq: RabbitmqServer;
@@ -149,7 +149,7 @@ describe('what tenants have on the broker', function () {
     );
   });
 
-  it('is all or nothing: a broker that refuses leaves no tenant, and what it had made goes', async () => {
+  it('is created with the tenant or not at all: when the broker refuses, nothing remains', async () => {
     const failing: TenantBrokerAccounts = {
       ...accounts,
       async ensure(account) {

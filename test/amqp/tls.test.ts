@@ -111,7 +111,7 @@ describe('RabbitMQ over TLS', function () {
     expect(reason).to.contain('does not speak TLS. Turn TLS on there, use the port that has it');
   });
 
-  it('tells what to mend also when the broker was only down at first', async () => {
+  it('reports what to correct also when the broker was down at first', async () => {
     const proxy = await TcpProxy.start(server.tlsPort);
     proxy.become('refuse');
     const lines: Line[] = [];

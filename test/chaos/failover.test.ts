@@ -38,7 +38,7 @@ describe('an installation whose database fails over to a standby', function () {
     return row?.count ?? 0;
   };
 
-  it('goes on by itself and does every operation once', async () => {
+  it('continues by itself and runs every operation once', async () => {
     const operations = { implementation: 'gantry.sleep', inputs: { seconds: 0.2 } };
     await deploy(cluster.client, 'chain', chainBlueprint({ levels, instancesPerLevel, ...operations }));
     const installed = runWorkflow(cluster.client, 'chain', 'install');

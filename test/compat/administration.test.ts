@@ -116,7 +116,7 @@ describe('the unmodified cfy, for administrators', function () {
     await cfy.must('users', 'delete', 'ada');
   });
 
-  it('tells where users come from and what the cluster is made of', async () => {
+  it('shows the identity providers and the cluster', async () => {
     expect(await cfy.must('ldap', 'status')).to.match(/disabled/);
     expect(await cfy.must('cluster', 'status')).to.match(/manager/);
     expect(await cfy.must('cluster', 'managers', 'list')).to.match(/7\.0\.5/);

@@ -124,7 +124,7 @@ describe('the unmodified cfy', function () {
     expect(await cfy.must('deployments', 'get-update', done?.id ?? '')).to.match(/successful[^]*second_listener/);
   });
 
-  it('is told when an update cannot be made', async () => {
+  it('reports when an update cannot be made', async () => {
     const { code, stdout, stderr } = await cfy.run('deployments', 'update', 'first', '-b', 'next', '-w', 'nowhere');
     expect(code).not.to.equal(0);
     expect(`${stdout}${stderr}`).to.match(/has no workflow nowhere[^]*Failed updating deployment first/);
@@ -177,7 +177,7 @@ describe('the unmodified cfy', function () {
     expect((await cfy.json<Item[]>('snapshots', 'list')).map((item) => item.id)).to.deep.equal(['copy']);
   });
 
-  it('is told why a call is refused', async () => {
+  it('reports why a call is refused', async () => {
     const unknown = await cfy.run('deployments', 'create', 'other', '-b', 'first', '-i', 'nonsense=1');
     expect(unknown.code).not.to.equal(0);
     expect(unknown.stdout + unknown.stderr).to.contain('unknown input');
@@ -189,7 +189,7 @@ describe('the unmodified cfy', function () {
     expect(live.stdout + live.stderr).to.match(/live nodes/i);
   });
 
-  it('uninstalls it and takes everything away', async () => {
+  it('uninstalls it and deletes everything', async () => {
     const output = await cfy.must('executions', 'start', 'uninstall', '-d', 'first');
     expect(output).to.match(/Silent now/);
     await cfy.must('deployments', 'delete', 'first');
@@ -199,7 +199,7 @@ describe('the unmodified cfy', function () {
     expect(await cfy.json<Item[]>('blueprints', 'list')).to.deep.equal([]);
   });
 
-  it('does it all in one go with install and uninstall', async () => {
+  it('does all of it with install and uninstall', async () => {
     const output = await cfy.must('install', blueprint, '-b', 'second', '-d', 'second');
     expect(output).to.match(/Finished executing workflow install/);
     await cfy.must('uninstall', 'second');

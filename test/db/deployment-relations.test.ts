@@ -80,7 +80,7 @@ async function codeOf(attempt: Promise<unknown>): Promise<unknown> {
   }
 }
 
-describe('what ties deployments together in the store', () => {
+describe('links between deployments in the store', () => {
   let test: TestDatabase;
   let database: Database;
 

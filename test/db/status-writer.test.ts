@@ -20,7 +20,7 @@ import { addDeployment, addExecution, everything } from './samples.ts';
 
 const success: ExecutionOutcome = { status: 'succeeded', result: undefined };
 
-describe('beginnings and ends of executions', () => {
+describe('starts and ends of executions', () => {
   let test: TestDatabase;
   let database: Database;
   let statuses: StatusWriter;
@@ -60,7 +60,7 @@ describe('beginnings and ends of executions', () => {
   const messages = async ({ id }: Execution): Promise<(string | undefined)[]> =>
     (await listEvents(database, everything, { executionIds: [id] })).items.map(({ message }) => message);
 
-  it('share a transaction when they come together, also those of one deployment', async () => {
+  it('share a transaction when they occur together, also for one deployment', async () => {
     const { storageId } = await addDeployment(database);
     const other = await addDeployment(database);
     const executions = [await addClaimed(storageId), await addClaimed(storageId), await addClaimed(other.storageId)];
@@ -140,7 +140,7 @@ describe('beginnings and ends of executions', () => {
     expect(await statuses.end(cancelled, success)).to.include({ status: 'cancelled' });
   });
 
-  it('do not fail with each other', async () => {
+  it('fail independently of each other', async () => {
     const { storageId } = await addDeployment(database);
     const [bad, good] = [await addClaimed(storageId), await addClaimed(storageId)];
     await Promise.all([bad, good].map((execution) => statuses.begin(execution, { isResume: false })));

@@ -25,7 +25,7 @@ describe('an embedded manager', function () {
     expect(await fetchPage(`${manager.url}/api/v3.1/ok`)).to.equal('"OK"');
   });
 
-  it('makes up a password that only its owner can read', async () => {
+  it('generates a password that only its owner can read', async () => {
     expect(manager.password.length).to.be.greaterThan(11);
     expect((await stat(join(manager.dataDir, 'admin-password'))).mode & 0o077).to.equal(0);
   });
@@ -74,7 +74,7 @@ describe('an embedded manager', function () {
       return (await readFile(journal, 'utf8')).trim().split('\n');
     }
 
-    it('are built from the ground up', async () => {
+    it('are installed in the order of their relationships', async () => {
       const seen = await lines();
       const web = ['create', 'configure', 'start'].flatMap((operation) => [`web ${operation}`, `web ${operation}`]);
       expect([...seen].sort()).to.deep.equal(
@@ -102,7 +102,7 @@ describe('an embedded manager', function () {
       });
     });
 
-    it('lend their capabilities to other deployments', async () => {
+    it('offer their capabilities to other deployments', async () => {
       const borrower = {
         ...noopBlueprint(1),
         outputs: { port: { value: { get_capability: ['tiers', 'database', 'port'] } } },
@@ -123,7 +123,7 @@ describe('an embedded manager', function () {
       expect(await count()).to.equal(1);
     });
 
-    it('are taken down from the top', async () => {
+    it('are uninstalled in the reverse order', async () => {
       const before = (await lines()).length;
       await mustRun(manager.client, 'tiers', 'uninstall');
       const seen = (await lines()).slice(before);
@@ -153,7 +153,7 @@ describe('an embedded manager', function () {
     }
   });
 
-  it('goes on with an execution after a crash', async () => {
+  it('continues an execution after a crash', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'gantry-crash-'));
     try {
       const first = await startEmbeddedManager({ dataDir: folder, environment: { GANTRY_STALE_AFTER: '2' } });

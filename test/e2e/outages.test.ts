@@ -16,7 +16,7 @@ const slow = chainBlueprint({
   inputs: { seconds: 0.2 },
 });
 
-describe('servers that go away', function () {
+describe('outages of servers', function () {
   this.timeout(300_000);
   let rabbitmq: RabbitmqServer;
   let postgres: PostgresServer;

@@ -296,7 +296,7 @@ describe('secrets, passwords and tokens', function () {
     ).to.deep.equal([]);
   }
 
-  it('were all at work in the scenario', () => {
+  it('were all used in the scenario', () => {
     expect(tokens['api']).to.have.length(40);
     expect(answers.length).to.be.greaterThan(12);
   });
@@ -323,7 +323,7 @@ describe('secrets, passwords and tokens', function () {
     }
   });
 
-  it('are in the events only as stars', async () => {
+  it('are masked in the events', async () => {
     const { events = '', ...others } = await storedTexts();
     const all =
       events +

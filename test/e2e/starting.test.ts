@@ -43,7 +43,7 @@ describe('starting a manager', function () {
     });
 
     for (const word of ['up', 'serve']) {
-      it(`is refused (gantry ${word}), and does the first one no harm`, async () => {
+      it(`is refused (gantry ${word}), without affecting the first one`, async () => {
         const { code, stderr } = await runGantry([word, '--data', first.dataDir, '--port', '0']);
         expect(code).to.equal(1);
         expect(stderr).to.match(/Another manager \(.*\) works on this database already\. Stop it first.*--data/);

@@ -15,7 +15,7 @@ interface Change {
   undo?: () => Promise<unknown>;
 }
 
-describe('changes of who may do what', function () {
+describe('changes of access', function () {
   this.timeout(120_000);
   let postgres: PostgresServer;
   let one: RestService;
@@ -130,7 +130,7 @@ describe('changes of who may do what', function () {
   ];
 
   for (const { name, asked, path = '/sites', change, before: first, after: second, undo } of changes) {
-    it(`count in every process once they are made: ${name}`, async () => {
+    it(`take effect in every process at once: ${name}`, async () => {
       const ask = async (): Promise<number> => (await other.call('GET', path, asked())).status;
       // a second time, so that what is remembered counts
       expect([await ask(), await ask()]).to.deep.equal([first, first]);

@@ -151,7 +151,7 @@ describe('who may call what', function () {
     }
   }
 
-  it('works with the matrix that clients know', () => {
+  it('uses the permission matrix that clients know', () => {
     const letters = (holders: readonly string[]): string =>
       Object.entries(roleLetters)
         .filter(([role]) => holders.includes(role))

@@ -141,7 +141,7 @@ describe('agents', function () {
     expect(found.json<{ items: Agent[] }>().items.map(({ name }) => name)).to.deep.equal(['web-1']);
   });
 
-  it('hear of plugins they are to install, with a token to fetch them', async () => {
+  it('are told which plugins to install, with a token to fetch them', async () => {
     const description = { package_name: 'thing', package_version: '1', archive_name: 'thing.wgn', wheels: [] };
     const wagon = tarGz([{ name: 'thing/package.json', content: JSON.stringify(description) }]);
     const plugin = (await rest.call('POST', '/plugins', { raw: wagon })).json<{ id: string }>();
@@ -160,7 +160,7 @@ describe('agents', function () {
     expect((await listening.next()).name).to.equal('uninstall-plugin');
   });
 
-  it('hear of new certificates', async () => {
+  it('are told of new certificates', async () => {
     const answer = await rest.call('PATCH', '/agents', {
       body: { bundle: false, broker_ca_cert: 'PEM', manager_ca_cert: null },
     });

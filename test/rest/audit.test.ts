@@ -101,7 +101,7 @@ describe('the audit log', function () {
     expect(since.items).to.deep.equal([]);
   });
 
-  it('streams what is there since a time, then what comes', async () => {
+  it('streams the records since a time, then new ones', async () => {
     const gone = new AbortController();
     const response = await fetch(`${rest.origin}/api/v3.1/audit/stream?creator_name=ada&since=2020-01-01`, {
       headers: { authorization: `Basic ${Buffer.from('admin:a-password-for-tests').toString('base64')}` },

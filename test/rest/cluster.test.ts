@@ -81,7 +81,7 @@ describe('the machines of a manager', function () {
     expect(summary.json<object>()).to.deep.equal({ status: 'OK', services: {} });
   });
 
-  it('lists brokers, keeps their networks and hides what is not for everybody', async () => {
+  it('lists brokers, keeps their networks and hides credentials', async () => {
     expect(
       (await rest.call('POST', '/brokers', { body: { name: 'b2', address: '10.0.0.9', port: 5671 } })).status,
     ).to.equal(200);

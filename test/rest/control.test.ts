@@ -99,7 +99,7 @@ class Worker {
   }
 }
 
-describe('steering executions', function () {
+describe('control of executions', function () {
   this.timeout(60_000);
   let postgres: PostgresServer;
   let rest: RestService;
@@ -167,7 +167,7 @@ describe('steering executions', function () {
     );
 
   describe('by pausing', () => {
-    it('lets what runs end, starts nothing new, and goes on where it was', async () => {
+    it('lets running operations finish, starts nothing new, and continues where it was', async () => {
       worker.hold('db.create');
       const execution = await start({ breakpoints: [{ node_id: 'side' }] });
       await running('db.create');
@@ -236,7 +236,7 @@ describe('steering executions', function () {
       expect(worker.runs.find(({ key }) => key === 'db.start')?.inputs).to.deep.equal({ port: 2 });
     });
 
-    it('can be set while it runs, lets everything through at once, and goes on without them', async () => {
+    it('can be set while it runs, release everything at once, and can be removed', async () => {
       worker.hold('db.create');
       const execution = await start({ breakpoints: [{ node_id: 'side' }] });
       await running('db.create');
@@ -260,7 +260,7 @@ describe('steering executions', function () {
       expect(await messages(execution)).to.include('1 operation let through, by admin');
     });
 
-    it('takes an operation as done that never runs', async () => {
+    it('counts an operation as done that never runs', async () => {
       const execution = await start({
         breakpoints: [{ operation: 'cloudify.interfaces.lifecycle.create', node_id: 'app' }],
       });
@@ -275,7 +275,7 @@ describe('steering executions', function () {
   });
 
   describe('by decisions about one operation', () => {
-    it('gives up a stuck operation and tries it again while the execution runs', async () => {
+    it('abandons a stuck operation and retries it while the execution runs', async () => {
       worker.hold('db.create');
       const execution = await start();
       await running('db.create');
@@ -296,7 +296,7 @@ describe('steering executions', function () {
       );
     });
 
-    it('skips a failed operation of an ended execution, which goes on as if it had succeeded', async () => {
+    it('skips a failed operation of an ended execution, which continues as if it had succeeded', async () => {
       worker.fail('app.create');
       const execution = await ended(await start());
       expect(execution).to.include({ status: 'failed' });
@@ -310,7 +310,7 @@ describe('steering executions', function () {
       });
     });
 
-    it('skips a failed operation of a running execution, whose failure is none any more', async () => {
+    it('skips a failed operation of a running execution, which then does not fail', async () => {
       worker.fail('app.create');
       worker.hold('side.create');
       const execution = await start();
@@ -344,7 +344,7 @@ describe('steering executions', function () {
       ]);
     });
 
-    it('does not go on before it is told to', async () => {
+    it('does not resume before it is asked to', async () => {
       worker.fail('app.create');
       const execution = await ended(await start());
       await decide(execution, await find(execution, 'app.create'), { action: 'done', resume: false });
@@ -383,7 +383,7 @@ describe('steering executions', function () {
     });
   });
 
-  it('plans a workflow without a trace, with the durations of earlier executions', async () => {
+  it('plans a workflow without storing anything, with the durations of earlier executions', async () => {
     interface Plan {
       total_operations: number;
       unknown_durations: number;

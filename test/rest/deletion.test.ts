@@ -73,7 +73,7 @@ describe('deleting deployments', function () {
     expect(await those('home', 'lodger')).to.deep.equal([]);
   });
 
-  it('recursive takes services of services, and nothing beside them', async () => {
+  it('recursive deletes services of services, and nothing else', async () => {
     await create('top');
     await create('middle-1', 'top');
     await create('middle-2', 'top');
@@ -108,7 +108,7 @@ describe('deleting deployments', function () {
     expect(await those('whole', 'free', 'up')).to.deep.equal([]);
   });
 
-  it('force takes services that are up', async () => {
+  it('force deletes installed services', async () => {
     await create('old');
     await create('installed', 'old');
     await driver.execute('installed', 'install');

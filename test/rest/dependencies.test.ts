@@ -79,7 +79,7 @@ describe('dependencies between deployments', function () {
     expect(await of('d')).to.deep.equal([]);
   });
 
-  it('of deployments elsewhere, or that only a function tells', async () => {
+  it('on deployments of other managers, or determined by a function', async () => {
     const creator = { dependency_creator: 'x.y', source_deployment: 'd' };
     const outside = { deployment: 'far', tenant: 't', host: 'h' };
     const inwards = await call<Dependency>('PUT', path, {

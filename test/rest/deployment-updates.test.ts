@@ -32,7 +32,7 @@ describe('deployment updates', function () {
     journal.take();
   }
 
-  it('adds and removes nodes and relationships in the order of the field', async () => {
+  it('adds and removes nodes and relationships in the order of lifecycle dependencies', async () => {
     await prepare(
       'shape',
       { nodes: { old: thing, kept: { ...thing, relationships: [link('old')] } } },
@@ -193,7 +193,7 @@ describe('deployment updates', function () {
     expect(await driver.instances('fixed')).to.deep.equal(['a(started)']);
   });
 
-  it('goes on where it failed when it is resumed', async () => {
+  it('continues where it failed when it is resumed', async () => {
     await prepare(
       'broken',
       { nodes: { old: thing, changed: { ...thing, properties: { size: 1 } } } },

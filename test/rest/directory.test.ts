@@ -130,7 +130,7 @@ describe('users of an LDAP directory', function () {
     });
   }
 
-  it('lose a group here with the one in the directory', async () => {
+  it('lose a group with the one in the directory', async () => {
     const inner = directory.entries.find(({ dn }) => dn.startsWith('cn=inner'));
     inner!.attributes = { ...inner!.attributes, member: [`uid=bob,${people}`] };
     expect(await loginStatus({ user: 'bob', password: 'builder' })).to.equal(200);
@@ -164,7 +164,7 @@ describe('users of an LDAP directory', function () {
   });
 });
 
-describe('what is asked with a cookie', function () {
+describe('requests with a cookie', function () {
   this.timeout(60_000);
   let postgres: PostgresServer;
   let rest: RestService;

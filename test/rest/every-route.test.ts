@@ -92,7 +92,7 @@ describe('every route', function () {
     });
   }
 
-  it('is on the page that people read, which has a style and no script', async () => {
+  it('is on the HTML page, which has a style sheet and no script', async () => {
     const answer = await rest.call('GET', '/openapi.html');
     expect(answer.status).to.equal(200);
     expect(answer.headers.get('content-type')).to.equal('text/html; charset=utf-8');
@@ -110,7 +110,7 @@ describe('every route', function () {
     }
   });
 
-  it('is in the OpenAPI document, whose references lead somewhere', async () => {
+  it('is in the OpenAPI document, whose references all resolve', async () => {
     const answer = await rest.call('GET', '/openapi.json');
     expect(answer.status).to.equal(200);
     const document = answer.json<{

@@ -124,7 +124,7 @@ describe('requests about executions', function () {
     expect(await counts()).to.deep.equal([0, 0]);
   });
 
-  it('kill takes the access of what still runs, cancel does not', async () => {
+  it('kill revokes the token of running operations, cancel does not', async () => {
     for (const [action, status] of [
       ['cancel', 200],
       ['force-cancel', 200],

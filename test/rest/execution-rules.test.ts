@@ -217,7 +217,7 @@ describe('rules of executions', function () {
     expect(await statusOf(execution)).to.equal('terminated');
   });
 
-  it('a deployment is good once all node instances are started, and cancelling keeps it so', async () => {
+  it('a deployment is good once all node instances are started, and cancelling does not change that', async () => {
     open();
     const deployment = await newDeployment();
     await reaches(await start(deployment), 'terminated');

@@ -94,7 +94,7 @@ describe('the token of an execution that an administrator started', function () 
     }
   });
 
-  it('is good after a cancellation for as long as operations have not ended, and no longer', async () => {
+  it('is valid after a cancellation until the operations have ended', async () => {
     const setState = (state: string): Promise<unknown> =>
       rest.database.query(`update operations set state = $1 where id = 'mine'`, [state]);
     await rest.database.query(`update executions set status = 'cancelled' where id = 'mine'`);
@@ -104,7 +104,7 @@ describe('the token of an execution that an administrator started', function () 
     expect((await rest.call('GET', '/deployments', { executionToken: token })).status).to.equal(401);
   });
 
-  it('is no good any more when the execution has ended', async () => {
+  it('is invalid when the execution has ended', async () => {
     await rest.database.query(`update executions set status = 'terminated' where id = 'mine'`);
     expect((await rest.call('GET', '/version', { executionToken: token })).status).to.equal(401);
   });

@@ -76,7 +76,7 @@ function spellings(target: string): string[] {
   ];
 }
 
-describe('files by whatever path', function () {
+describe('paths of the file server', function () {
   this.timeout(60_000);
   let postgres: PostgresServer;
   let rest: RestService;
@@ -159,7 +159,7 @@ describe('files by whatever path', function () {
         }
       });
 
-      it('gives nobody what a detour leads to, whoever asks', async () => {
+      it('refuses detours to every caller', async () => {
         const paths = [blueprintFile, 'snapshots/s1/s1.zip', '../outside.txt'].flatMap(detours);
         for (const path of paths) {
           for (const user of ['stranger', '', ...(path.includes('outside') ? ['admin'] : [])]) {
@@ -187,7 +187,7 @@ describe('files by whatever path', function () {
         }
       });
 
-      it('writes and removes nothing that a detour leads to', async () => {
+      it('writes and removes nothing through a detour', async () => {
         const kept = join(rest.services.files.root, 'deployments/default_tenant/d1/index.html');
         const places = ['deployments/default_tenant/d1/index.html', 'plugins/p1/plugin.yaml', '../outside.txt'];
         for (const path of places.flatMap(detours)) {
@@ -206,7 +206,7 @@ describe('files by whatever path', function () {
         expect((await read(origin, '/resources/plugins/p1/plugin.yaml')).body).to.equal('for everybody');
       });
 
-      it('writes and removes where the caller may, and nobody else', async () => {
+      it('lets only permitted callers write and remove files', async () => {
         const path = `/resources/deployments/default_tenant/written-${front}/file.txt`;
         const put = (user: string): Promise<Reading> => read(origin, path, { method: 'PUT', user, content: 'written' });
         expect((await put('stranger')).status).to.equal(403);
@@ -219,7 +219,7 @@ describe('files by whatever path', function () {
         expect((await read(origin, path)).status).to.equal(404);
       });
 
-      it('follows no link out of what belongs to a deployment', async () => {
+      it("follows no link out of a deployment's directories", async () => {
         const directory = join(rest.services.files.root, 'deployments/default_tenant', `linked-${front}`);
         await mkdir(directory);
         await symlink(rest.folder, join(directory, 'up'));
@@ -238,7 +238,7 @@ describe('files by whatever path', function () {
         expect(Object.keys(JSON.parse((await read(origin, `${base}/`)).body) as object)).to.deep.equal(['own.txt']);
       });
 
-      it('lists a directory that has an index.html, and redirects nobody', async () => {
+      it('lists a directory that has an index.html, without a redirect', async () => {
         const list = await read(origin, '/resources/deployments/default_tenant/d1/');
         expect(list.status).to.equal(200);
         expect(JSON.parse(list.body)).to.have.all.keys('index.html', 'data/big.bin');
@@ -293,7 +293,7 @@ describe('files by whatever path', function () {
     });
   }
 
-  it('names a file to nginx only, which sends it then', async () => {
+  it('names a file in X-Accel-Redirect to nginx only', async () => {
     const path = '/api/v3.1/file-server-proxy/deployments/default_tenant/d1/data/big.bin';
     const named = await read(fronts.service, path, { headers: { 'x-sendfile-type': 'X-Accel-Redirect' } });
     expect([named.status, named.body]).to.deep.equal([200, '']);

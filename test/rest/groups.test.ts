@@ -318,7 +318,7 @@ describe('groups of deployments and executions', function () {
       expect(await refused('POST', path, { action: 'zz' }, 400, 'bad_parameters_error')).to.contain("'force-resume']");
     });
 
-    it('tell the group what becomes of them, and which deployments lack the workflow', async () => {
+    it('report their outcome to the group, and which deployments lack the workflow', async () => {
       await put('mixed', { blueprint_id: 'named', default_inputs: { size: 1 }, deployment_ids: ['r1'] });
       await patch('mixed', { add: { new_deployments: [{ id: 'has-special' }] } });
       await ended((await creationOf('mixed')).id);
@@ -382,7 +382,7 @@ describe('groups of deployments and executions', function () {
       expect((await rest.call('DELETE', '/deployment-groups/short')).status).to.equal(404);
     });
 
-    it('takes its deployments with it when all may go', async () => {
+    it('deletes its deployments if all of them may be deleted', async () => {
       await put('gone', { blueprint_id: 'b', new_deployments: [{ id: 'gone-1' }, { id: 'gone-2' }] });
       await ended((await creationOf('gone')).id);
       const install = await call<ExecutionGroup>('POST', '/execution-groups', {

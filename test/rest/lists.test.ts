@@ -68,7 +68,7 @@ describe('lists, filters and searches', function () {
     expect(await ids('/executions?workflow_id=upload_blueprint&_include=id')).to.have.length(2);
   });
 
-  it('searches without taking anything for a pattern', async () => {
+  it('searches literally, without wildcards', async () => {
     expect(await ids('/deployments?_search=D1')).to.deep.equal(['d1']);
     expect(await ids('/deployments?_search=%25')).to.deep.equal([]);
     expect(await ids('/deployments?_search=nothing&_search_name=ment%20d2')).to.deep.equal(['d2']);

@@ -50,7 +50,7 @@ describe('logins', function () {
     expect((await rest.call('POST', '/users/unlock/locked')).status).to.equal(409);
   });
 
-  it('say the same of everybody who cannot log in', async () => {
+  it('give every user who cannot log in the same answer', async () => {
     await addUser('asleep');
     await addUser('awake');
     await rest.call('POST', '/users/active/asleep', { body: { action: 'deactivate' } });
@@ -63,7 +63,7 @@ describe('logins', function () {
     expect(new Set(texts).size, texts.join('\n')).to.equal(1);
   });
 
-  it('buy no guesses with a token that is none', async () => {
+  it('allow no extra guesses with an invalid token', async () => {
     await addUser('guessed');
     const headers = { 'execution-token': 'f'.repeat(32) };
     expect((await login('guessed', 'guessed-password', headers))[0], 'the token decides').to.equal(401);

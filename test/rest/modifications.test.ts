@@ -115,7 +115,7 @@ describe('deployment modifications', function () {
     expect(await counts()).to.deep.equal({ host: 1, app: 1 });
   });
 
-  it('are undone: what was added goes, and counts and plans are as before', async () => {
+  it('are rolled back: added instances are removed, and counts and plans are as before', async () => {
     const started = await start({ pair: { instances: 3 } });
     expect(await counts()).to.deep.equal({ host: 3, app: 3 });
     const undone = await call<Modification>('POST', `${path}/${started.id}/rollback`);
@@ -135,7 +135,7 @@ describe('deployment modifications', function () {
     expect(await numbersOf('host')).to.deep.equal([1, 1]);
   });
 
-  it('of what does not exist change nothing', async () => {
+  it('of unknown nodes change nothing', async () => {
     const unknown = await refusal(path, {
       deployment_id: 'd',
       nodes: { host: { instances: 5 }, nope: { instances: 1 } },

@@ -72,7 +72,7 @@ describe('the product behind its nginx.conf', function () {
     expect((await fetch(`${origin}/resources/deployments/default_tenant/d1/page.html`)).status).to.equal(401);
   });
 
-  it('lets nobody pretend to come from elsewhere, to guess more passwords', async () => {
+  it('does not let clients forge their address to guess more passwords', async () => {
     const statuses: number[] = [];
     for (let round = 0; round < 12; round += 1) {
       const guess = Buffer.from(`guesser:password ${round}`).toString('base64');

@@ -163,7 +163,7 @@ node_templates:
     expect((await changes('sites', 'create')) - before).to.equal(1);
   });
 
-  it('are told apart by their keys, callers and what they are for', async () => {
+  it('are distinguished by key, caller and request', async () => {
     const make = (name: string, key: string): Promise<Answer> =>
       one.call('PUT', `/sites/${name}`, keyed(key, { body: {} }));
     expect((await make('a', 'same')).status).to.equal(200);

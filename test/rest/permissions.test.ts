@@ -26,7 +26,7 @@ describe('the permissions of roles', function () {
     await postgres?.stop();
   });
 
-  it('count from the moment they are changed, in every process', async () => {
+  it('take effect as soon as they are changed, in every process', async () => {
     const other = await openPermissionDirectory(rest.database, silentLogger);
     const mayCreate = async (name: string): Promise<number> =>
       (await rest.call('PUT', `/sites/${name}`, { ...vera, body: {} })).status;
@@ -44,7 +44,7 @@ describe('the permissions of roles', function () {
     }
   });
 
-  it('are shown with the settings, and stay taken away', async () => {
+  it('are shown with the settings, and stay removed', async () => {
     await rest.call('DELETE', '/permissions/viewer/site_list');
     const { authorization } = (await rest.call('GET', '/config?scope=authorization')).json<{
       authorization: { permissions: Record<string, string[]> };

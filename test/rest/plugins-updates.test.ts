@@ -121,7 +121,7 @@ describe('updates of plugins', function () {
     await postgres?.stop();
   });
 
-  it('change nothing where all is new', async () => {
+  it('change nothing when all plugins are up to date', async () => {
     const update = await initiate('app');
     expect(update).to.include({
       state: 'no_changes_required',
@@ -206,7 +206,7 @@ describe('updates of plugins', function () {
     expect(await versionsOf('pinned')).to.deep.equal(['other 2.0.0', 'thing 1.0.0']);
   });
 
-  it('fail where a deployment cannot be updated, and give the others back', async () => {
+  it('fail when a deployment cannot be updated, and release the others', async () => {
     await upload('thing', '4.0.0');
     await rest.call('PUT', '/deployments/inter-deployment-dependencies', {
       body: { dependency_creator: 'sharedresource.x', source_deployment: 'second', target_deployment: 'first' },
@@ -224,7 +224,7 @@ describe('updates of plugins', function () {
     expect((await driver.ended(update.execution_id)).error).to.match(/is failed\. Start a new one/);
   });
 
-  it('do not mind dependents when they are forced', async () => {
+  it('ignore dependents when forced', async () => {
     const update = await initiate('app', { all_to_latest: true, force: true });
     const ended = await driver.ended(update.execution_id);
     expect(ended.status, ended.error).to.equal('terminated');
@@ -265,7 +265,7 @@ describe('updates of plugins', function () {
     expect(await driver.ended(blocked.json<{ id: string }>().id)).to.include({ status: 'terminated' });
   });
 
-  it('give everything back when they are cancelled', async () => {
+  it('release everything when they are cancelled', async () => {
     await upload('thing', '6.0.0');
     let release = (): void => undefined;
     held = new Promise((resolve) => (release = resolve));
@@ -306,7 +306,7 @@ describe('updates of plugins', function () {
     expect((await rest.call('POST', path, { body: { ...body, state: null } })).status).to.equal(400);
   });
 
-  it('are looked at again when somebody says that they have ended', async () => {
+  it('are checked when a client reports that they have ended', async () => {
     const path = '/plugins-updates/app/update/initiate';
     await rest.call('POST', path, { body: { state: 'executing_workflow', update_id: 'left' } });
     expect((await rest.call('POST', path, { body: { plugin_names: ['none'] } })).status).to.equal(409);

@@ -117,7 +117,7 @@ describe('plugins', function () {
     expect((await rest.call('GET', `/resources/plugins/${unused}/plugin.yaml`)).status).to.equal(404);
   });
 
-  it('hands out the YAML file for a version of the language, and everything as one archive', async () => {
+  it('serves the YAML file for a language version, and everything as one archive', async () => {
     const old = yaml('3.0.0').replace('thing.Node', 'thing.OldNode');
     const archive = zip([
       { name: 'thing.wgn', content: wagon('3.0.0') },

@@ -31,7 +31,7 @@ const blueprints: Readonly<Record<string, Record<string, unknown>>> = {
   closed: workflows({ level: { default: 1 } }, { available: false }),
 };
 
-describe('executions that have waited', function () {
+describe('queued executions', function () {
   this.timeout(60_000);
   let postgres: PostgresServer;
   let rest: RestService;
@@ -153,7 +153,7 @@ describe('executions that have waited', function () {
     });
   }
 
-  it('the queue goes on after one that cannot begin', async () => {
+  it('the queue continues after an execution that cannot start', async () => {
     const deployment = await busyDeployment();
     await driver.initiate(deployment, { blueprint_id: 'without', skip_reinstall: true });
     const queued: Execution[] = [];
@@ -184,7 +184,7 @@ describe('executions that have waited', function () {
       await changeExecutionStatus(rest.database, system.id, { event: 'succeed' });
     };
 
-    it('it begins beside another execution of its deployment, and does without availability', async () => {
+    it('it starts beside another execution of its deployment, without regard to availability', async () => {
       const deployment = await busyDeployment();
       const forced: Execution[] = [];
       await duringSystemWorkflow(async () => {
@@ -201,7 +201,7 @@ describe('executions that have waited', function () {
       expect((await driver.ended(forced[1]?.id ?? '')).status).to.equal('terminated');
     });
 
-    it('what is not forced waits on', async () => {
+    it('an execution without force keeps waiting', async () => {
       const deployment = await busyDeployment();
       let careful: Execution | undefined;
       let forced: Execution | undefined;

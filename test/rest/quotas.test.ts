@@ -43,7 +43,7 @@ describe('quotas of tenants', function () {
     return rest.call('PUT', `/deployments/${id}`, { body: { blueprint_id: 'app' } });
   }
 
-  it('are without limits until somebody sets some, and show what is used', async () => {
+  it('have no limits by default, and show the usage', async () => {
     const answer = await rest.call('GET', '/tenants/default_tenant/quotas', { tenant: null });
     const { limits, used } = answer.json<{ limits: object; used: { storage_bytes: number } }>();
     expect(limits).to.deep.equal({ deployments: null, executions: null, storage_bytes: null });
@@ -65,7 +65,7 @@ describe('quotas of tenants', function () {
     expect((await rest.call('PUT', '/tenants/nowhere/quotas', { body: {}, tenant: null })).status).to.equal(404);
   });
 
-  it('bound deployments, also when many are created at once', async () => {
+  it('limit deployments, also when many are created at once', async () => {
     await limit({ deployments: 2 });
     const answers = await Promise.all(['d1', 'd2', 'd3', 'd4', 'd5'].map(deploy));
     expect(answers.filter(({ status }) => status === 201)).to.have.length(2);
@@ -80,7 +80,7 @@ describe('quotas of tenants', function () {
     expect(rows).to.have.length(2);
   });
 
-  it('bound executions that run at once, and resumed ones', async () => {
+  it('limit concurrent executions, including resumed ones', async () => {
     const { items } = (await rest.call('GET', '/deployments?_include=id')).json<{ items: { id: string }[] }>();
     const [id = ''] = items.map((item) => item.id);
     await limit({ executions: 0 });
@@ -105,7 +105,7 @@ describe('quotas of tenants', function () {
     expect(fits.status, fits.text).to.equal(201);
   });
 
-  it('bound what lies on the file server', async () => {
+  it('limit the storage on the file server', async () => {
     const before = await rest.call('GET', '/tenants/default_tenant/quotas');
     const used = before.json<{ used: { storage_bytes: number } }>().used.storage_bytes;
     await limit({ storage_bytes: used + 10 });
@@ -121,7 +121,7 @@ describe('quotas of tenants', function () {
     expect((await rest.upload('second', { 'blueprint.yaml': simpleBlueprint })).status).to.equal(201);
   });
 
-  it('hold for executions of groups and schedules, which wait until there is room', async () => {
+  it('apply to executions of groups and schedules, which wait until the limit allows them', async () => {
     expect((await rest.upload('slow', { 'blueprint.yaml': slowBlueprint })).status).to.equal(201);
     await until('what ran before', async () =>
       (await statuses('install', 'd')).every((one) => /terminated|failed/.test(one)),

@@ -15,7 +15,7 @@ interface ErrorBody {
   server_traceback: null;
 }
 
-describe('what the service refuses', function () {
+describe('refusals of the service', function () {
   this.timeout(60_000);
   let postgres: PostgresServer;
   let rest: RestService;
@@ -43,7 +43,7 @@ describe('what the service refuses', function () {
     });
   }
 
-  it('tells the mistakes of a blueprint in the words of the command line', async () => {
+  it('reports the mistakes of a blueprint in the same words as the command line', async () => {
     const files = {
       'blueprint.yaml': simpleBlueprint.replace('imports:', 'imports:\n  - broken/nodes.yaml'),
       'broken/nodes.yaml': 'node_templates:\n  a: {type: cloudify.nodes.Rot}\n  b: {typ: cloudify.nodes.Root}\n',
@@ -81,13 +81,13 @@ describe('what the service refuses', function () {
     expect(answer.json<ErrorBody>().message).to.equal('User unauthorized: Token is expired');
   });
 
-  it('refuses to start what a broken environment cannot run', async () => {
+  it('refuses to start executions in a broken environment', async () => {
     const answer = await rest.call('POST', '/executions', { body: { deployment_id: 'typed', workflow_id: 'install' } });
     expect(answer.status).to.equal(400);
     expect(answer.json<ErrorBody>().error_code).to.equal('deployment_creation_error');
   });
 
-  it('slows down whoever tries many passwords', async () => {
+  it('slows down clients that try many passwords', async () => {
     let status = 0;
     for (let attempt = 0; attempt < 12 && status !== 429; attempt += 1) {
       status = (await rest.call('GET', '/version', { user: 'guess', password: `p${attempt}` })).status;

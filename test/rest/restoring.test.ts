@@ -4,7 +4,7 @@ import { zip } from '../unit/files/archives.ts';
 import { blueprintZip, RestService, simpleBlueprint } from './kit.ts';
 import type { CallOptions } from './kit.ts';
 
-describe('what is restored or handed on', function () {
+describe('restored resources and changes of ownership', function () {
   this.timeout(60_000);
   let postgres: PostgresServer;
   let rest: RestService;
@@ -77,7 +77,7 @@ describe('what is restored or handed on', function () {
     }
   });
 
-  it('keeps when a user was here', async () => {
+  it("keeps the time of a user's last login", async () => {
     const times = { created_at: time, first_login_at: time, last_login_at: time };
     const answer = await rest.call('PUT', '/users', { body: { username: 'old', password: 'old-password', ...times } });
     expect(answer.json<object>()).to.include(times);
@@ -87,7 +87,7 @@ describe('what is restored or handed on', function () {
     expect(bad.status).to.equal(400);
   });
 
-  it('hands a deployment on to another user', async () => {
+  it('changes the owner of a deployment', async () => {
     expect((await rest.call('PATCH', '/deployments/app', { ...ada, body: { creator: 'ada' } })).status).to.equal(403);
     const answer = await rest.call('PATCH', '/deployments/app', { body: { creator: 'ada' } });
     expect(answer.json<object>()).to.include({ created_by: 'ada' });
@@ -108,7 +108,7 @@ describe('what is restored or handed on', function () {
     expect((await rest.call('PATCH', '/blueprints/coming/icon', { raw: 'png' })).status).to.equal(400);
   });
 
-  it('keeps an archive without running anything, until its plan and state are told', async () => {
+  it('keeps an archive without running anything, until its plan and state are set', async () => {
     const raw = blueprintZip('kept', { 'blueprint.yaml': simpleBlueprint, 'scripts/hello.sh': 'echo hello' });
     const kept = await rest.call('PUT', '/blueprints/kept?skip_execution=true&application_file_name=blueprint.yaml', {
       raw,
@@ -210,7 +210,7 @@ describe('what is restored or handed on', function () {
     expect(both.status).to.equal(400);
   });
 
-  it('begins nothing any more while maintenance mode waits for what runs', async () => {
+  it('starts nothing while maintenance mode waits for running executions', async () => {
     await rest.database.query(`update executions set status = 'started' where workflow_id = 'upload_blueprint'`);
     const entering = await rest.call('POST', '/maintenance/activate');
     expect(entering.json<{ status: string }>().status).to.equal('activating');

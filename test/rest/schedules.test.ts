@@ -23,7 +23,7 @@ describe('schedules and summaries', function () {
 
   const path = '/execution-schedules/nightly?deployment_id=d1';
 
-  it('keeps a schedule, with the times to come', async () => {
+  it('stores a schedule, with its next occurrences', async () => {
     const body = { workflow_id: 'install', since: '2020-01-01T02:00:00', recurrence: '1 day', slip: 5 };
     const answer = await rest.call('PUT', path, { body });
     expect(answer.status, answer.text).to.equal(201);

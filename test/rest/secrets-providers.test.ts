@@ -243,7 +243,7 @@ describe('secrets providers', function () {
       400,
       /JSON object/,
     ],
-    ['a local secret without value', 'PUT', '/secrets/x', { provider_name: 'here' }, 400, /must be a text, not empty/],
+    ['a local secret without value', 'PUT', '/secrets/x', { provider_name: 'here' }, 400, /must be a non-empty text/],
     ['a secret without value', 'PUT', '/secrets/x', {}, 400, /Missing value/],
   ];
   for (const [what, method, path, body, status, message] of refused) {

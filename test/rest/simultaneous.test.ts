@@ -14,7 +14,7 @@ const emptyPlan = {
 /** Requests that are sent without waiting for each other. */
 const many = 8;
 
-describe('requests that come at once', function () {
+describe('simultaneous requests', function () {
   this.timeout(60_000);
   let postgres: PostgresServer;
   let rest: RestService;
@@ -69,7 +69,7 @@ describe('requests that come at once', function () {
     ['PUT', '/user-groups/users', { group_name: 'same', username: 'same' }],
   ];
   for (const [method, path, body] of creations) {
-    it(`${method} ${path} succeeds once, and tells the others that it is there`, async () => {
+    it(`${method} ${path} succeeds once, and is a conflict for the others`, async () => {
       const { won, lost } = await race(method, path, body);
       expect(won, statuses(lost)).to.equal(1);
       expect(new Set(lost.map(({ status }) => status)), statuses(lost)).to.deep.equal(new Set([409]));
@@ -89,7 +89,7 @@ describe('requests that come at once', function () {
     ['DELETE', '/tenants/same'],
   ];
   for (const [method, path, body] of removals) {
-    it(`${method} ${path} succeeds, or tells that it has gone`, async () => {
+    it(`${method} ${path} succeeds, or reports that the resource is gone`, async () => {
       const { won, lost } = await race(method, path, body);
       expect(won, statuses(lost)).to.be.greaterThan(0);
       expect(
@@ -110,7 +110,7 @@ describe('requests that come at once', function () {
     expect(running?.count).to.equal(1);
   });
 
-  it('cancel, kill, requeue and resume an execution in any order, and leave it in a state it can be in', async () => {
+  it('cancel, kill, requeue and resume an execution in any order, and leave it in a valid state', async () => {
     for (let round = 0; round < 4; round += 1) {
       const { storageId } = await addDeployment(rest.database);
       const { id } = await addExecution(rest.database, { deploymentStorageId: storageId, status: 'pending' });

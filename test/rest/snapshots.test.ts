@@ -118,7 +118,7 @@ describe('snapshots', function () {
       .json<{ items: { id?: string; key?: string; name?: string }[] }>()
       .items.map(({ id, key, name }) => id ?? key ?? name ?? '');
 
-  it('carry everything to an empty manager, whose own key encrypts the secrets then', async () => {
+  it('transfer everything to an empty manager, which encrypts the secrets with its own key', async () => {
     const source = await filled();
     const execution = await create(source, 'whole');
     expect(execution).to.include({
@@ -183,7 +183,7 @@ describe('snapshots', function () {
     expect((await again.call('PUT', '/secrets/new', { body: { value: 'x' } })).status).to.equal(200);
   });
 
-  it('replace everything only by force, and leave all as it was when they fail', async () => {
+  it('replace everything only with force, and change nothing when they fail', async () => {
     const rest = await filled();
     expect((await create(rest, 'old')).status).to.equal('terminated');
     await rest.upload('later', { 'blueprint.yaml': simpleBlueprint });
@@ -258,7 +258,7 @@ describe('snapshots', function () {
     expect((await rest.call('GET', '/user')).status).to.equal(200);
   });
 
-  it('end what was running when they were made', async () => {
+  it('end executions that were running when they were made', async () => {
     const rest = await manager();
     const running = await addExecution(rest.database, { status: 'started', workflowId: 'install' });
     const waiting = await addExecution(rest.database, { status: 'queued', workflowId: 'install' });
@@ -321,7 +321,7 @@ describe('snapshots', function () {
     expect((await rest.call('PUT', '/snapshots/two/archive', { raw: 'no zip' })).status).to.equal(400);
   });
 
-  it('leave room for log bundles that somebody else made', async () => {
+  it('do not collide with log bundles of other users', async () => {
     const rest = await manager();
     const archive = zip([{ name: 'lines.log', content: 'a line' }]);
     const uploaded = await rest.call('PUT', '/log-bundles/brought/archive', { raw: archive });
@@ -331,7 +331,7 @@ describe('snapshots', function () {
     expect((await rest.call('PUT', '/log-bundles/brought/archive', { raw: 'no zip' })).status).to.equal(400);
   });
 
-  it('keep everybody from changing anything while one is restored', async () => {
+  it('refuse every change while one is restored', async () => {
     const rest = await manager();
     const restoring = await addExecution(rest.database, { status: 'started', workflowId: 'restore_snapshot' });
     const listening = await rest.database.listen('gantry_restore', () => undefined);
@@ -353,7 +353,7 @@ describe('snapshots', function () {
     await listening();
   });
 
-  it('are taken back when a process died while it exchanged the files', async () => {
+  it('are rolled back when a process died while it exchanged the files', async () => {
     const rest = await filled();
     const swap = new TreeSwap(rest.services.files.root);
     await swap.prepare();

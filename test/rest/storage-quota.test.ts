@@ -113,7 +113,7 @@ describe('the storage quota', function () {
   });
 
   for (const what of Object.keys(larger())) {
-    it(`keeps out ${what}, with nothing left behind`, async () => {
+    it(`refuses ${what}, with nothing left behind`, async () => {
       await leave(100 * kilobyte);
       const before = await used();
       const answer = await larger()[what]!();
@@ -129,7 +129,7 @@ describe('the storage quota', function () {
     });
   }
 
-  it('counts files that are replaced by what they grow', async () => {
+  it('counts replaced files by the difference in size', async () => {
     expect((await put('kept', 90 * kilobyte)).status).to.equal(200);
     await leave(20 * kilobyte);
     expect((await put('kept', 100 * kilobyte)).status).to.equal(200);
@@ -140,7 +140,7 @@ describe('the storage quota', function () {
     expect((await put('other', 9 * kilobyte)).status).to.equal(200);
   });
 
-  it('holds when many come at once', async () => {
+  it('holds when many uploads arrive at once', async () => {
     await leave(35 * kilobyte);
     const answers = await Promise.all(Array.from({ length: 6 }, (_, index) => put(`parallel-${index}`, 10 * kilobyte)));
     expect(answers.filter(({ status }) => status === 200)).to.have.length(3);
@@ -157,7 +157,7 @@ describe('the storage quota', function () {
     await until('the uploads', async () => (await rest.database.query(isUnderWay)).length === 0);
   });
 
-  it('counts what a blueprint is when it is unpacked', async () => {
+  it('counts the unpacked size of a blueprint', async () => {
     const filling = 'x'.repeat(100 * kilobyte);
     const archive = tarGz([
       { name: 'app/blueprint.yaml', content: simpleBlueprint },
@@ -173,7 +173,7 @@ describe('the storage quota', function () {
     expect((await rest.call('PUT', '/blueprints/dense', { raw: archive })).status).to.equal(201);
   });
 
-  it('counts snapshots, and begins none where there is no room at all', async () => {
+  it('counts snapshots, and starts none when the quota is used up', async () => {
     const before = await used();
     const raw = zip([{ name: 'x', content: randomBytes(10 * kilobyte) }]);
     expect((await rest.call('PUT', '/snapshots/kept/archive', { raw })).status).to.equal(201);

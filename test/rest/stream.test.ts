@@ -9,7 +9,7 @@ import { adminPassword, RestService } from './kit.ts';
 
 type Owner = Pick<EventInput, 'tenantId' | 'creatorId' | 'visibility'>;
 
-describe('the stream of what happens', function () {
+describe('the event stream', function () {
   this.timeout(60_000);
   let postgres: PostgresServer;
   let rest: RestService;
@@ -68,7 +68,7 @@ describe('the stream of what happens', function () {
 
   const messages = (reader: StreamReader): unknown[] => reader.bodies('event').map(({ message }) => message);
 
-  it('tells everybody what his tenant and his role let him see, and nothing else', async () => {
+  it('sends callers what their tenant and role let them see, and nothing else', async () => {
     const other: Owner = { tenantId: otherTenant, creatorId: userId, visibility: 'tenant' };
     const seen = await addExecution(rest.database);
     const hidden = await addExecution(rest.database, { visibility: 'private' });
@@ -130,7 +130,7 @@ describe('the stream of what happens', function () {
     await rest.call('DELETE', `/deployments/${deployment.id}`, { body: { force: true } });
   });
 
-  it('goes on without a gap for who comes back, also to another process', async () => {
+  it('continues without a gap after a reconnection, also to another process', async () => {
     const execution = await addExecution(rest.database);
     const first = await open('topics=events');
     await say(execution.id, 'one');
@@ -144,7 +144,7 @@ describe('the stream of what happens', function () {
     expect(messages(second)).to.deep.equal(['two', 'three']);
   });
 
-  it('filters by what an event is and where it comes from', async () => {
+  it('filters events by type and origin', async () => {
     const execution = await addExecution(rest.database);
     const reader = await open('topics=events&type=cloudify_log&level=error&level=warning');
     await say(execution.id, 'an event');
@@ -157,7 +157,7 @@ describe('the stream of what happens', function () {
     expect(messages(reader)).to.deep.equal(['warning', 'error']);
   });
 
-  it('takes away what a caller may no longer see when it looks again', async () => {
+  it('stops sending what a caller may no longer see at the next check', async () => {
     const admit = (permission: 'event_list'): Promise<Caller> =>
       rest.services.authorization.admit({
         credentials: {
@@ -197,7 +197,7 @@ describe('the stream of what happens', function () {
     });
   }
 
-  it('refuses a position that is none, and who may not list', async () => {
+  it('refuses an invalid position, and callers without list permission', async () => {
     const refused = await rest.call('GET', '/stream?topics=events', { headers: { 'last-event-id': '17' } });
     expect([refused.status, refused.json<{ error_code: string }>().error_code]).to.deep.equal([
       400,

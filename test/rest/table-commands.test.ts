@@ -191,7 +191,7 @@ describe('commands that are one request', function () {
     expect((await readdir(folder)).filter((name) => name.startsWith('nothing'))).to.deep.equal([]);
   });
 
-  it('tells what the manager refuses', async () => {
+  it('reports refusals of the manager', async () => {
     const { code, errors } = await gantry(['sites', 'get', 'nowhere']);
     expect(code).to.equal(3);
     expect(errors).to.match(/nowhere/);

@@ -107,7 +107,7 @@ describe('tenants, roles and visibility', function () {
     expect(row?.value).to.not.contain('loud');
   });
 
-  it('makes global resources visible everywhere, but changeable only at home', async () => {
+  it('makes global resources visible everywhere, but changeable only in their own tenant', async () => {
     expect(await code('PUT', '/secrets/global', { ...user, body: { value: 'x', visibility: 'global' } })).to.deep.equal(
       [403, 'forbidden_error'],
     );
@@ -122,7 +122,7 @@ describe('tenants, roles and visibility', function () {
     ]);
   });
 
-  it('does not make global what another tenant has too, and loses nothing by it', async () => {
+  it('does not make a resource global whose id another tenant uses, and changes nothing', async () => {
     expect(await code('PATCH', '/secrets/mine/set-visibility', { body: { visibility: 'global' } })).to.deep.equal([
       409,
       'conflict_error',
@@ -213,7 +213,7 @@ describe('tenants, roles and visibility', function () {
     expect(await code('GET', '/secrets', { tenant: 'other' })).to.deep.equal([403, 'forbidden_error']);
   });
 
-  it('keeps a tenant that something comes to while it is deleted', async () => {
+  it('keeps a tenant that gets a resource while it is deleted', async () => {
     expect((await rest.call('POST', '/tenants/racing')).status).to.equal(201);
     const deletion = await rest.database.transaction(async (transaction) => {
       const [row] = await transaction.query<{ id: number }>(`select id from tenants where name = 'racing'`);

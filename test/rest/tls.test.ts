@@ -108,14 +108,14 @@ describe('TLS', function () {
       expect(outcome).to.match(/SELF_SIGNED|UNABLE_TO/);
     });
 
-    it('tells browsers to stay with it', async () => {
+    it('tells browsers to keep using TLS', async () => {
       const { headers } = await ask(`${server.url}/api/v3.1/version`);
       expect(headers['strict-transport-security']).to.equal('max-age=31536000; includeSubDomains');
       expect(headers['x-content-type-options']).to.equal('nosniff');
       expect(headers['x-powered-by']).to.equal(undefined);
     });
 
-    it('speaks nothing older than TLS 1.2', async () => {
+    it('refuses versions older than TLS 1.2', async () => {
       const url = `${server.url}/api/v3.1/version`;
       expect((await ask(url, { maxVersion: 'TLSv1.2' })).protocol).to.equal('TLSv1.2');
       const old = await ask(url, { maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' }).catch(
@@ -177,13 +177,13 @@ describe('TLS', function () {
       expect(types.text).to.contain('cloudify.nodes.Root');
     });
 
-    it('is known to the service, which tells browsers to stay with it', async () => {
+    it('is known to the service, which tells browsers to keep using TLS', async () => {
       const { headers } = await ask(`${external}/api/v3.1/version`);
       expect(headers['strict-transport-security']).to.equal('max-age=31536000; includeSubDomains');
       expect(headers['server']).to.equal('nginx');
     });
 
-    it('refuses credentials that come without it, and leads browsers on', async () => {
+    it('refuses credentials sent without TLS, and redirects browsers', async () => {
       const api = await ask(`${plain}/api/v3.1/version`);
       expect(api.status).to.equal(400);
       expect(JSON.parse(api.text)).to.include({ error_code: 'SSL_REQUIRED' });
@@ -191,7 +191,7 @@ describe('TLS', function () {
       expect([page.status, page.headers.location]).to.deep.equal([308, 'https://127.0.0.1/console']);
     });
 
-    it('speaks nothing older than TLS 1.2', async () => {
+    it('refuses versions older than TLS 1.2', async () => {
       const old = await ask(`${external}/api/v3.1/version`, {
         maxVersion: 'TLSv1.1',
         minVersion: 'TLSv1',

@@ -271,7 +271,7 @@ describe('visibility', function () {
 
   const single = routes.filter((route) => resourcePaths.test(route.path) && !creating.has(endpointName(route)));
 
-  describe('of single things', () => {
+  describe('of single resources', () => {
     for (const [index, route] of single.filter(isReading).entries()) {
       it(`${endpointName(route)} finds what the caller may see, and nothing else`, async () => {
         const families = visibilities.map((visibility) => ({ name: `read-${index}-${visibility}`, visibility }));
@@ -330,7 +330,7 @@ describe('visibility', function () {
     }
   });
 
-  it('covers every endpoint of what has a visibility', () => {
+  it('covers every endpoint of resources that have a visibility', () => {
     const named = routes.filter(({ path }) => path.includes('/:'));
     const without =
       /^\/(users|user-groups|tenants|tokens|config|permissions|maintenance|labels|managers|brokers|snapshots|log-bundles|tasks_graphs|plugins-updates)\//;

@@ -170,7 +170,7 @@ describe('The ctx command in bash', () => {
     expect(resultOf(outcome)).to.equal('hand');
   });
 
-  it('passes values through unharmed', async () => {
+  it('passes values through unchanged', async () => {
     const nasty = 'line 1\nline 2\t"quoted" \'single\' $HOME `x` \\ ünïcödé 🚀 --flag %s *';
     const outcome = await run(
       'ctx instance runtime-properties nasty "$nasty"; ctx returns "$(ctx instance runtime-properties nasty)"',
@@ -335,7 +335,7 @@ describe('The ctx command in bash', () => {
     expect(resultOf(outcome)).to.equal('{"type":"result","payload":8080}');
   });
 
-  it('does not listen to anybody once the operation has ended', async () => {
+  it('accepts no connection once the operation has ended', async () => {
     const url = textOf(await run('ctx returns "$CTX_SOCKET_URL"'));
     const answer = await fetch(url, { method: 'POST', body: '{"args": ["node", "id"]}' });
     expect(answer.status).to.equal(404);

@@ -129,13 +129,13 @@ describe('PluginStore', () => {
     expect(await readdir(join(folder, 'plugins', 'default_tenant', 'my-plugin'))).to.deep.equal([]);
   });
 
-  it('knows a wagon when it sees one', async () => {
+  it('recognizes wagon archives', async () => {
     located = await upload('wagon', { 'package.json': JSON.stringify({ package_name: 'p', wheels: ['a.whl'] }) }, 'p');
     const plugin = await new PluginStore({ root: folder, source }).find(context, signal);
     expect(plugin).to.include({ kind: 'python', entry: undefined });
   });
 
-  it('answers nothing for a plugin nobody uploaded', async () => {
+  it('finds nothing for a plugin that was not uploaded', async () => {
     located = undefined;
     expect(await new PluginStore({ root: folder, source }).find(context, signal)).to.equal(undefined);
   });

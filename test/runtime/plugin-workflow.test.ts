@@ -260,7 +260,7 @@ describe('Workflows of plugins', function () {
   });
 
   describe('that are cancelled', () => {
-    it('hear of it, clean up, and run no graph any more', async () => {
+    it('are told, clean up, and run no further graph', async () => {
       let last: Simulation | undefined;
       const failure = await failureOf('cleansUp', {
         onLog: (message, simulation) => {
@@ -274,7 +274,7 @@ describe('Workflows of plugins', function () {
       expect(last?.world.logs.join('\n')).to.include('cleaned up');
     });
 
-    it('are killed when they never let their process hear of it', async () => {
+    it('are killed when they block their event loop', async () => {
       const onLog = (message: string, simulation: Simulation): void => {
         if (message.includes('looping')) {
           simulation.cancel();
@@ -283,7 +283,7 @@ describe('Workflows of plugins', function () {
       expect(await failureOf('loops', { onLog })).to.be.instanceOf(ExecutionCancelled);
     });
 
-    it('are killed at once when the executor lets go of them', async () => {
+    it('are killed at once when the executor abandons them', async () => {
       const leaving = new AbortController();
       const onLog = (message: string): void => {
         if (message.includes('looping')) {

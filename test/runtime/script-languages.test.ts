@@ -118,7 +118,7 @@ ctx.returns(ctx.target.node.properties['port'])`,
       ],
     ];
     for (const [what, body, kind, message, args] of failures) {
-      it(`fails as told by ${what}`, async () => {
+      it(`fails according to ${what}`, async () => {
         const error = errorOf(await python(body));
         expect(error.known_exception_type).to.equal(kind);
         expect(error.message).to.equal(message);
@@ -158,7 +158,7 @@ ctx.returns(ctx.target.node.properties['port'])`,
       expect(resultOf(outcome)).to.equal(8080);
     });
 
-    it('is evaluated under any name when told so', async () => {
+    it('is evaluated under any name when configured to', async () => {
       const body = 'from cloudify import ctx\nctx.returns("evaluated")\n';
       const outcome = await run('plain.txt', body, { process: { eval_python: true } });
       expect(resultOf(outcome)).to.equal('evaluated');

@@ -384,7 +384,7 @@ describe('Scripts', () => {
       expect(results).to.deep.equal(Array.from({ length: 50 }, (_unused, number) => `${number} web task-${number}`));
     });
 
-    it('ends what a runtime left behind that was killed', async () => {
+    it('kills the processes that a killed runtime left behind', async () => {
       const shared = await startRuntime();
       const program = join(import.meta.dirname, 'support', 'killed-runtime.ts');
       const child = spawn(process.execPath, ['--import=tsx', program, shared.folder], {
@@ -401,7 +401,7 @@ describe('Scripts', () => {
       await shared.stop();
     }).timeout(20_000);
 
-    it('aborts what runs when it is stopped, and takes nothing new', async () => {
+    it('aborts running scripts when it is stopped, and starts no new ones', async () => {
       const own = await startRuntime();
       const pids = collectPids(3);
       host.resources.set('stubborn.sh', `#!/bin/bash\n${stubborn}\n`);

@@ -3,7 +3,7 @@ import { silentLogger } from '../../src/log/logger.ts';
 import { Shutdown } from '../../src/shutdown.ts';
 
 describe('shutdown', () => {
-  it('ends parts in the opposite order of their start, once', async () => {
+  it('stops components in the reverse order of their start, once', async () => {
     const ended: string[] = [];
     const shutdown = new Shutdown(silentLogger);
     shutdown.add('first', async () => ended.push('first'));
@@ -12,7 +12,7 @@ describe('shutdown', () => {
     expect(ended).to.deep.equal(['second', 'first']);
   });
 
-  it('goes on after a part that fails, and one that never ends', async () => {
+  it('continues after a component that fails, and one that never stops', async () => {
     const ended: string[] = [];
     const shutdown = new Shutdown(silentLogger, 5);
     shutdown.add('first', async () => ended.push('first'));

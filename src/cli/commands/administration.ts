@@ -34,12 +34,12 @@ const userColumns: readonly Column<UserShape>[] = [
 ];
 
 function addTokenCommands(program: Command, setting: CommandSetting): void {
-  const tokens = program.command('tokens').alias('token').description('make and revoke tokens for programs');
+  const tokens = program.command('tokens').alias('token').description('create and revoke tokens for programs');
   tokens
     .command('create')
     .option('--description <text>', 'what it is for')
     .option('--expiration <when>', 'e.g. +10h, +30days or "2030-01-31 12:00" (UTC)')
-    .description('make a token; its value is shown only once')
+    .description('create a token; its value is shown only once')
     .example('gantry tokens create --description ci --expiration +30days')
     .action(
       command(setting, async (invocation, options: { description?: string; expiration?: string }) => {
@@ -90,10 +90,10 @@ function addQuotaCommand(tenants: Command, setting: CommandSetting): void {
   tenants
     .command('quota')
     .argument('<name>')
-    .option('--deployments <n>', 'how many deployments the tenant may have, or none for no limit', limitOf)
-    .option('--executions <n>', 'how many executions may run at once, or none', limitOf)
-    .option('--storage <bytes>', 'bytes on the file server, or none', limitOf)
-    .description('show what a tenant uses and may use at most, or set limits')
+    .option('--deployments <n>', 'maximum number of deployments, or none for no limit', limitOf)
+    .option('--executions <n>', 'maximum number of executions at once, or none', limitOf)
+    .option('--storage <bytes>', 'maximum bytes on the file server, or none', limitOf)
+    .description('show the usage and limits of a tenant, or set limits')
     .example('gantry tenants quota test --deployments 50 --storage 10000000000')
     .action(
       command(setting, async (invocation, options: QuotaOptions, name: string) => {
@@ -177,7 +177,7 @@ function addTenantCommands(program: Command, setting: CommandSetting): void {
     .command('remove-user')
     .argument('<tenant>')
     .argument('<user>')
-    .description('take a user out of a tenant')
+    .description('remove a user from a tenant')
     .action(
       command(setting, async (invocation, _options, tenant: string, user: string) => {
         const client = await invocation.client();

@@ -97,9 +97,9 @@ function starts(
 export function addAgentCommands(program: Command, setting: CommandSetting): void {
   const agents = program.command('agents').description('agents on hosts');
   withChoice(agents.command('install'))
-    .option('--manager-ip <address>', 'manager that the new agents speak to; default: this one')
-    .option('--stop-old-agent', 'stop the agents that are there')
-    .description('install agents anew, in the place of those that are there')
+    .option('--manager-ip <address>', 'manager that the new agents connect to; default: this one')
+    .option('--stop-old-agent', 'stop the existing agents')
+    .description('install new agents in place of the existing ones')
     .example('gantry agents install -d web --follow')
     .action(
       starts(setting, 'install_new_agents', ({ managerIp, stopOldAgent }) => ({

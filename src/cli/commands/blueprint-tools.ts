@@ -91,7 +91,7 @@ function addValidate(blueprints: Command, setting: CommandSetting): void {
     .argument(...pathArgument)
     .option(...mainOption)
     .option('--sarif', 'print the problems as SARIF 2.1.0, for code hosts and editors')
-    .option('--remote', 'let the manager check, which knows its plugins and other blueprints')
+    .option('--remote', 'validate on the manager, which knows its plugins and other blueprints')
     .description('check a blueprint without uploading it; with --json a list of its problems')
     .example('gantry blueprints validate blueprints/hello-world/blueprint.yaml')
     .action(

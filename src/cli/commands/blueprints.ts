@@ -152,8 +152,8 @@ function addSetIcon(blueprints: Command, setting: CommandSetting): void {
   blueprints
     .command('set-icon')
     .argument('<id>')
-    .option('-i, --icon <file>', 'PNG file; without one the picture is removed')
-    .description('set or remove the picture of a blueprint')
+    .option('-i, --icon <file>', 'PNG file; without one the icon is removed')
+    .description('set or remove the icon of a blueprint')
     .example('gantry blueprints set-icon hello-world --icon icon.png')
     .action(
       command(setting, async (invocation, options: { icon?: string }, id: string) => {
@@ -178,7 +178,7 @@ export function addBlueprintCommands(program: Command, setting: CommandSetting):
   blueprints
     .command('delete')
     .argument('<id>')
-    .option('-f, --force', 'also when other blueprints import it')
+    .option('-f, --force', 'even if other blueprints import it')
     .description('delete a blueprint that has no deployments')
     .action(
       command(setting, async (invocation, options: { force?: boolean }, id: string) => {

@@ -79,7 +79,7 @@ export function addCompletionCommand(program: Command, setting: CommandSetting):
   program
     .command('complete', { hidden: true })
     .argument('[words...]', 'what is typed, after --; the last one is at the cursor')
-    .description('print what could stand at the cursor, for the scripts of `gantry completion`')
+    .description('print completions at the cursor, for the scripts of `gantry completion`')
     .action(async (words: readonly string[]) => {
       const { candidates, takesFiles } = await new Completer(program, setting).complete(words);
       const lines = candidates.map(({ word, about }) => `${word}\t${about}`);

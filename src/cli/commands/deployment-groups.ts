@@ -63,7 +63,7 @@ function membersOf({ deploymentId, filterId, fromGroup }: MembersCommand): Group
 function withMemberOptions(members: Command): Command {
   return members
     .option('-d, --deployment-id <id>', 'a deployment; repeatable', collect)
-    .option('--filter-id <id>', 'deployments that a stored filter finds')
+    .option('--filter-id <id>', 'deployments that match a stored filter')
     .option('--from-group <id>', 'the deployments of another group');
 }
 
@@ -118,7 +118,7 @@ function addMembership(groups: Command, setting: CommandSetting): void {
       }),
     );
   withMemberOptions(groups.command('shrink').argument('<id>'))
-    .description('take deployments out of a group; they stay')
+    .description('remove deployments from a group without deleting them')
     .action(
       command(setting, async (invocation, options: MembersCommand, id: string) => {
         const members = membersOf(options);
@@ -176,9 +176,9 @@ export function addDeploymentGroupCommands(deployments: Command, setting: Comman
   groups
     .command('delete')
     .argument('<id>')
-    .option('--delete-deployments', 'and its deployments, when all of them may be deleted')
-    .option('-f, --force', 'although deployments have live nodes, or others need them')
-    .option('-r, --recursive', 'and their services and environments')
+    .option('--delete-deployments', 'also delete its deployments, if all of them may be deleted')
+    .option('-f, --force', 'even if deployments have live nodes or dependents')
+    .option('-r, --recursive', 'also delete their services and environments')
     .option('--with-logs', 'for compatibility: events and log lines of a deployment go with it in any case')
     .description('delete a group; its deployments stay')
     .action(

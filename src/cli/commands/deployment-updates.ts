@@ -162,7 +162,7 @@ function addUpdate(deployments: Command, setting: CommandSetting): void {
     .option('-n, --main <file>', 'main YAML file of what is uploaded')
     .option('-i, --input <input>', 'name=value, {mapping} or file; repeatable; others stay', collect)
     .option('--preview', 'only show what would change')
-    .description('bring a deployment to another blueprint or other inputs')
+    .description('update a deployment to another blueprint or other inputs')
     .example('gantry deployments update web blueprints/web --preview', 'gantry deployments update web -i port=8082')
     .action(
       command(setting, async (invocation, options: UpdateCommand, id: string, blueprint?: string) => {

@@ -80,7 +80,7 @@ export function addSteering(executions: Command, setting: CommandSetting): void 
     .argument('<id>')
     .option('-b, --breakpoint <breakpoint>', 'replace them: operation=start,node=db; repeatable', collectBreakpoints)
     .option('--clear', 'remove all')
-    .description('show or replace where an execution stops before an operation')
+    .description('show or replace the breakpoints of an execution')
     .example(
       'gantry executions breakpoints 3f0c... -b operation=configure,node=db -b type=cloudify.nodes.Compute',
       'gantry executions breakpoints 3f0c... --clear',
@@ -100,7 +100,7 @@ export function addSteering(executions: Command, setting: CommandSetting): void 
   executions
     .command('step')
     .argument('<id>')
-    .description('let the operations through that are held back now, by a breakpoint or a pause')
+    .description('release the operations that a breakpoint or a pause holds now')
     .action(
       command(setting, async (invocation, _options, id: string) => {
         const client = await invocation.client();
@@ -151,10 +151,10 @@ function addDecision(
     decision.option('-i, --input <input>', 'name=value, {mapping} or file; repeatable', collect);
   }
   if (options.includes('result')) {
-    decision.option('--result <json>', 'what the operation answers');
+    decision.option('--result <json>', 'result of the operation');
   }
   if (options.includes('resume')) {
-    decision.option('--no-resume', 'do not go on with an execution that has ended');
+    decision.option('--no-resume', 'do not resume an execution that has ended');
   }
   decision.action(
     command(setting, async (invocation, given: DecisionCommand, execution: string, operation: string) => {
@@ -178,7 +178,7 @@ export function addOperationCommands(program: Command, setting: CommandSetting):
   const operations = program
     .command('operations')
     .alias('operation')
-    .description('look at the operations of an execution and decide about single ones');
+    .description('show the operations of an execution; retry, skip, edit or release single ones');
   withListOptions(operations.command('list'), {
     path: '/executions/*/operations',
     things: 'operations',
@@ -187,7 +187,7 @@ export function addOperationCommands(program: Command, setting: CommandSetting):
   })
     .argument('<execution>')
     .option('-s, --state <state>', 'only in this state')
-    .description('every attempt of every operation: inputs, times, who ran it, what it failed with')
+    .description('list every attempt of every operation: inputs, times, worker, error')
     .example('gantry operations list 3f0c... --state failed')
     .action(
       command(setting, async (invocation, options: ListCommandOptions & { state?: string }, execution: string) => {

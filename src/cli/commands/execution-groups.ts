@@ -74,8 +74,8 @@ function addStart(groups: Command, setting: CommandSetting): void {
     .requiredOption('-g, --deployment-group <id>', 'group of deployments to run it on')
     .option('-p, --parameter <parameter>', 'name=value, {mapping} or file; repeatable', collect)
     .option('--concurrency <n>', 'executions that may run at once; default 5, 0 = none for now', wholeNumber)
-    .option('--force', 'although other executions of the deployments run')
-    .option('-f, --follow', 'show what becomes of the executions until all have ended')
+    .option('--force', 'even if other executions of the deployments are running')
+    .option('-f, --follow', 'follow the executions until all have ended')
     .description('run a workflow on every deployment of a group')
     .example('gantry executions groups start install -g fleet --concurrency 20 --follow')
     .action(
@@ -124,7 +124,7 @@ function addReading(groups: Command, setting: CommandSetting): void {
   groups
     .command('follow')
     .argument('<id>')
-    .description('show what becomes of the executions until all have ended')
+    .description('follow the executions until all have ended')
     .action(
       command(setting, async (invocation, _options, id: string) => {
         await watchGroup(invocation, await invocation.client(), { id });
@@ -151,7 +151,7 @@ function addActions(groups: Command, setting: CommandSetting): void {
     .command('resume')
     .argument('<id>')
     .option('-f, --force', 'also run operations again that had been started')
-    .description('go on with the executions of a group that failed or were cancelled')
+    .description('resume the failed and cancelled executions of a group')
     .action(
       command(setting, async (invocation, options: { force?: boolean }, id: string) => {
         const client = await invocation.client();

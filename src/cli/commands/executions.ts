@@ -75,10 +75,10 @@ function addStart(executions: Command, setting: CommandSetting): void {
     .requiredOption('-d, --deployment-id <id>', 'deployment to run it on')
     .option('-p, --parameter <parameter>', 'name=value, {mapping} or file; repeatable', collect)
     .option('--allow-custom-parameters', 'accept parameters that the workflow does not declare')
-    .option('--force', 'although another execution of the deployment runs')
+    .option('--force', 'even if another execution of the deployment is running')
     .option('--queue', 'wait behind a running execution of the deployment')
     .option('--dry-run', 'run no operation, only show what would run')
-    .option('--wait-after-fail <seconds>', 'how long running operations may go on after a failure', wholeNumber)
+    .option('--wait-after-fail <seconds>', 'how long running operations may continue after a failure', wholeNumber)
     .option('-b, --breakpoint <breakpoint>', 'stop before operation=start,node=db; repeatable', collectBreakpoints)
     .option('-f, --follow', 'show its events until it ends')
     .description('run a workflow')
@@ -197,7 +197,7 @@ function addActions(executions: Command, setting: CommandSetting): void {
     .argument('<id>')
     .option('-f, --force', 'also run operations again that had been started')
     .option('--follow', 'show its events until it ends')
-    .description('go on with a failed or cancelled execution where it stopped')
+    .description('resume a failed or cancelled execution where it stopped')
     .action(
       command(setting, async (invocation, options: CancelCommand, id: string) => {
         const client = await invocation.client();
@@ -249,7 +249,7 @@ function addEvents(program: Command, setting: CommandSetting): void {
   events
     .command('list', { isDefault: true })
     .argument('[execution]', 'id of an execution; not needed with --follow')
-    .option('-f, --follow', 'go on until the execution ends; without one, until Ctrl-C')
+    .option('-f, --follow', 'follow until the execution ends; without one, until Ctrl-C')
     .addOption(new Option('--tail', 'the same as --follow').hideHelp())
     .option('-d, --deployment-id <id>', 'with --follow: only of this deployment')
     .option('--no-logs', 'events only, no log lines')

@@ -22,11 +22,11 @@ interface GroupUpdateCommand extends UpdateChoices {
 /** `gantry deployments groups update-deployments` */
 export function addGroupUpdate(groups: Command, setting: CommandSetting): void {
   withUpdateChoices(groups.command('update-deployments').argument('<id>'))
-    .option('-b, --blueprint-id <id>', 'blueprint to go to')
+    .option('-b, --blueprint-id <id>', 'the new blueprint')
     .option('-i, --input <input>', 'name=value, {mapping} or file; repeatable; others stay', collect)
     .option('--concurrency <n>', 'updates that may run at once; default 5', wholeNumber)
-    .option('--follow', 'show what becomes of the updates until all have ended')
-    .description('bring all deployments of a group to another blueprint or other inputs')
+    .option('--follow', 'follow the updates until all have ended')
+    .description('update all deployments of a group to another blueprint or other inputs')
     .example('gantry deployments groups update-deployments fleet -b web-2 --concurrency 20 --follow')
     .action(
       command(setting, async (invocation, options: GroupUpdateCommand, id: string) => {

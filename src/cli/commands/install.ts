@@ -35,7 +35,7 @@ function addInstall(program: Command, setting: CommandSetting): void {
     .option('-n, --main <file>', 'main YAML file')
     .option('-i, --input <input>', 'name=value, {mapping} or file; repeatable', collect)
     .option('-l, --label <labels>', 'key:value, repeatable', collect)
-    .description('upload a blueprint, create a deployment and install it, in one go')
+    .description('upload a blueprint, create a deployment of it and install that')
     .example('gantry install blueprints/hello-world -i port=8081')
     .action(
       command(setting, async (invocation, options: InstallCommand, path: string) => {
@@ -73,8 +73,8 @@ function addUninstall(program: Command, setting: CommandSetting): void {
   program
     .command('uninstall')
     .argument('<deployment>')
-    .option('--ignore-failure', 'go on when an operation fails')
-    .option('--force', 'although other deployments depend on it')
+    .option('--ignore-failure', 'continue when an operation fails')
+    .option('--force', 'even if other deployments depend on it')
     .option('--keep-deployment', 'do not delete the deployment afterwards')
     .option('--keep-blueprint', 'delete the deployment, but not its blueprint')
     .description('uninstall a deployment, then delete it and its blueprint')

@@ -7,8 +7,10 @@ import { programVersion } from './status.ts';
 export function addLanguageCommand(program: Command, setting: CommandSetting): void {
   program
     .command('lsp')
-    .option('--stdio', 'speak over standard input and output, which is the only way')
-    .description('serve editors: problems, completion, documentation, navigation and renaming in blueprints')
+    .option('--stdio', 'communicate over standard input and output (the default)')
+    .description(
+      'run the language server for editors: problems, completion, documentation, navigation and renaming in blueprints',
+    )
     .addHelpText('after', '\nHow to set up an editor: docs/language-tools.md')
     .action(
       command(setting, async () => {

@@ -51,7 +51,7 @@ export function withListOptions(list: Command, listing: Pick<Listing, 'path' | '
   list.listing = full;
   list.option('--size <n>', 'items to show', wholeNumber).option('--offset <n>', 'items to skip', wholeNumber);
   if (full.isSortable) {
-    list.option('--sort <field>', 'sort by this field').option('--descending', 'sort the other way round');
+    list.option('--sort <field>', 'sort by this field').option('--descending', 'sort in descending order');
   }
   if (full.isSearchable) {
     list.option('--search <text>', 'only those whose name contains the text');
@@ -61,7 +61,7 @@ export function withListOptions(list: Command, listing: Pick<Listing, 'path' | '
   }
   if (full.hasRules) {
     list
-      .option('--filter-id <id>', 'only what a stored filter lets through')
+      .option('--filter-id <id>', 'only those that match a stored filter')
       .option('-l, --label <labels>', 'only with this label, key:value; repeatable', collect);
     ruleOptions.forEach(([flags, about]) => list.option(flags, about, collect));
   }

@@ -25,7 +25,7 @@ const instanceColumns: readonly Column<NodeInstanceShape>[] = [
 
 /** `gantry nodes ...` and `gantry node-instances ...` */
 export function addNodeCommands(program: Command, setting: CommandSetting): void {
-  const nodes = program.command('nodes').alias('node').description('look at the nodes of deployments');
+  const nodes = program.command('nodes').alias('node').description('show the nodes of deployments');
   withListOptions(nodes.command('list'), { path: '/nodes', things: 'nodes' })
     .option('-d, --deployment-id <id>', 'only of this deployment')
     .description('list nodes')
@@ -41,7 +41,7 @@ export function addNodeCommands(program: Command, setting: CommandSetting): void
   const instances = program
     .command('node-instances')
     .alias('node-instance')
-    .description('look at node instances and their runtime properties');
+    .description('show node instances and their runtime properties');
   withListOptions(instances.command('list'), { path: '/node-instances', things: 'node instances' })
     .option('-d, --deployment-id <id>', 'only of this deployment')
     .option('-n, --node-id <id>', 'only of this node')

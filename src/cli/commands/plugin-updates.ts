@@ -33,9 +33,9 @@ export function addPluginUpdateCommand(plugins: Command, setting: CommandSetting
     .option('--minor', 'stay within the major versions in use')
     .option('--latest <name>', 'with --minor: this plugin goes to the newest version; repeatable', collect)
     .option('--only-minor <name>', 'this plugin stays within its major version; repeatable', collect)
-    .option('-f, --force', 'although others depend on the deployments')
+    .option('-f, --force', 'even if other deployments depend on them')
     .option('--everywhere', 'deployments of other tenants, too')
-    .description('bring the deployments of a blueprint to newer plugins')
+    .description('update the deployments of a blueprint to newer plugins')
     .action(
       command(setting, async (invocation, options: UpdateCommand, id: string) => {
         const client = await invocation.client();

@@ -26,7 +26,7 @@ export function addPluginCommands(program: Command, setting: CommandSetting): vo
   plugins
     .command('upload')
     .argument('<file>', 'a wagon, or a zip with a plugin archive and its plugin.yaml')
-    .option('--title <text>', 'name for people')
+    .option('--title <text>', 'display name')
     .addOption(visibilityOption())
     .description('upload a plugin')
     .example('gantry plugins upload tools.zip --title Tools')
@@ -62,7 +62,7 @@ export function addPluginCommands(program: Command, setting: CommandSetting): vo
   plugins
     .command('delete')
     .argument('<id>')
-    .option('-f, --force', 'although deployments use it')
+    .option('-f, --force', 'even if deployments use it')
     .description('delete a plugin')
     .action(
       command(setting, async (invocation, options: { force?: boolean }, id: string) => {

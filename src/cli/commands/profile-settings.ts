@@ -85,7 +85,7 @@ function addExchange(profiles: Command, setting: CommandSetting): void {
     .command('export')
     .requiredOption('-o, --output <file>', 'file to write')
     .option('--with-credentials', 'passwords and tokens, too, readable for whoever has the file')
-    .description('write all profiles into a file')
+    .description('write all profiles to a file')
     .example('gantry profiles export -o profiles.json')
     .action(
       command(setting, async (invocation, options: { output: string; withCredentials?: boolean }) => {
@@ -104,7 +104,7 @@ function addExchange(profiles: Command, setting: CommandSetting): void {
   profiles
     .command('import')
     .argument('<file>', 'file that export wrote')
-    .option('--override', 'replace profiles that are there')
+    .option('--override', 'replace existing profiles')
     .description('add the profiles of a file')
     .example('gantry profiles import profiles.json')
     .action(

@@ -25,14 +25,14 @@ function withoutSecrets(name: string, profile: Profile, isActive: boolean): Reco
 
 /** `gantry profiles ...`: which manager commands speak to. */
 export function addProfileCommands(program: Command, setting: CommandSetting): void {
-  const profiles = program.command('profiles').description('choose the manager that commands speak to');
+  const profiles = program.command('profiles').description('choose the manager that commands connect to');
 
   profiles
     .command('use')
     .argument('<name-or-url>', 'a stored profile, or the address of a manager')
     .option('--name <name>', 'name of a new profile; default: the host')
     .option('--no-check', 'store it without asking the manager')
-    .description('make a manager the one that commands speak to')
+    .description('store a profile of a manager and use it')
     .example(
       'gantry profiles use https://manager.example.com --username admin --password-file pw --ca ca.pem',
       'gantry profiles use local',

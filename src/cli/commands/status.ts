@@ -17,7 +17,7 @@ export async function programVersion(): Promise<string> {
 export function addStatusCommands(program: Command, setting: CommandSetting): void {
   program
     .command('status')
-    .description('ask the manager how it and its services are')
+    .description('show the state of the manager, its services and its processes')
     .action(
       command(setting, async (invocation) => {
         const client = await invocation.client();

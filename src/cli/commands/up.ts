@@ -41,7 +41,10 @@ function withListenOptions(server: Command): Command {
     .option('--port <n>', 'port to listen on; 0 picks a free one (GANTRY_PORT; default 8080)', wholeNumber)
     .option('--host <address>', 'address to listen on (GANTRY_HOST; default 127.0.0.1)')
     .option('--amqp <url>', 'amqp:// URL; default: a broker inside this process (AMQP_URL)')
-    .option('--admin-password-file <file>', 'first password of the user admin; made up and written there when absent');
+    .option(
+      '--admin-password-file <file>',
+      'first password of the user admin; generated and written there when absent',
+    );
 }
 
 /** Configuration of a command that works on the manager's own files. @throws UsageError */
@@ -192,7 +195,7 @@ export function addServerCommands(program: Command, setting: CommandSetting, con
   addUp(program, setting, control);
   addServe(program, setting, control);
   withServerOptions(program.command('migrate'))
-    .description('bring the database schema up to date, and end')
+    .description('migrate the database schema, then exit')
     .action(
       command(setting, async (invocation, options: ServerOptions) => {
         const config = configOf(setting, options, 'warn');

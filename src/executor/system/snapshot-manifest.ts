@@ -97,7 +97,7 @@ export async function readManifest(zip: ZipReader): Promise<SnapshotManifest> {
   }
   const manifest = parse(await zip.text(manifestName, mostBytes));
   if (manifest.format !== snapshotFormat || !Number.isInteger(manifest.version)) {
-    throw new GantryError('snapshot_action_error', `The archive is no snapshot: its ${manifestName} says otherwise`);
+    throw new GantryError('snapshot_action_error', `The archive is not a snapshot: its ${manifestName} says otherwise`);
   }
   if (manifest.version > snapshotVersion) {
     throw new GantryError(

@@ -198,7 +198,7 @@ function snapshotRoutes(snapshots: ArchiveService): Route[] {
         if (body.restore_certificates === true) {
           throw new GantryError(
             'snapshot_action_error',
-            'Snapshots hold no certificates: those belong to the proxy in front of the manager',
+            'Snapshots contain no certificates; those belong to the proxy in front of the manager',
           );
         }
         const timeout = typeof body['timeout'] === 'number' ? body['timeout'] : 300;

@@ -166,7 +166,7 @@ export class LiveHub {
         failures = 0;
       } catch (error) {
         failures += 1;
-        this.#log.warn('Changes could not be read for live streams; trying again', { error: coerceError(error) });
+        this.#log.warn('Changes could not be read for live streams; retrying', { error: coerceError(error) });
         this.#lose();
       }
       const pause = failures === 0 ? this.#pause : Math.min(100 * 2 ** failures, 5000);

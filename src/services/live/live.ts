@@ -65,7 +65,7 @@ function requireNarrow({ executionIds, executionGroupIds, deploymentIds }: LiveF
   if (!executionIds && !executionGroupIds && !deploymentIds) {
     throw new GantryError(
       'bad_parameters_error',
-      'A stream from the start needs execution_id, execution_group_id or deployment_id; lists have what there is',
+      'A stream from the start needs execution_id, execution_group_id or deployment_id; use lists to read existing rows',
     );
   }
 }
@@ -88,7 +88,7 @@ export function createLiveService({ database, log }: { database: Database; log: 
       }
       if (isStopped || open.size >= maximumStreams) {
         const reason = isStopped ? 'is stopping' : `already serves ${maximumStreams} streams`;
-        throw new GantryError('manager_unavailable', `This process ${reason}; come back in a moment`);
+        throw new GantryError('manager_unavailable', `This process ${reason}; try again in a moment`);
       }
       const start = from === 'now' || from === 'start' ? from : parsePosition(from);
       const subscription = new Subscription({ scopes, filter, from: start, receiver });

@@ -137,10 +137,10 @@ class Supervisor {
     const answer = await waitForAnswer(url, () => !isAlive(running.pid), 5000);
     if (answer === true) {
       this.#adopted = running.pid;
-      this.#log.info('Took over the embedded PostgreSQL that was still running', { pid: running.pid });
+      this.#log.info('Reusing the embedded PostgreSQL that was still running', { pid: running.pid });
       return true;
     }
-    this.#log.warn('The embedded PostgreSQL that was still running does not answer; ending it', { pid: running.pid });
+    this.#log.warn('The embedded PostgreSQL that was still running does not answer; stopping it', { pid: running.pid });
     await stopPostmaster(running.pid);
     await findPostmaster(this.#places.data);
     return false;

@@ -24,19 +24,19 @@ async function refusalOf(promise: Promise<unknown>): Promise<string> {
   );
 }
 
-describe('what operations ask the manager for', () => {
+describe('requests of operations to the manager', () => {
   const away = (): Error => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
 
-  it('is asked again while the database is away', async () => {
+  it('are repeated while the database is away', async () => {
     expect(await patientHost(failing(away(), away())).getSecret(context, 'password')).to.equal('value of password');
   });
 
-  it('is refused when the manager refuses it', async () => {
+  it('are refused when the manager refuses them', async () => {
     const refusal = new GantryError('not_found_error', 'There is no such secret');
     expect(await refusalOf(patientHost(failing(refusal)).getSecret(context, 'password'))).to.equal(refusal.message);
   });
 
-  it('fails when the database stays away', async () => {
+  it('fail when the database stays away', async () => {
     const host = patientHost(failing(...Array.from({ length: 100 }, away)), 200);
     expect(await refusalOf(host.getSecret(context, 'password'))).to.equal('read ECONNRESET');
   });

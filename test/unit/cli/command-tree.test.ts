@@ -64,7 +64,7 @@ async function parses(line: string): Promise<void> {
 }
 
 describe('every command', () => {
-  it('says what it does', () => {
+  it('has a description', () => {
     expect(everything.filter((command) => command.description() === '').map(nameOf)).to.deep.equal([]);
   });
 

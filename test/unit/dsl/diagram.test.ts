@@ -40,7 +40,7 @@ async function drawn(): Promise<Diagram> {
   return diagramOf(plan, 'shop <1>');
 }
 
-describe('drawing of a topology', () => {
+describe('diagram of a topology', () => {
   it('puts contained nodes into their containers and members into their groups', async () => {
     const { boxes, arrows } = await drawn();
     const tree = (level: Diagram['boxes']): object =>

@@ -204,7 +204,7 @@ describe('hostile blueprints', () => {
     expect(plan.nodes).to.have.length(20_001);
   }).timeout(60_000);
 
-  it('cannot hide in names that objects have anyway', async () => {
+  it('cannot abuse names of built-in object members', async () => {
     const text = `inputs: {__proto__: {default: 1}, toString: {default: 2}}
 data_types: {constructor: {properties: {valueOf: {default: 1}}}}
 plugins: {__proto__: {executor: central_deployment_agent, install: false}}

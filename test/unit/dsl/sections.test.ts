@@ -261,7 +261,7 @@ describe('the plan', () => {
     });
   });
 
-  it('is the same after a journey through JSON', async () => {
+  it('is unchanged by JSON serialization', async () => {
     const plan = await parse(
       'inputs: {a: {default: 1}}\nnode_types: {t: {properties: {x: {}}}}\nnode_templates: {n: {type: t, properties: {x: {get_input: a}}}}',
     );

@@ -41,7 +41,7 @@ function databaseError(code: string): Error {
   return Object.assign(new Error(text), { code });
 }
 
-describe('the answer to what was thrown', () => {
+describe('answers to errors', () => {
   const cases: [string, unknown, number, string][] = [
     ['a refusal', new GantryError('illegal_action_error', 'no'), 400, 'illegal_action_error'],
     ['a key that another request took meanwhile', databaseError('23505'), 409, 'storage_error'],
@@ -58,7 +58,7 @@ describe('the answer to what was thrown', () => {
     });
   }
 
-  it('tells nothing of files or SQL, but the id by which the log can be searched', () => {
+  it('contains no files or SQL, but the request id to find in the log', () => {
     for (const thrown of [databaseError('23505'), new TypeError('x of undefined at /srv/gantry/x.ts')]) {
       expect(answerTo(thrown).body.message).not.to.match(/srv|insert|constraint|undefined/);
     }

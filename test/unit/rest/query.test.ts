@@ -28,7 +28,7 @@ describe('the query language', () => {
     });
   });
 
-  it('takes no part of a search for a filter', () => {
+  it('does not treat parts of a search as filters', () => {
     const { query } = parseList(new QueryValues('_search=%25_&id=x'), executionShape, {
       search: { _search: 'id' },
       takesFilters: false,
@@ -119,6 +119,6 @@ describe('times', () => {
   for (const [text, expected] of cases) {
     it(`reads ${text}`, () => expect(readTime(text, 'x').toISOString()).to.equal(expected));
   }
-  it('refuses what is none', () =>
+  it('refuses invalid times', () =>
     expect(() => readTime('soon', 'x')).to.throw(GantryError, /not a legal time format/));
 });

@@ -11,8 +11,8 @@ async function ask(url: string, agent: Agent): Promise<IncomingMessage> {
   return response;
 }
 
-describe('a REST service that stops', () => {
-  it('answers what it has begun, and has nobody send more over that connection', async () => {
+describe('a REST service that is stopped', () => {
+  it('answers running requests, then closes their connections', async () => {
     const held: ServerResponse[] = [];
     let arrived: () => void = () => undefined;
     const server = await serveHttp({ host: '127.0.0.1', port: 0 }, (request, response) => {

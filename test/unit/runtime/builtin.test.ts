@@ -75,7 +75,7 @@ describe('Built-in plugins', () => {
     expect(host.properties('web_1')).to.deep.equal({ old: 1, a: 1, b: { c: 2 } });
   });
 
-  it('fail as they are told', async () => {
+  it('fail as configured', async () => {
     expect(errorOf(await run('fail', { message: 'x' })).known_exception_type).to.equal('NonRecoverableError');
     expect(errorOf(await run('fail', { recoverable: true })).known_exception_type).to.equal('RecoverableError');
     const operation = { name: 'start', retry_number: 2 };
@@ -85,7 +85,7 @@ describe('Built-in plugins', () => {
     expect(resultOf(await run('fail', { attempts: 2 }, { operation }))).to.equal(null);
   });
 
-  it('retry as often as they are told', async () => {
+  it('retry as often as configured', async () => {
     expect(errorOf(await run('retry', { retry_after: 2 })).known_exception_type).to.equal('OperationRetry');
     expect(resultOf(await run('retry', {}, { operation: { name: 'start', retry_number: 1 } }))).to.equal(null);
   });
@@ -113,7 +113,7 @@ describe('Built-in plugins', () => {
     expect(() => seen?.source).to.throw('can only be used in a relationship-instance context');
   });
 
-  it('keep what others change meanwhile, and clash over the same property', async () => {
+  it('keep concurrent changes, and conflict over the same property', async () => {
     resultOf(await run('set', { meanwhile: { old: 2, theirs: 3 } }, extra));
     expect(host.properties('web_1')).to.deep.equal({ old: 2, theirs: 3, mine: 1 });
     const error = errorOf(await run('set', { meanwhile: { mine: 'theirs' } }, extra));
@@ -121,7 +121,7 @@ describe('Built-in plugins', () => {
     expect(error.known_exception_type).to.equal('RecoverableError');
   });
 
-  it('name what they have when a function is missing', async () => {
+  it('list their functions when one is missing', async () => {
     const error = errorOf(await run('nope'));
     expect(error.message).to.include("Plugin 'gantry' has no function 'nope'; it has noop, echo");
     expect(error.known_exception_type).to.equal('NonRecoverableError');

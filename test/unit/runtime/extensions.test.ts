@@ -9,7 +9,7 @@ const classes = { uppercase: /[A-Z]/g, lowercase: /[a-z]/g, digits: /[0-9]/g, sy
 type ClassName = keyof typeof classes;
 const classNames = Object.keys(classes) as ClassName[];
 
-describe('made-up passwords', () => {
+describe('generated passwords', () => {
   const fewest = fc.record({
     uppercase: fc.integer({ min: -1, max: 5 }),
     lowercase: fc.integer({ min: -1, max: 5 }),

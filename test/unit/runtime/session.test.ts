@@ -35,7 +35,7 @@ describe('Paths', () => {
     });
   }
 
-  it('refuse to read what is not there, with the text that scripts know', () => {
+  it('refuse to read a missing value, with the message that scripts know', () => {
     expect(() => readByPath(root, 'a.nope')).to.throw(IllegalPathError, 'illegal path: a.nope');
   });
 
@@ -82,7 +82,7 @@ describe('Paths', () => {
     expect(target).to.deep.equal({ a: { c: [1, 3] } });
   });
 
-  it('read back whatever was written', () => {
+  it('read back every written value', () => {
     const segment = fc.stringMatching(/^[a-z_]{1,6}$/);
     fc.assert(
       fc.property(fc.array(segment, { minLength: 1, maxLength: 4 }), fc.jsonValue(), (segments, value) => {
@@ -155,7 +155,7 @@ describe('SecretFilter', () => {
     expect(filter.apply(text)).to.equal('"***" *** ***');
   });
 
-  it('masks what base64 makes of a secret, wherever it stands in what is encoded', () => {
+  it('masks a secret in base64, at any offset of the encoded text', () => {
     const secret = 'p"a/s s+\u00fc\u00ff\u00ff\u00ff?';
     const filter = new SecretFilter();
     filter.add([secret]);
@@ -185,7 +185,7 @@ describe('SecretFilter', () => {
     expect(filter.apply('1 no way')).to.equal('1 no way');
   });
 
-  it('lets no secret through, whatever its characters', () => {
+  it('masks secrets of any characters', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 3 }), fc.string(), fc.string(), (secret, before, after) => {
         fc.pre(secret.trim().length >= 3 && !'***'.includes(secret) && !secret.includes('*'));

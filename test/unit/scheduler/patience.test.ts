@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Patience } from '../../../src/scheduler/patience.ts';
 
-describe('the patience with other processes', () => {
+describe('the limit for heartbeats of other processes', () => {
   let now = 0;
 
   /** A process that beat every two seconds until `now` is 100. */
@@ -15,7 +15,7 @@ describe('the patience with other processes', () => {
     return patience;
   }
 
-  it('is the limit as long as the own heart beats', () => {
+  it('is the stale limit as long as the own heartbeat is stored', () => {
     const patience = steady();
     expect(patience.seconds()).to.equal(6);
     now += 2;
@@ -28,7 +28,7 @@ describe('the patience with other processes', () => {
     expect(patience.seconds()).to.equal(26);
   });
 
-  it('excuses those who were kept from beating for as long, until they had time to beat again', () => {
+  it('is longer after an outage, until the others had time to store a heartbeat again', () => {
     const patience = steady();
     now += 20;
     patience.beat();

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createAccessMemory } from '../../../src/services/access-memory.ts';
 
-describe('remembering who may do what', () => {
+describe('the cache of access data', () => {
   let version: number;
   let readings: { resolve: () => void; reject: (error: Error) => void }[];
   const heldMemory = (): ReturnType<typeof createAccessMemory> =>
@@ -37,7 +37,7 @@ describe('remembering who may do what', () => {
     expect(await known.remember('key', async () => 'here')).to.equal('here');
   });
 
-  it('gives nobody a version that was read before the call', async () => {
+  it('never returns a version that was read before the call', async () => {
     const memory = heldMemory();
     const early = memory.current();
     await settled();

@@ -26,7 +26,7 @@ const user: User = {
 
 const nothing: Credentials = { executionToken: undefined, token: undefined, basic: undefined, address: 'here' };
 
-describe('finding out who calls', () => {
+describe('authentication', () => {
   let now: number;
   let compared: string;
   let verifications: number;

@@ -74,7 +74,7 @@ describe('uninstall', () => {
     ]);
   });
 
-  it('tells what there is nothing to do for', async () => {
+  it('emits "nothing to do" events', async () => {
     const { world } = await run({ a: { state: 'started' } });
     expect(world.trace).to.deep.equal([
       'a = stopping',

@@ -207,7 +207,7 @@ describe('update of a deployment', () => {
   });
 });
 
-describe('an update whose process dies', () => {
+describe('an update whose process died', () => {
   const specs: Readonly<Record<string, NodeSpec>> = {
     old: running(),
     fresh: { operations: ['create'] },
@@ -259,7 +259,7 @@ describe('an update whose process dies', () => {
     }
   }
 
-  it('goes on with the same choices, wherever it was', async () => {
+  it('continues with the same decisions, wherever it was', async () => {
     const whole = await runWithCrashes(undefined);
     const expected = [...whole.world.operations()].sort();
     let crashes = 0;

@@ -98,7 +98,7 @@ async function readStarting(
   const deployment = await getDeployment(database, scope, update.deploymentId);
   const blueprintId = update.keepsBlueprint ? deployment.blueprintId : update.newBlueprintId;
   if (blueprintId === undefined) {
-    throw new GantryError('not_found_error', 'Cannot update: the blueprint to go to has been deleted meanwhile');
+    throw new GantryError('not_found_error', 'Cannot update: the new blueprint has been deleted meanwhile');
   }
   const blueprint = await getBlueprint(database, scope, blueprintId);
   if (!blueprint.plan) {
