@@ -20,6 +20,7 @@ import { queuedRequests } from './018-queued-requests.ts';
 import { accessVersion } from './020-access-version.ts';
 import { doneRequests } from './021-done-requests.ts';
 import { instanceCounts } from './022-instance-counts.ts';
+import { usedLogins } from './024-used-logins.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration } from './migration.ts';
@@ -48,4 +49,5 @@ export const migrations: readonly Migration[] = [
   accessVersion,
   doneRequests,
   instanceCounts,
+  usedLogins,
 ];

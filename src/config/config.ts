@@ -1,8 +1,11 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
-import { GantryError } from '../domain/errors.ts';
 import { databaseServers } from './database-url.ts';
+import { integer, oneOf, optionalUrl, refuse, textOf, url } from './environment.ts';
+import type { Environment } from './environment.ts';
+import { identityProvidersOf, identityVariables } from './identity-providers.ts';
+import type { IdentityProviders } from './identity-providers.ts';
 
 export const roleNames = ['rest', 'executor', 'broker', 'recorder', 'scheduler'] as const;
 export type RoleName = (typeof roleNames)[number];
@@ -52,6 +55,7 @@ export interface Config {
     keyFile: string;
     adminPasswordFile: string;
   };
+  identity: IdentityProviders;
   imports: {
     /** Hosts that blueprint imports and archive URLs may be fetched from; `*` = any public address. */
     allowedHosts: readonly string[];
@@ -77,9 +81,6 @@ export interface Config {
   };
 }
 
-/** Where a setting comes from besides the command line. */
-type Environment = Readonly<Record<string, string | undefined>>;
-
 export interface ConfigOverrides {
   roles?: readonly string[];
   dataDir?: string;
@@ -91,33 +92,6 @@ export interface ConfigOverrides {
   logLevel?: string;
   logFormat?: string;
   logFile?: string;
-}
-
-function refuse(message: string): never {
-  throw new GantryError('bad_parameters_error', message);
-}
-
-function integer(name: string, text: string | undefined, fallback: number, minimum: number, maximum: number): number {
-  if (text === undefined || text === '') {
-    return fallback;
-  }
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < minimum || value > maximum) {
-    refuse(`${name} must be a whole number from ${minimum} to ${maximum}, got "${text}"`);
-  }
-  return value;
-}
-
-function oneOf<Choice extends string>(name: string, text: string, choices: readonly Choice[]): Choice {
-  const found = choices.find((choice) => choice === text);
-  return found ?? refuse(`${name} must be one of ${choices.join(', ')}, got "${text}"`);
-}
-
-function url(name: string, text: string, protocols: readonly string[]): string {
-  if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol)) {
-    refuse(`${name} must be a URL starting with ${protocols.map((entry) => `${entry}//`).join(' or ')}`);
-  }
-  return text;
 }
 
 function databaseUrl(text: string): string {
@@ -135,13 +109,12 @@ function tlsOf(environment: Environment): Config['http']['tls'] {
 }
 
 function brokerTlsOf(environment: Environment): Config['amqp']['tls'] {
-  const file = (name: string): string | undefined => environment[name] || undefined;
-  const certificateFile = file('GANTRY_AMQP_CERT_FILE');
-  const keyFile = file('GANTRY_AMQP_KEY_FILE');
+  const certificateFile = textOf(environment, 'GANTRY_AMQP_CERT_FILE');
+  const keyFile = textOf(environment, 'GANTRY_AMQP_KEY_FILE');
   if ((certificateFile === undefined) !== (keyFile === undefined)) {
     refuse('GANTRY_AMQP_CERT_FILE and GANTRY_AMQP_KEY_FILE belong together: set both or none');
   }
-  return { caFile: file('GANTRY_AMQP_CA_FILE'), certificateFile, keyFile };
+  return { caFile: textOf(environment, 'GANTRY_AMQP_CA_FILE'), certificateFile, keyFile };
 }
 
 /** Names that stand for networks, as proxies understand them. */
@@ -166,11 +139,6 @@ function proxiesOf(text: string | undefined): readonly string[] {
   return proxies;
 }
 
-function optionalUrl(name: string, environment: Environment, protocols: readonly string[]): string | undefined {
-  const text = environment[name];
-  return text === undefined || text === '' ? undefined : url(name, text, protocols);
-}
-
 /** Every environment variable the product reads, with what it sets. Unknown GANTRY_ variables are refused. */
 export const environmentVariables: Readonly<Record<string, string>> = {
   GANTRY_INSTANCE: 'name of this process, unique among all that share the database',
@@ -193,6 +161,7 @@ export const environmentVariables: Readonly<Record<string, string>> = {
   GANTRY_FILES: 'directory of the file server',
   GANTRY_KEY_FILE: 'file with the key that encrypts secrets',
   GANTRY_ADMIN_PASSWORD_FILE: 'file the first admin password is read from or written to',
+  ...identityVariables,
   GANTRY_IMPORT_HOSTS: 'comma separated hosts that imports may be fetched from; * = any public host',
   GANTRY_SECRET_HOSTS: 'comma separated hosts that secrets providers may be on; * = any public host',
   GANTRY_MAX_EXECUTIONS: 'executions one executor drives at once',
@@ -295,6 +264,7 @@ export function loadConfig(environment: Environment, overrides: ConfigOverrides 
       adminPasswordFile:
         overrides.adminPasswordFile ?? environment['GANTRY_ADMIN_PASSWORD_FILE'] ?? join(dataDir, 'admin-password'),
     },
+    identity: identityProvidersOf(environment),
     imports: { allowedHosts: (environment['GANTRY_IMPORT_HOSTS'] ?? '').split(',').filter(Boolean) },
     secrets: { allowedHosts: (environment['GANTRY_SECRET_HOSTS'] ?? '').split(',').filter(Boolean) },
     executor: {

@@ -4,7 +4,7 @@ import { GantryError } from '../domain/errors.ts';
 import { JsonText } from '../domain/json-text.ts';
 import type { AuditService, RefusedRequest } from '../services/audit.ts';
 import type { AuthorizationService } from '../services/authorization.ts';
-import type { Identity } from '../services/authentication.ts';
+import type { Credentials, Identity } from '../services/authentication.ts';
 import type { Caller, TenantCaller } from '../services/caller.ts';
 import { refuseWhileCancelling } from '../services/caller.ts';
 import type { Services } from '../services/services.ts';
@@ -17,6 +17,9 @@ import type { Answer, ApiCall, Method, Route } from './route.ts';
 
 /** Largest JSON body in bytes: plans and node instances of large deployments are sent this way. */
 const maxJsonBytes = 256 * 1024 * 1024;
+
+/** Largest JSON body in bytes that is read before it is known who sends it. */
+const maxProofBytes = 1024 * 1024;
 
 export interface MountDependencies {
   readonly authorization: AuthorizationService;
@@ -37,6 +40,7 @@ class Call implements ApiCall {
   readonly request: Request;
   readonly response: Response;
   body: unknown;
+  isBodyRead = false;
   knownCaller: Caller | undefined;
   /** Who calls, known also when the call is not permitted. */
   identity: Identity | undefined;
@@ -117,15 +121,32 @@ function isAdministration({ path, method }: Route): boolean {
   return closedAdministration.test(path) || (method !== 'get' && readableAdministration.test(path));
 }
 
+/**
+ * The credentials of a request. Who has none may bring what an identity provider says, in the body of a route that takes
+ * it; a body that cannot be read says nothing.
+ */
+async function readCredentials(route: Route, call: Call): Promise<Credentials> {
+  const credentials = credentialsOf(call.request);
+  const { executionToken, token, basic } = credentials;
+  const isAnonymous = executionToken === undefined && token === undefined && basic === undefined;
+  if (!route.proofOf || !isAnonymous) {
+    return credentials;
+  }
+  call.isBodyRead = true;
+  call.body = await readJson(call.request, maxProofBytes).catch(() => undefined);
+  return { ...credentials, proof: route.proofOf(call.body) };
+}
+
 /** Admits, reads and answers one request. */
 async function answer(route: Route, call: Call, { authorization, doneRequests }: MountDependencies): Promise<void> {
   const { request, response } = call;
   const { access } = route;
   if (access !== 'open') {
+    const credentials = await readCredentials(route, call);
     call.admission = async () =>
       authorization.admit(
         {
-          credentials: credentialsOf(request),
+          credentials,
           tenantName: request.get('tenant'),
           access: {
             ...access,
@@ -156,7 +177,9 @@ async function answer(route: Route, call: Call, { authorization, doneRequests }:
     }
   }
   if (route.body) {
-    call.body = await readJson(request, maxJsonBytes);
+    if (!call.isBodyRead) {
+      call.body = await readJson(request, maxJsonBytes);
+    }
     if (call.body === undefined && route.isBodyOptional) {
       call.body = {};
     }

@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import type { Permission } from '../domain/permissions.ts';
 import type { Caller, TenantCaller } from '../services/caller.ts';
+import type { LoginProof } from '../services/identity-providers.ts';
 import type { AnswerDescription } from './answer.ts';
 import type { JsonSchema } from './body.ts';
 import type { QueryValues } from './query.ts';
@@ -51,6 +52,8 @@ export interface Route {
   readonly access: Access | 'open';
   /** Schema of the JSON body; without one the body is left unread for the handler. */
   readonly body?: JsonSchema;
+  /** Finds in the body what an identity provider says of a caller who has no other credentials. */
+  readonly proofOf?: (body: unknown) => LoginProof | undefined;
   /** Whether the body may be missing; it is `{}` then. */
   readonly isBodyOptional?: boolean;
   /** Refused when the caller is an execution that is being cancelled. */

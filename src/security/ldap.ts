@@ -1,6 +1,7 @@
 import { Client, InvalidCredentialsError } from 'ldapts';
 import type { Entry } from 'ldapts';
 import { coerceError, GantryError } from '../domain/errors.ts';
+import type { ExternalUser } from './external-user.ts';
 import { domainName, escapeFilterValue, escapeNameValue, fillFormat } from './ldap-formats.ts';
 
 /** How users are found in a directory; texts are those that administrators set. */
@@ -31,16 +32,6 @@ export interface LdapSettings {
   readonly timeoutSeconds: number;
   /** Certificate authority, PEM; for ldaps. */
   readonly ca: string | undefined;
-}
-
-/** A user as the directory knows it. */
-export interface DirectoryUser {
-  readonly username: string;
-  readonly email: string | undefined;
-  readonly firstName: string | undefined;
-  readonly lastName: string | undefined;
-  /** Distinguished names of the groups it is in, in lower case. */
-  readonly groups: readonly string[];
 }
 
 /** Groups that are looked for at most, whatever the directory answers. */
@@ -112,7 +103,7 @@ class Directory {
     }
   }
 
-  async login(username: string, password: string): Promise<DirectoryUser | undefined> {
+  async login(username: string, password: string): Promise<ExternalUser | undefined> {
     const { account } = this.#settings;
     if (!account) {
       const isRight = await this.bind(bindName(this.#settings, this.#names, username), password);
@@ -144,7 +135,7 @@ class Directory {
     return this.#settings.attributes.username ?? (this.#settings.isActiveDirectory ? 'sAMAccountName' : 'uid');
   }
 
-  async #describe(entry: Entry, username: string): Promise<DirectoryUser> {
+  async #describe(entry: Entry, username: string): Promise<ExternalUser> {
     const { attributes } = this.#settings;
     const first = (name: string): string | undefined => texts(entry[name])[0];
     return {
@@ -210,7 +201,7 @@ export function loginToDirectory(
   settings: LdapSettings,
   username: string,
   password: string,
-): Promise<DirectoryUser | undefined> {
+): Promise<ExternalUser | undefined> {
   return askDirectory(settings, (directory) => directory.login(username, password));
 }
 

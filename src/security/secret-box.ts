@@ -4,10 +4,13 @@ import type { KeyRing } from './key-file.ts';
 
 /** Encrypts what is stored about secrets and broker passwords. */
 export interface SecretBox {
-  /** Text for a column: `<key id>.<nonce, ciphertext and tag>`. */
-  encrypt(text: string): string;
-  /** @throws Error when the text was changed, is no ciphertext, or its key is not in the key file */
-  decrypt(stored: string): string;
+  /**
+   * Text for a column: `<key id>.<nonce, ciphertext and tag>`.
+   * @param purpose what is encrypted for one purpose is not decrypted for another; stored secrets have none
+   */
+  encrypt(text: string, purpose?: string): string;
+  /** @throws Error when the text was changed, is no ciphertext, is for another purpose, or its key is not in the key file */
+  decrypt(stored: string, purpose?: string): string;
   /** Whether it was encrypted with another key than the current one: write it anew. */
   isOutdated(stored: string): boolean;
 }
@@ -18,6 +21,11 @@ const tagLength = 16;
 const keyIdLength = 8;
 const storedForm = /^([A-Za-z0-9]{8})\.([A-Za-z0-9_-]+)$/;
 
+/** What a ciphertext is bound to besides its key. */
+function contextOf(keyId: string, purpose: string | undefined): Buffer {
+  return Buffer.from(purpose === undefined ? keyId : `${keyId} ${purpose}`);
+}
+
 /** Makes a box of keys by id; `currentId` encrypts, all decrypt. */
 export function createSecretBox(keys: KeyRing, currentId: string): SecretBox {
   const currentKey = keys.get(currentId);
@@ -25,14 +33,14 @@ export function createSecretBox(keys: KeyRing, currentId: string): SecretBox {
     throw new Error('A box of keys needs its current key');
   }
   return {
-    encrypt(text) {
+    encrypt(text, purpose) {
       const nonce = randomBytes(nonceLength);
       const cipher = createCipheriv(algorithm, currentKey, nonce);
-      cipher.setAAD(Buffer.from(currentId));
+      cipher.setAAD(contextOf(currentId, purpose));
       const parts = [nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()];
       return `${currentId}.${Buffer.concat(parts).toString('base64url')}`;
     },
-    decrypt(stored) {
+    decrypt(stored, purpose) {
       const [, id = '', payload = ''] = storedForm.exec(stored) ?? [];
       const key = keys.get(id);
       if (!key) {
@@ -47,7 +55,7 @@ export function createSecretBox(keys: KeyRing, currentId: string): SecretBox {
         throw new Error('The encrypted text is cut short');
       }
       const decipher = createDecipheriv(algorithm, key, bytes.subarray(0, nonceLength), { authTagLength: tagLength });
-      decipher.setAAD(Buffer.from(id));
+      decipher.setAAD(contextOf(id, purpose));
       decipher.setAuthTag(bytes.subarray(bytes.length - tagLength));
       const text = decipher.update(bytes.subarray(nonceLength, bytes.length - tagLength));
       return Buffer.concat([text, decipher.final()]).toString('utf8');
@@ -74,9 +82,9 @@ export async function openSecretBox(file: string): Promise<SecretBox> {
     return box;
   };
   return {
-    encrypt: (text) => current().encrypt(text),
+    encrypt: (text, purpose) => current().encrypt(text, purpose),
     // what is known is read without asking for the file each time
-    decrypt: (stored) => (keys.has(stored.slice(0, keyIdLength)) ? box : current()).decrypt(stored),
+    decrypt: (stored, purpose) => (keys.has(stored.slice(0, keyIdLength)) ? box : current()).decrypt(stored, purpose),
     isOutdated: (stored) => current().isOutdated(stored),
   };
 }

@@ -9,6 +9,7 @@ import { noMemory } from './access-memory.ts';
 import type { Remembered } from './access-memory.ts';
 import { bootstrapUserId } from './caller.ts';
 import type { LoginMethod } from './caller.ts';
+import type { IdentityProviderService, LoginProof } from './identity-providers.ts';
 import { isLocked as isLockedNow } from '../security/lockout.ts';
 import { decoyHash } from '../security/passwords.ts';
 import { hashToken, isTokenSecret, parseApiToken } from '../security/tokens.ts';
@@ -19,6 +20,8 @@ export interface Credentials {
   /** API token, or an execution token. */
   readonly token: string | undefined;
   readonly basic: { readonly username: string; readonly password: string } | undefined;
+  /** What an identity provider says, where that is taken; counts when there is nothing else. */
+  readonly proof?: LoginProof | undefined;
   /** Where the request comes from. */
   readonly address: string;
 }
@@ -29,20 +32,15 @@ export interface Identity {
   readonly execution: Execution | undefined;
 }
 
-/** Where users are kept when not here. */
-export interface ExternalLogin {
-  isEnabled(): Promise<boolean>;
-  /** Undefined when nobody has that name and password. */
-  login(username: string, password: string): Promise<User | undefined>;
-}
+export type ExternalLogin = Pick<IdentityProviderService, 'kinds' | 'takesPasswords' | 'login' | 'prove'>;
 
 export interface AuthenticationDependencies {
   readonly accounts: Accounts;
   readonly now: () => number;
   /** Slow comparison of a password with its stored form. */
   readonly verifyPassword: (password: string, stored: string) => Promise<boolean>;
-  /** Undefined = all users are kept here. */
-  readonly directory?: ExternalLogin | undefined;
+  /** Where users are kept when not here; undefined = all are kept here. */
+  readonly external?: ExternalLogin | undefined;
 }
 
 export interface AuthenticationService {
@@ -71,7 +69,7 @@ function isTooOld(last: Date | undefined, now: number): boolean {
 
 /** Makes the service that finds out who calls. */
 export function createAuthentication(dependencies: AuthenticationDependencies): AuthenticationService {
-  const { accounts, now, verifyPassword, directory } = dependencies;
+  const { accounts, now, verifyPassword, external } = dependencies;
   // repeated credentials must not cost the slow comparison again; the key tells nothing about the password
   const verified = new LRUCache<string, true>({ max: 10_000, ttl: 10 * minute });
   const directoryLogins = new LRUCache<string, number>({ max: 10_000, ttl: minute });
@@ -106,7 +104,7 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
 
   /** The user of the directory who has that password; asks it once a minute at most. */
   const findInDirectory = async (
-    external: ExternalLogin,
+    directory: ExternalLogin,
     name: string,
     password: string,
     known: Remembered,
@@ -116,7 +114,7 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
     if (id !== undefined) {
       return (await findById(known, id))?.user;
     }
-    const user = await external.login(name, password);
+    const user = await directory.login(name, password);
     if (user) {
       directoryLogins.set(key, user.id);
     }
@@ -139,11 +137,25 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
     return isRight;
   };
 
-  /** Notes a right password, at most once a minute. */
-  const enter = async (user: User): Promise<Identity> => {
+  /** Notes a right password or proof, at most once a minute. */
+  const enter = async (user: User, method: LoginMethod): Promise<Identity> => {
     const note = (): Promise<void> => accounts.recordLogin(user.id);
     await (user.failedLoginsCounter > 0 ? note() : noteUse(`user ${user.id}`, user.lastLoginAt, note));
-    return { user, method: 'http_basic', execution: undefined };
+    return { user, method, execution: undefined };
+  };
+
+  const refuseUser = (username: string): GantryError =>
+    unauthorized(`Authentication failed for <User username=\`${username}\`>. Wrong credentials or locked account`);
+
+  const withProof = async (proof: LoginProof, address: string): Promise<Identity> => {
+    if (!external) {
+      throw unauthorized(noCredentials);
+    }
+    const { user, method } = await external.prove(proof, address);
+    if (!user.isActive || (await isLocked(user))) {
+      throw refuseUser(user.username);
+    }
+    return enter(user, method);
   };
 
   const underWay = new Map<string, Set<Promise<unknown>>>();
@@ -158,7 +170,7 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
       const others = underWay.get(attempt) ?? new Set();
       const failed = failures.get(attempt) ?? 0;
       if (failed >= mostFailures) {
-        throw new GantryError('too_many_requests', 'Too many wrong passwords; try again in a minute');
+        throw new GantryError('too_many_requests', 'Too many failed logins; try again in a minute');
       }
       if (failed + others.size < mostFailures) {
         break;
@@ -190,25 +202,24 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
 
   const withPassword = async (username: string, password: string, known: Remembered): Promise<Identity> => {
     const refuse = (): never => {
-      throw unauthorized(
-        `Authentication failed for <User username=\`${username}\`>. Wrong credentials or locked account`,
-      );
+      throw refuseUser(username);
     };
     const account = await findByName(known, username);
     const isOpen = account?.user.isActive === true && !(await isLocked(account.user));
     // an account that cannot be used takes as long and counts as much as a wrong password: nobody learns which there are
-    const isElsewhere = account?.user.id !== bootstrapUserId && (await directory?.isEnabled()) === true;
-    if (directory && isElsewhere) {
+    const isElsewhere = account?.user.id !== bootstrapUserId && ((await external?.kinds()) ?? []).length > 0;
+    if (external && isElsewhere) {
       // the directory may lock its accounts, too: it is not asked about those that are locked here
       const isAsked = account === undefined || isOpen;
-      const user = isAsked ? await findInDirectory(directory, username.toLowerCase(), password, known) : undefined;
+      const user = isAsked ? await findInDirectory(external, username.toLowerCase(), password, known) : undefined;
       if (!user?.isActive || (await isLocked(user))) {
-        if (account && isOpen) {
+        // nobody is to be locked out of other logins with passwords that cannot be right
+        if (account && isOpen && (await external.takesPasswords())) {
           await accounts.recordFailure(account.user.id);
         }
         return refuse();
       }
-      return enter(user);
+      return enter(user, 'http_basic');
     }
     const isRight = await isPasswordRight(password, isOpen ? account.passwordHash : undefined);
     if (!isOpen || !isRight) {
@@ -217,7 +228,7 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
       }
       return refuse();
     }
-    return enter(account.user);
+    return enter(account.user, 'http_basic');
   };
 
   // secrets of tokens that were taken over from another manager are stored like passwords
@@ -269,7 +280,7 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
 
   return {
     isLocked,
-    async authenticate({ executionToken, token, basic, address }, known = noMemory) {
+    async authenticate({ executionToken, token, basic, proof, address }, known = noMemory) {
       if (executionToken !== undefined) {
         const identity = await withExecutionToken(executionToken, known);
         if (!identity) {
@@ -288,6 +299,9 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
       if (token !== undefined) {
         // secrets of imported tokens take as long to compare as passwords
         return guess(`${address} token ${parseApiToken(token)?.id ?? ''}`, () => withApiToken(token, known));
+      }
+      if (proof) {
+        return guess(`${address} ${proof.kind}`, () => withProof(proof, address));
       }
       throw unauthorized(noCredentials);
     },

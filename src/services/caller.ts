@@ -6,7 +6,7 @@ import { cancellingExecutionStatuses } from '../domain/states.ts';
 import type { Scope } from '../store/scope.ts';
 import type { Once } from '../store/session.ts';
 
-export type LoginMethod = 'http_basic' | 'token' | 'execution_token';
+export type LoginMethod = 'http_basic' | 'token' | 'execution_token' | 'saml' | 'openid_connect';
 
 /** Who calls, and where: what every use case decides permissions by. */
 export interface Caller {

@@ -3,17 +3,16 @@ import type { User } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { Json } from '../domain/plan.ts';
 import { isDirectoryAccountRight, loginToDirectory } from '../security/ldap.ts';
-import type { DirectoryUser, LdapSettings } from '../security/ldap.ts';
+import type { LdapSettings } from '../security/ldap.ts';
 import { checkFormat, formatSubstitutions } from '../security/ldap-formats.ts';
 import type { FormatName } from '../security/ldap-formats.ts';
 import type { SecretBox } from '../security/secret-box.ts';
 import { findCertificate, putCertificate } from '../store/cluster.ts';
 import type { Database } from '../store/database.ts';
 import { readSecretSetting, readSettings, setSecretSetting, setSetting } from '../store/settings.ts';
-import { findAccount, putDirectoryUser, setDirectoryGroups } from '../store/users.ts';
 import type { Caller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
-import { checkIdentifier } from './identifiers.ts';
+import { enterExternalUser } from './external-users.ts';
 
 /** Settings by their names, `ldap_server` and so on; null clears one. */
 export type DirectorySettings = Readonly<Record<string, Json>>;
@@ -33,8 +32,6 @@ export interface DirectoryService {
    * @throws GantryError bad_parameters_error when they do not fit together or the directory refuses them
    */
   configure(caller: Caller, settings: DirectorySettings, certificate: string | undefined): Promise<void>;
-  /** @throws GantryError illegal_action_error while users are kept in the directory */
-  refuseWhenEnabled(action: string): Promise<void>;
 }
 
 export interface DirectoryServiceDependencies {
@@ -156,26 +153,13 @@ export function createDirectoryService({ database, clock, box }: DirectoryServic
     return remembered.settings;
   };
 
-  const isEnabled = async (): Promise<boolean> => (await current()) !== undefined;
-
-  const store = (found: DirectoryUser): Promise<User | undefined> =>
-    database.transactionAs({ username: found.username }, async (transaction) => {
-      const id = await putDirectoryUser(transaction, found);
-      await setDirectoryGroups(transaction, id, found.groups);
-      return (await findAccount(transaction, id))?.user;
-    });
-
   return {
-    isEnabled,
+    isEnabled: async () => (await current()) !== undefined,
 
     async login(username, password) {
       const settings = await current();
       const found = settings && (await loginToDirectory(settings, username, password));
-      if (!found) {
-        return undefined;
-      }
-      checkIdentifier('username', found.username);
-      return store(found);
+      return found && enterExternalUser(database, found);
     },
 
     async configure(caller, settings, certificate) {
@@ -201,15 +185,6 @@ export function createDirectoryService({ database, clock, box }: DirectoryServic
         }
       });
       remembered = undefined;
-    },
-
-    async refuseWhenEnabled(action) {
-      if (await isEnabled()) {
-        throw new GantryError(
-          'illegal_action_error',
-          `Action \`${action}\` is not available when using external authentication`,
-        );
-      }
     },
   };
 }

@@ -54,6 +54,8 @@ import { createExecutionControlService } from './execution-control.ts';
 import type { ExecutionControlService } from './execution-control.ts';
 import { createExecutionService } from './executions.ts';
 import type { ExecutionService } from './executions.ts';
+import { createIdentityProviders } from './identity-providers.ts';
+import type { IdentityProviderService } from './identity-providers.ts';
 import { createInterDeploymentDependencyService } from './inter-deployment-dependencies.ts';
 import type { InterDeploymentDependencyService } from './inter-deployment-dependencies.ts';
 import { createMaintenanceService } from './maintenance.ts';
@@ -86,6 +88,7 @@ import { createSiteService } from './sites.ts';
 import type { SiteService } from './sites.ts';
 import { createUserGroupService } from './user-groups.ts';
 import type { UserGroupService } from './user-groups.ts';
+import { openSamlLogin } from './saml.ts';
 import { createResourceService } from './resources.ts';
 import type { ResourceService } from './resources.ts';
 import { createRecords } from './records.ts';
@@ -130,6 +133,7 @@ export interface Services {
   readonly secretsProviders: SecretsProviderService;
   readonly records: Records;
   readonly directory: DirectoryService;
+  readonly identityProviders: IdentityProviderService;
   readonly tenants: TenantService;
   readonly tenantQuotas: TenantQuotaService;
   readonly users: UserService;
@@ -196,11 +200,15 @@ export async function createServices(dependencies: ServicesDependencies): Promis
   const permissions = await openPermissionDirectory(database, log);
   const directory = createDirectoryService({ database, clock, box: secretBox });
   const accounts = createAccounts(database);
+  const identityProviders = createIdentityProviders({
+    directory,
+    saml: config.identity.saml && (await openSamlLogin(config.identity.saml, { database, clock, log })),
+  });
   const authentication = createAuthentication({
     accounts,
     now: () => clock.now(),
     verifyPassword: (password, stored) => verifyPassword(password, stored, { hashSalt }),
-    directory,
+    external: identityProviders,
   });
   const reveal = makeRevealSecret((stored) => secretBox.decrypt(stored), config.secrets);
   const secretReader = createSecretReader(reveal);
@@ -240,11 +248,12 @@ export async function createServices(dependencies: ServicesDependencies): Promis
       database,
       secrets: secretBox,
       broker: dependencies.tenantBroker,
-      external: directory,
+      external: identityProviders,
       files,
     }),
     directory,
-    users: createUserService({ database, clock, lockRule: () => accounts.lockRule(), external: directory }),
+    identityProviders,
+    users: createUserService({ database, clock, lockRule: () => accounts.lockRule(), external: identityProviders }),
     tokens: createTokenService({ database, clock }),
     manager: createManagerService({ database, config, isBrokerConnected: () => broker.isConnected }),
     cluster: createClusterService({
@@ -260,7 +269,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     summaries: createSummaryService(database),
     permissions: createPermissionService(database, permissions),
     plugins: createPluginService(common),
-    userGroups: createUserGroupService(database, directory),
+    userGroups: createUserGroupService(database, identityProviders),
     labels: createLabelService(database),
     resources: createResourceService(database, tenants),
     live,

@@ -24,7 +24,7 @@ import { getAccount } from '../store/users.ts';
 import { holdsIn, notPermitted } from './caller.ts';
 import type { Caller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
-import type { DirectoryService } from './directory.ts';
+import type { IdentityProviderService } from './identity-providers.ts';
 import { checkIdentifier } from './identifiers.ts';
 
 /** A tenant with who has roles in it. */
@@ -57,7 +57,7 @@ export interface TenantServiceDependencies {
   readonly secrets: SecretBox;
   /** Undefined = the broker knows no tenants (in-process). */
   readonly broker: TenantBrokerAccounts | undefined;
-  readonly external: Pick<DirectoryService, 'refuseWhenEnabled'>;
+  readonly external: Pick<IdentityProviderService, 'refuseWhenEnabled'>;
   readonly files: FileStore;
 }
 

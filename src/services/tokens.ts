@@ -32,6 +32,13 @@ export interface TokenService {
 
 const longestDescription = 255;
 
+/** How long a token is good that an identity provider let somebody make, unless told otherwise: a day of work. */
+const providerTokenLifetime = '+10h';
+
+function isByProvider({ method }: Caller): boolean {
+  return method === 'saml' || method === 'openid_connect';
+}
+
 /** Makes the use cases of API tokens. */
 export function createTokenService({ database, clock }: { database: Database; clock: Clock }): TokenService {
   const get = async (caller: Caller, id: string): Promise<TokenView> => {
@@ -45,7 +52,8 @@ export function createTokenService({ database, clock }: { database: Database; cl
     list: (caller) => listTokens(database, holds(caller, 'manage_others_tokens') ? undefined : caller.user.id),
     get,
 
-    async create(caller, { description, expiration }) {
+    async create(caller, request) {
+      const { description, expiration = isByProvider(caller) ? providerTokenLifetime : undefined } = request;
       if (description !== undefined && description.length > longestDescription) {
         throw new GantryError('bad_parameters_error', `The description has more than ${longestDescription} characters`);
       }

@@ -14,7 +14,7 @@ import type { UserGroup } from '../store/user-groups.ts';
 import { getAccount } from '../store/users.ts';
 import type { Caller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
-import type { DirectoryService } from './directory.ts';
+import type { IdentityProviderService } from './identity-providers.ts';
 import { checkIdentifier } from './identifiers.ts';
 
 export interface UserGroupService {
@@ -36,7 +36,7 @@ const reservedName = 'users';
 /** Makes the use cases of user groups. */
 export function createUserGroupService(
   database: Database,
-  external: Pick<DirectoryService, 'refuseWhenEnabled'>,
+  external: Pick<IdentityProviderService, 'refuseWhenEnabled'>,
 ): UserGroupService {
   return {
     list: (query) => listUserGroups(database, query),

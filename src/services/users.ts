@@ -11,7 +11,7 @@ import { countActiveUsers, createUser, deleteUser, getAccount, listAccounts, upd
 import { requirePermission } from './caller.ts';
 import type { Caller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
-import type { DirectoryService } from './directory.ts';
+import type { IdentityProviderService } from './identity-providers.ts';
 import { checkIdentifier } from './identifiers.ts';
 
 /** A user with what administrators see. */
@@ -92,7 +92,7 @@ export interface UserServiceDependencies {
   readonly database: Database;
   readonly clock: Clock;
   readonly lockRule: () => Promise<LockRule>;
-  readonly external: Pick<DirectoryService, 'refuseWhenEnabled'>;
+  readonly external: Pick<IdentityProviderService, 'refuseWhenEnabled'>;
 }
 
 /** Makes the use cases of users. */

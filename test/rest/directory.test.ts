@@ -192,6 +192,15 @@ describe('requests with a cookie', function () {
     expect(await ask()).to.equal(401);
   });
 
+  it('says that a provider is not set up to whoever brings what it says', async () => {
+    const answer = await rest.call('POST', '/tokens', { user: '', body: { 'saml-response': 'eA==' } });
+    expect([answer.status, answer.json<{ message: string }>().message]).to.deep.equal([
+      401,
+      'User unauthorized: SAML logins are not set up; see GANTRY_SAML_CERT_FILE',
+    ]);
+    expect((await rest.call('GET', '/idp')).body).to.equal('local');
+  });
+
   it('registers without telling anybody', async () => {
     const contact = { first_name: 'A', last_name: 'B', email: 'a@b', is_eula: true };
     const answer = await rest.call('POST', '/contacts', { body: contact });

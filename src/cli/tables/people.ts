@@ -97,7 +97,10 @@ export const peopleCommands: readonly CommandDefinition[] = [
     takes: ['group'],
     options: [
       { flags: '--role <name>', about: 'system role of its users' },
-      { flags: '--ldap-dn <dn>', about: 'distinguished name of the group in the directory' },
+      {
+        flags: '--ldap-dn <dn>',
+        about: 'name of the group at the identity provider; a distinguished name in a directory',
+      },
     ],
     run: sends((given) => ({
       method: 'POST',

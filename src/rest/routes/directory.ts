@@ -2,6 +2,8 @@ import { GantryError } from '../../domain/errors.ts';
 import type { JsonObject } from '../../domain/plan.ts';
 import type { AuthorizationService } from '../../services/authorization.ts';
 import type { DirectoryService } from '../../services/directory.ts';
+import { identityProviderKinds } from '../../services/identity-providers.ts';
+import type { IdentityProviderService } from '../../services/identity-providers.ts';
 import { json, mapOf, textSchema } from '../answer.ts';
 import { ok } from '../route.ts';
 import type { Route } from '../route.ts';
@@ -31,8 +33,11 @@ const schema = {
   },
 };
 
+const anyKind = `(${identityProviderKinds.join('|')})`;
+
 export interface DirectoryRouteServices {
   readonly directory: DirectoryService;
+  readonly identityProviders: Pick<IdentityProviderService, 'kinds'>;
   readonly authorization: AuthorizationService;
 }
 
@@ -47,16 +52,16 @@ function cookieToken(header: string | undefined): string | undefined {
 }
 
 /** Routes about where users come from. */
-export function directoryRoutes({ directory, authorization }: DirectoryRouteServices): Route[] {
+export function directoryRoutes({ directory, identityProviders, authorization }: DirectoryRouteServices): Route[] {
   return [
     {
       method: 'get',
       path: '/idp',
-      summary: 'Kind of the identity provider',
+      summary: 'Kinds of the identity providers',
       access: { ...everybody, permission: 'identity_provider_get' },
       isMaintenance: true,
-      answer: json({ enum: ['local', 'ldap'] }),
-      handle: async () => ok((await directory.isEnabled()) ? 'ldap' : 'local'),
+      answer: json({ type: 'string', pattern: `^(local|${anyKind}(,${anyKind})*)$` }),
+      handle: async () => ok((await identityProviders.kinds()).join(',') || 'local'),
     },
     {
       method: 'get',

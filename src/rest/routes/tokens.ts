@@ -1,15 +1,25 @@
 import { maskedToken } from '../../security/tokens.ts';
 import type { JsonObject } from '../../domain/plan.ts';
+import type { LoginProof } from '../../services/identity-providers.ts';
 import type { TokenService, TokenView } from '../../services/tokens.ts';
 import { json, nothing, paged, record } from '../answer.ts';
+import { isObject } from '../body.ts';
 import { envelope } from '../query.ts';
 import { noContent, ok } from '../route.ts';
 import type { Route } from '../route.ts';
 
+const optionalText = { type: ['string', 'null'] };
+
 const newTokenSchema = {
   type: 'object',
-  properties: { description: { type: ['string', 'null'] }, expiration_date: { type: ['string', 'null'] } },
+  properties: { description: optionalText, expiration_date: optionalText, 'saml-response': optionalText },
 };
+
+/** What an identity provider says in the body of a login. */
+function proofOf(body: unknown): LoginProof | undefined {
+  const response = isObject(body) ? body['saml-response'] : undefined;
+  return typeof response === 'string' ? { kind: 'saml', response } : undefined;
+}
 
 const tokenSchema = record('Token', {
   id: 'text',
@@ -60,9 +70,10 @@ export function tokenRoutes(tokens: TokenService): Route[] {
     {
       method: 'post',
       path: '/tokens',
-      summary: 'Create a token; its value is shown only here',
+      summary: 'Create a token, also with what an identity provider says; its value is shown only here',
       access: { ...anywhere, permission: 'create_token' },
       body: newTokenSchema,
+      proofOf,
       isBodyOptional: true,
       isMaintenance: true,
       answer: json(tokenSchema),

@@ -23,6 +23,7 @@ export const ownTables: readonly string[] = [
   'restores',
   'access_version',
   'done_requests',
+  'used_logins',
 ];
 
 /** Of the schema itself. */

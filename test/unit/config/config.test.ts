@@ -24,6 +24,30 @@ describe('configuration', () => {
     [{ DATABASE_URL: 'postgres://one:5432,two:many/x' }, /The database URL must be a URL starting with postgres:/],
     [{ AMQP_URL: 'nonsense' }, /The broker URL must be a URL/],
     [{ GANTRY_AMQP_CERT_FILE: 'own.pem' }, /GANTRY_AMQP_CERT_FILE and GANTRY_AMQP_KEY_FILE belong together/],
+    [{ GANTRY_SAML_AUDIENCE: 'here' }, /GANTRY_SAML_AUDIENCE needs GANTRY_SAML_CERT_FILE, too/],
+    [
+      { GANTRY_SAML_CERT_FILE: 'idp.pem', GANTRY_SAML_AUDIENCE: 'here', GANTRY_SAML_RECIPIENT: 'there' },
+      /GANTRY_SAML_RECIPIENT must be a URL/,
+    ],
+    [{ GANTRY_OIDC_ISSUER: 'https://idp' }, /GANTRY_OIDC_ISSUER needs GANTRY_OIDC_CLIENT_ID, too/],
+    [{ GANTRY_OIDC_ISSUER: 'https://idp', GANTRY_OIDC_CLIENT_ID: 'gantry' }, /needs GANTRY_PUBLIC_URL, too/],
+    [
+      {
+        GANTRY_OIDC_ISSUER: 'http://idp',
+        GANTRY_OIDC_CLIENT_ID: 'gantry',
+        GANTRY_PUBLIC_URL: 'https://manager.example.com',
+      },
+      /GANTRY_OIDC_ISSUER must start with https/,
+    ],
+    [
+      {
+        GANTRY_OIDC_ISSUER: 'https://idp',
+        GANTRY_OIDC_CLIENT_ID: 'gantry',
+        GANTRY_OIDC_SCOPE: 'profile',
+        GANTRY_PUBLIC_URL: 'https://manager.example.com',
+      },
+      /GANTRY_OIDC_SCOPE must contain openid/,
+    ],
     [{ GANTRY_LOG_LEVEL: 'loud' }, /The log level must be one of error/],
   ] as const) {
     it(`refuses ${JSON.stringify(environment)}`, () => {

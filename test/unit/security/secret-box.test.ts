@@ -30,6 +30,14 @@ describe('secret box', () => {
     );
   });
 
+  it('reads what was encrypted for a purpose for that purpose only', () => {
+    const stored = box.encrypt('secret', 'login');
+    expect(box.decrypt(stored, 'login')).to.equal('secret');
+    expect(() => box.decrypt(stored)).to.throw();
+    expect(() => box.decrypt(stored, 'device')).to.throw();
+    expect(() => box.decrypt(box.encrypt('secret'), 'login')).to.throw();
+  });
+
   it('refuses changed and foreign texts', () => {
     const stored = box.encrypt('text');
     const changed = `${stored.slice(0, -2)}${stored.endsWith('AA') ? 'BB' : 'AA'}`;

@@ -3,7 +3,7 @@ import type { Execution, User } from '../../../src/domain/entities.ts';
 import { GantryError } from '../../../src/domain/errors.ts';
 import { createApiToken, createExecutionToken } from '../../../src/security/tokens.ts';
 import { createAuthentication } from '../../../src/services/authentication.ts';
-import type { AuthenticationService, Credentials } from '../../../src/services/authentication.ts';
+import type { AuthenticationService, Credentials, ExternalLogin } from '../../../src/services/authentication.ts';
 import type { Accounts } from '../../../src/store/accounts.ts';
 
 const user: User = {
@@ -171,8 +171,10 @@ describe('authentication', () => {
 
   it('counts wrong passwords of a directory against the account, and does not ask it about a locked one', async () => {
     let asked = 0;
-    const directory = {
-      isEnabled: async () => true,
+    const external: ExternalLogin = {
+      kinds: async () => ['ldap'],
+      takesPasswords: async () => true,
+      prove: () => Promise.reject(new Error('Nobody brings a proof')),
       login: async (_name: string, password: string) => {
         asked += 1;
         return password === 'right' ? account.user : undefined;
@@ -183,7 +185,7 @@ describe('authentication', () => {
       accounts,
       now: () => now,
       verifyPassword: async () => false,
-      directory,
+      external,
     });
     for (let round = 0; round < 3; round += 1) {
       await refusal(basic(`wrong ${round}`));
