@@ -77,9 +77,9 @@ export async function benchLarge(count: number, log: (line: string) => void): Pr
   });
 }
 
-/** Until the garbage of the start is collected, which is done once, some time after the last work. */
-const settleTime = 30_000;
-const idleTime = 30_000;
+/** Until V8 has collected the garbage of the start: once, when a process has had little to do for 100 s and more. */
+const settleTime = 180_000;
+const idleTime = 60_000;
 
 interface Traffic {
   transactions: number;
