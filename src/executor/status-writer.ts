@@ -11,6 +11,8 @@ import { lockDrivenExecutions } from '../store/driving.ts';
 import { insertEvents } from '../store/events.ts';
 import { applyExecutionStatuses } from '../store/execution-effects.ts';
 import { changeExecutionStatuses, setExecutionTokens } from '../store/executions.ts';
+import { moveExecutions } from '../store/plain-moves.ts';
+import type { PlainMove } from '../store/plain-moves.ts';
 import { findDynamicSources } from '../store/inter-deployment-dependencies.ts';
 import type { Transaction } from '../store/session.ts';
 import { findControls } from '../store/operation-control.ts';
@@ -68,6 +70,18 @@ interface Ending {
   readonly outcome: ExecutionOutcome;
 }
 
+/** How some executions begin or end. */
+interface Commit<Item> {
+  readonly event: 'start' | 'succeed';
+  /** Those that may need no more than one statement. */
+  readonly moves: readonly PlainMove[];
+  /** What the others need. */
+  readonly others: (
+    transaction: Transaction,
+    items: readonly Item[],
+  ) => Promise<ReadonlyMap<string, Execution | Error>>;
+}
+
 /** Statuses in which an execution does its work. */
 const drivenStatuses: readonly ExecutionStatus[] = ['started', 'paused'];
 
@@ -88,11 +102,24 @@ export class StatusWriter {
     const commit = { maxItems: mostItems, parallel };
     this.#beginnings = new GroupCommit({
       ...commit,
-      commit: (items) => this.#together(items, (transaction, some) => this.#begin(transaction, some)),
+      commit: (items) =>
+        this.#commit(items, {
+          event: 'start',
+          moves: items.map((item) => ({ ...item, event: this.#beginEvent(item.execution, item.isResume) })),
+          others: (transaction, some) => this.#begin(transaction, some),
+        }),
     });
     this.#endings = new GroupCommit({
       ...commit,
-      commit: (items) => this.#together(items, (transaction, some) => this.#end(transaction, some)),
+      commit: (items) =>
+        this.#commit(items, {
+          event: 'succeed',
+          moves: items.filter(isPlainEnd).map(({ execution }) => ({
+            execution,
+            event: this.#endEvent({ ...execution, status: 'terminated' }),
+          })),
+          others: (transaction, some) => this.#end(transaction, some),
+        }),
     });
   }
 
@@ -117,10 +144,36 @@ export class StatusWriter {
     return ended;
   }
 
+  /** Moves what can be moved by one statement, and the others as they need it. */
+  async #commit<Item extends { execution: Execution }>(
+    items: readonly Item[],
+    { event, moves, others }: Commit<Item>,
+  ): Promise<(Execution | Error | undefined)[]> {
+    const moved = await this.#move(event, onePerDeployment(moves));
+    const rest = items.filter(({ execution }) => !moved.has(execution.id));
+    const results = rest.length > 0 ? await this.#together(rest, others) : [];
+    const byItem = new Map(rest.map((item, index) => [item, results[index]]));
+    return items.map((item) => moved.get(item.execution.id) ?? byItem.get(item));
+  }
+
+  /** Whatever hinders this, the others' way tells what it is. */
+  async #move(event: Commit<never>['event'], moves: readonly PlainMove[]): Promise<ReadonlyMap<string, Execution>> {
+    const { database, executorName, log, stopping } = this.#options;
+    if (moves.length === 0) {
+      return new Map();
+    }
+    try {
+      return await whileDatabaseAway(() => moveExecutions(database, executorName, event, moves), log, stopping);
+    } catch (error) {
+      log.warn('Executions are moved one by one', { event, error });
+      return new Map();
+    }
+  }
+
   /** One transaction for all items; if it fails, one for each, so that none fails with another. */
   async #together<Item extends { execution: Execution }>(
     items: readonly Item[],
-    work: (transaction: Transaction, items: readonly Item[]) => Promise<ReadonlyMap<string, Execution | Error>>,
+    work: Commit<Item>['others'],
   ): Promise<(Execution | Error | undefined)[]> {
     const { database, executorName, log, stopping } = this.#options;
     const store = async (transaction: Transaction): Promise<(Execution | Error | undefined)[]> => {
@@ -148,7 +201,6 @@ export class StatusWriter {
   }
 
   async #begin(transaction: Transaction, items: readonly Beginning[]): Promise<ReadonlyMap<string, Execution>> {
-    const { managerName, clock } = this.#options;
     const resumed = new Set(items.flatMap(({ execution, isResume }) => (isResume ? [execution.id] : [])));
     const ids = items.map(({ execution }) => execution.id);
     const started = await changeExecutionStatuses(transaction, ids, { event: 'start' });
@@ -163,13 +215,18 @@ export class StatusWriter {
       await setExecutionTokens(transaction, tokens);
     }
     await applyAll(transaction, started, false);
-    const events = started.map((execution) => {
-      const verb = resumed.has(execution.id) ? 'Resuming' : 'Starting';
-      const message = `${verb} '${execution.workflowId}' workflow execution${dryRunSuffix(execution)}`;
-      return executionEvent(execution, managerName, clock.now(), { eventType: 'workflow_started', message });
-    });
-    await insertEvents(transaction, events);
+    await insertEvents(
+      transaction,
+      started.map((execution) => this.#beginEvent(execution, resumed.has(execution.id))),
+    );
     return byId(started);
+  }
+
+  #beginEvent(execution: Execution, isResume: boolean): EventInput {
+    const { managerName, clock } = this.#options;
+    const verb = isResume ? 'Resuming' : 'Starting';
+    const message = `${verb} '${execution.workflowId}' workflow execution${dryRunSuffix(execution)}`;
+    return executionEvent(execution, managerName, clock.now(), { eventType: 'workflow_started', message });
   }
 
   async #end(transaction: Transaction, items: readonly Ending[]): Promise<ReadonlyMap<string, Execution | Error>> {
@@ -281,6 +338,20 @@ async function changeToEnd(transaction: Transaction, items: readonly Ending[]): 
     await change(some, 'fail', message);
   }
   return ended;
+}
+
+function isPlainEnd({ execution, outcome }: Ending): boolean {
+  return outcome.status === 'succeeded' && !outcome.result?.atEnd && !leavingWorkflows.has(execution.workflowId);
+}
+
+/** The first move of each deployment, and those of none. */
+function onePerDeployment(moves: readonly PlainMove[]): PlainMove[] {
+  const seen = new Set<number>();
+  return moves.filter(({ execution: { deploymentStorageId } }) => {
+    const isFirst = deploymentStorageId === undefined || !seen.has(deploymentStorageId);
+    seen.add(deploymentStorageId ?? -1);
+    return isFirst;
+  });
 }
 
 /** Two executions of one deployment are told one after the other: the last one is its latest. */

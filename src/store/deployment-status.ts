@@ -34,24 +34,45 @@ const refreshedColumns = `
 const isInactive = `exists (
   select from node_instances where deployment_id = deployments.storage_id and state <> 'started')`;
 
+/** Columns of `current`, besides those of the executions that are the latest from now on. */
+const currentColumns = `deployments.storage_id, ${isInactive} as is_inactive`;
+
 const refreshStatement = `
   with current as (
-    select deployments.storage_id, ${isInactive} as is_inactive, executions.status
+    select ${currentColumns}, executions.status
     from deployments left join executions on executions.storage_id = deployments.latest_execution_id
     where deployments.storage_id = any($1)
   )
   update deployments set ${refreshedColumns} from current where current.storage_id = deployments.storage_id`;
 
+const updateLatest = `
+  update deployments set latest_execution_id = current.execution_id, ${refreshedColumns}
+  from current where current.storage_id = deployments.storage_id`;
+
+/**
+ * The `with` clauses that make executions the latest of their deployments, for statements that do more than that.
+ * Ancestors are left to the caller.
+ * @param executions a clause with storage_id, deployment_id and the new status of these executions, at most one for
+ *   each deployment
+ */
+export function latestClauses(executions: string): string {
+  return `current as (
+    select ${currentColumns}, execution.storage_id as execution_id, execution.status
+    from ${executions} execution join deployments on deployments.storage_id = execution.deployment_id
+  ), updated as (
+    ${updateLatest}
+  )`;
+}
+
 const latestStatement = `
   with given as (
     select * from unnest($1::bigint[], $2::bigint[]) as given (deployment_id, execution_id)
   ), current as (
-    select deployments.storage_id, given.execution_id, ${isInactive} as is_inactive, executions.status
+    select ${currentColumns}, given.execution_id, executions.status
     from given join deployments on deployments.storage_id = given.deployment_id
     join executions on executions.storage_id = given.execution_id
   ), updated as (
-    update deployments set latest_execution_id = current.execution_id, ${refreshedColumns}
-    from current where current.storage_id = deployments.storage_id
+    ${updateLatest}
   )
   select exists (select from deployment_labels_dependencies where source_deployment_id = any($1)) as "hasParents",
     exists (select from execution_groups_executions where execution_id = any($2)) as "isGrouped"`;

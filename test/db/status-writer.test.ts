@@ -13,10 +13,11 @@ import {
   findExecution,
   findExecutionByToken,
 } from '../../src/store/executions.ts';
+import { createExecutionGroup } from '../../src/store/execution-groups.ts';
 import { beat } from '../../src/store/processes.ts';
 import type { TestDatabase } from '../kit/database.ts';
 import { createTestDatabase } from '../kit/database.ts';
-import { addDeployment, addExecution, everything } from './samples.ts';
+import { addDeployment, addExecution, everything, owner } from './samples.ts';
 
 const success: ExecutionOutcome = { status: 'succeeded', result: undefined };
 
@@ -32,6 +33,7 @@ describe('starts and ends of executions', () => {
     await beat(database, { name: 'me', roles: ['executor'] });
     await beat(database, { name: 'you', roles: ['executor'] });
     const counting = Object.create(database) as Database;
+    counting.prepared = (text, values) => database.prepared(text, values);
     counting.transaction = (work) => {
       transactions += 1;
       return database.transaction(work);
@@ -89,6 +91,53 @@ describe('starts and ends of executions', () => {
     const latest = (await findDeployment(database, storageId))?.latestExecutionId;
     expect(executions.slice(0, 2).map(({ id }) => id)).to.include(latest);
     expect((await findDeployment(database, other.storageId))?.latestExecutionId).to.equal(executions[2]?.id);
+  });
+
+  it('are one statement where they concern nobody but the deployment, and a transaction where others are told', async () => {
+    const [alone, child, parent, member] = await Promise.all(
+      Array.from({ length: 4 }, async () => addDeployment(database)),
+    );
+    const deployments = [alone, child, member].map((deployment) => deployment?.storageId ?? 0);
+    await database.query('insert into deployment_labels_dependencies values ($1, $2)', [
+      child?.storageId,
+      parent?.storageId,
+    ]);
+    const group = await createExecutionGroup(database, {
+      id: 'group',
+      ...owner,
+      workflowId: 'install',
+      concurrency: 5,
+    });
+    const tried: [Execution, number][] = [];
+    for (const storageId of deployments) {
+      const execution = await addClaimed(storageId);
+      if (storageId === member?.storageId) {
+        await database.query(
+          `insert into execution_groups_executions (execution_group_id, execution_id)
+            select storage_id, $2 from execution_groups where id = $1`,
+          [group.id, execution.storageId],
+        );
+      }
+      transactions = 0;
+      await statuses.begin(execution, { isResume: false });
+      const { latestExecutionId, deploymentStatus } = (await findDeployment(database, storageId)) ?? {};
+      expect({ latestExecutionId, deploymentStatus }).to.deep.equal({
+        latestExecutionId: execution.id,
+        deploymentStatus: 'in_progress',
+      });
+      const ended = await statuses.end(execution, success);
+      expect(ended).to.include({ status: 'terminated', error: '', executor: undefined });
+      expect(ended.endedAt).to.be.instanceOf(Date);
+      tried.push([execution, transactions]);
+    }
+    expect(tried.map(([, count]) => count)).to.deep.equal([0, 2, 2]);
+    expect((await findDeployment(database, parent?.storageId ?? 0))?.subServicesCount).to.equal(1);
+    const told = await listEvents(database, everything, { executionGroupIds: [group.id] });
+    expect(told.items).to.have.lengthOf(2);
+    expect(await messages((tried[0] as [Execution, number])[0])).to.deep.equal([
+      "Starting 'install' workflow execution",
+      "'install' workflow execution succeeded",
+    ]);
   });
 
   it('are seen together with their event: nobody sees a status without it, or the event before the status', async () => {
