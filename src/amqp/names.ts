@@ -12,7 +12,6 @@ export const logsExchange = 'cloudify-logs';
 export const workflowQueue = 'cloudify.management_workflow';
 export const operationQueue = 'cloudify.management_operation';
 export const logsQueue = 'cloudify-logs-events';
-export const hooksQueue = 'cloudify-hooks';
 /** Where messages go that no consumer could read; only this product knows it. */
 export const deadLettersQueue = 'gantry-dead-letters';
 
@@ -28,7 +27,7 @@ export const routingKeys = {
 export type ExchangeKind = 'direct' | 'fanout' | 'topic';
 
 /** The type of each exchange that is not an agent's; an agent's is always direct. */
-export const exchangeKinds: Readonly<Record<string, ExchangeKind>> = {
+const exchangeKinds: Readonly<Record<string, ExchangeKind>> = {
   [managementExchange]: 'direct',
   [serviceExchange]: 'fanout',
   [eventsExchange]: 'topic',

@@ -36,7 +36,7 @@ export class UnroutableError extends Error {
 }
 
 /** The broker cannot be reached now. */
-export class BrokerUnavailableError extends Error {
+class BrokerUnavailableError extends Error {
   override readonly name = 'BrokerUnavailableError';
 }
 

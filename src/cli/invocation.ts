@@ -25,11 +25,6 @@ export interface GlobalOptions {
   verbose?: boolean;
 }
 
-/** Signal that ends what a command waits for, e.g. when the person presses Ctrl-C. */
-export interface Interruptible {
-  readonly signal: AbortSignal;
-}
-
 /** One run of one command: its options, output and, when it needs one, the client of the chosen manager. */
 export class Invocation {
   readonly terminal: Terminal;

@@ -12,7 +12,7 @@ export interface Column<Item> {
 }
 
 /** Text of one cell: nothing for absent values, JSON for structures. */
-export function cellText(value: unknown): string {
+function cellText(value: unknown): string {
   if (value === undefined || value === null) {
     return '';
   }

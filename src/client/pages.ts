@@ -29,7 +29,7 @@ export interface ListOptions {
 }
 
 /** Query parameters of a list request. */
-export function listQuery(options: ListOptions): Record<string, QueryValue> {
+function listQuery(options: ListOptions): Record<string, QueryValue> {
   return {
     ...options.filters,
     _include: options.include?.join(','),

@@ -134,22 +134,6 @@ export const blueprintTransitions: readonly Transition<BlueprintState>[] = [
   { from: ['parsing'], event: 'publish failed', to: 'failed_extracting_to_file_server' },
 ];
 
-export const nodeInstanceStates = [
-  'uninitialized',
-  'initializing',
-  'creating',
-  'created',
-  'configuring',
-  'configured',
-  'starting',
-  'started',
-  'stopping',
-  'stopped',
-  'deleting',
-  'deleted',
-] as const;
-export type NodeInstanceState = (typeof nodeInstanceStates)[number];
-
 export const pluginsUpdateStates = [
   'updating',
   'executing_workflow',
@@ -159,7 +143,11 @@ export const pluginsUpdateStates = [
   'no_changes_required',
 ] as const;
 export type PluginsUpdateState = (typeof pluginsUpdateStates)[number];
-export const activePluginsUpdateStates: readonly PluginsUpdateState[] = ['updating', 'executing_workflow', 'finalizing'];
+export const activePluginsUpdateStates: readonly PluginsUpdateState[] = [
+  'updating',
+  'executing_workflow',
+  'finalizing',
+];
 
 export const deploymentUpdateStates = [
   'updating',

@@ -1,4 +1,4 @@
-import type { Json, JsonObject, PlanOperations, PlanPlugin } from './plan.ts';
+import type { JsonObject, PlanOperations, PlanPlugin } from './plan.ts';
 
 /** A relationship of a node to another, as stored with the node. */
 export interface NodeRelationship {
@@ -66,6 +66,3 @@ export interface Topology {
   instances: ReadonlyMap<string, NodeInstance>;
   scalingGroups: ReadonlyMap<string, ScalingGroup>;
 }
-
-/** The kind of result a workflow or an operation may give. */
-export type Result = Json;

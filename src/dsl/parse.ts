@@ -38,7 +38,7 @@ export interface ParseLimits extends YamlLimits {
   readonly maxBlueprintDepth: number;
 }
 
-export const defaultParseLimits: ParseLimits = { ...defaultYamlLimits, maxImports: 500, maxBlueprintDepth: 20 };
+const defaultParseLimits: ParseLimits = { ...defaultYamlLimits, maxImports: 500, maxBlueprintDepth: 20 };
 
 export interface ParseOptions {
   /** Text of the main blueprint file. */

@@ -2,7 +2,7 @@ import { DslError } from './errors.ts';
 import type { Path } from './errors.ts';
 
 /** Mistakes that are listed of one blueprint; whoever makes more has one cause for many of them. */
-export const maxProblems = 100;
+const maxProblems = 100;
 
 /**
  * Thrown where work cannot go on because of a mistake that is known already. It is no mistake of its own:

@@ -33,7 +33,7 @@ export interface DispatcherOptions {
 const agentRemoval = 'cloudify.interfaces.cloudify_agent.delete';
 
 /** Whether an operation runs on a host agent; `auto` means the agent where the instance has a host. */
-export function runsOnAgent(call: RemoteCall): boolean {
+function runsOnAgent(call: RemoteCall): boolean {
   return call.executor === 'host_agent' || (call.executor === 'auto' && call.hostId !== undefined);
 }
 

@@ -299,7 +299,7 @@ async function storeGroupsAndNumbers(
 }
 
 /** The new instances of a change, as they are stored. */
-export function newInstances(change: TopologyChange): Parameters<typeof createNodeInstances>[2] {
+function newInstances(change: TopologyChange): Parameters<typeof createNodeInstances>[2] {
   return change.addedAndRelated
     .filter(({ modification }) => modification === 'added')
     .map((instance) => ({
@@ -312,7 +312,7 @@ export function newInstances(change: TopologyChange): Parameters<typeof createNo
 }
 
 /** Ids that were taken elsewhere have been replaced: the change speaks of the new ones from now on. */
-export function renameInstances(change: TopologyChange, renamed: ReadonlyMap<string, string>): TopologyChange {
+function renameInstances(change: TopologyChange, renamed: ReadonlyMap<string, string>): TopologyChange {
   const current = (id: string): string => renamed.get(id) ?? id;
   const rename = (instance: ModifiedInstance): ModifiedInstance => ({
     ...instance,

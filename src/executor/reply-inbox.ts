@@ -158,6 +158,6 @@ export class ReplyInbox {
 }
 
 /** What a reply means for its task. */
-export function toOutcome(reply: OperationReply): TaskOutcome {
+function toOutcome(reply: OperationReply): TaskOutcome {
   return reply.ok ? { isSuccess: true, result: reply.result } : { isSuccess: false, error: reply.error };
 }

@@ -34,7 +34,7 @@ async function firstInflatedBlock(head: Buffer): Promise<Buffer> {
  * Tells the format of an archive from its first bytes; names and content types are not looked at.
  * @param head the first 64 KiB of the file, or all of it when it is shorter
  */
-export async function formatOf(head: Buffer): Promise<ArchiveFormat | undefined> {
+async function formatOf(head: Buffer): Promise<ArchiveFormat | undefined> {
   const signature = head.toString('latin1', 0, 4);
   if (signature === 'PK\u0003\u0004' || signature === 'PK\u0005\u0006') {
     return 'zip';

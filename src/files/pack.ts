@@ -23,7 +23,7 @@ export function packDirectory(directory: string, topDirectory?: string): Readabl
 }
 
 /** Index of a directory in its archive, by which clients find out what changed. */
-export const indexFile = '.cloudify-index.json';
+const indexFile = '.cloudify-index.json';
 
 /**
  * The index of a directory: path -> time of the last change.

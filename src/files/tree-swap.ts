@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { GantryError } from '../domain/errors.ts';
 
 /** Directories whose files belong to what is managed. */
-export const managedDirectories = ['blueprints', 'uploaded-blueprints', 'deployments', 'tenant-resources', 'plugins'];
+const managedDirectories = ['blueprints', 'uploaded-blueprints', 'deployments', 'tenant-resources', 'plugins'];
 
 export interface TreeEntry {
   /** Path below the root, with `/`; of a directory with one at its end. */

@@ -169,7 +169,7 @@ function typeOfNamed(name: string, path: Path, place: Place): TypeName | undefin
 }
 
 /** The type of a node template by the name a file gives it. */
-export function typeOfTemplate(written: string, { names, unit }: Place): TypeName | undefined {
+function typeOfTemplate(written: string, { names, unit }: Place): TypeName | undefined {
   const definition = names.find('node_templates', mergedName(unit, written));
   const local = definition?.value ?? unit.file.model.valueAt(['node_templates', written]);
   const type = isDict(local) ? local['type'] : undefined;

@@ -97,7 +97,7 @@ export class YamlModel {
   }
 }
 
-export function isSamePath(left: Path, right: Path): boolean {
+function isSamePath(left: Path, right: Path): boolean {
   return left.length === right.length && left.every((step, index) => step === right[index]);
 }
 

@@ -14,7 +14,7 @@ import { mountResources } from './resources.ts';
 import { allRoutes } from './routes/index.ts';
 
 /** The versions a client may ask for; all are answered alike. */
-export const apiPrefixes = ['v3.1', 'v3', 'v2.1', 'v2', 'v1'].map((version) => `/api/${version}`);
+const apiPrefixes = ['v3.1', 'v3', 'v2.1', 'v2', 'v1'].map((version) => `/api/${version}`);
 
 export interface AppDependencies {
   readonly config: Config;

@@ -35,7 +35,7 @@ export interface TenantCaller extends Caller {
 export const bootstrapUserId = 0;
 
 /** Names of the roles the caller has in `tenantName`, with its system role; only the latter without a tenant. */
-export function rolesIn(user: User, tenantName: string | undefined): string[] {
+function rolesIn(user: User, tenantName: string | undefined): string[] {
   const systemRoles = [user.role, ...user.groupSystemRoles.values()];
   return tenantName === undefined ? systemRoles : [...systemRoles, ...(user.tenantRoles.get(tenantName) ?? [])];
 }

@@ -6,7 +6,7 @@ import { failedBlueprintStates } from '../domain/states.ts';
 import type { Visibility } from '../domain/states.ts';
 import { getBlueprint } from '../store/blueprints.ts';
 import { createDeployment, deleteDeployment, getDeployment, updateDeployment } from '../store/deployments.ts';
-import { createExecutions, findExecution, listExecutions } from '../store/executions.ts';
+import { createExecutions, listExecutions } from '../store/executions.ts';
 import type { Session, Transaction } from '../store/session.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
@@ -251,9 +251,4 @@ export async function waitForCreation(
     'deployment_environment_creation_in_progress_error',
     `Deployment environment creation of ${deployment.id} has not ended: its execution ${execution.id} is ${execution.status}`,
   );
-}
-
-/** The create execution of a deployment, if it is known. */
-export async function creationOf(session: Session, deployment: Deployment): Promise<Execution | undefined> {
-  return deployment.createExecutionId === undefined ? undefined : findExecution(session, deployment.createExecutionId);
 }

@@ -26,7 +26,7 @@ export interface DeploymentChange {
 }
 
 /** Documents that the creation of a deployment fills; afterwards only a deployment update changes them. */
-export const documentNames = [
+const documentNames = [
   'inputs',
   'groups',
   'policyTriggers',

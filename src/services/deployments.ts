@@ -30,12 +30,6 @@ import type { SecretReader } from './secret-reader.ts';
 import { isSystemWorkflowUnfinished } from './start-execution.ts';
 import { isWorkflowAvailable } from '../workflows/availability.ts';
 
-/** A workflow with its name and whether it can be started now. */
-export interface DeploymentWorkflow {
-  readonly name: string;
-  readonly isAvailable: boolean;
-}
-
 export interface DeploymentService {
   list(
     caller: Caller,

@@ -122,7 +122,7 @@ export async function changePause(
 }
 
 /** E.g. `operation start, node db`. */
-export function describeBreakpoint({ operation, nodeId, nodeInstanceId, type }: Breakpoint): string {
+function describeBreakpoint({ operation, nodeId, nodeInstanceId, type }: Breakpoint): string {
   const parts = [
     operation === undefined ? [] : [`operation ${operation}`],
     nodeId === undefined ? [] : [`node ${nodeId}`],

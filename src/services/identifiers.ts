@@ -66,7 +66,7 @@ export function visibilityFor(
 }
 
 /** @throws GantryError forbidden_error */
-export function requireGlobalResources(caller: Caller): void {
+function requireGlobalResources(caller: Caller): void {
   if (!holds(caller, 'create_global_resource')) {
     throw new GantryError(
       'forbidden_error',

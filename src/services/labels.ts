@@ -30,7 +30,7 @@ function refuse(message: string): never {
 }
 
 /** Checks and normalises a key. @throws GantryError bad_parameters_error */
-export function normaliseLabelKey(key: string): string {
+function normaliseLabelKey(key: string): string {
   if (key.length === 0 || key.length > longestText) {
     refuse('The key or value is too long. Maximum allowed length is 256 characters, and neither may be empty');
   }

@@ -15,7 +15,7 @@ import type { Transaction } from '../store/session.ts';
 import type { TenantCaller } from './caller.ts';
 import type { NewLabel } from './labels.ts';
 
-export const parentKey = 'csys-obj-parent';
+const parentKey = 'csys-obj-parent';
 export const consumerKey = 'csys-consumer-id';
 
 function parentsIn(labels: readonly NewLabel[]): string[] {

@@ -13,15 +13,8 @@ import type { ListQuery, Scope } from '../store/scope.ts';
 import { listScopeOf } from './caller.ts';
 import type { Caller } from './caller.ts';
 
-export const summaryKinds = [
-  'deployments',
-  'nodes',
-  'node_instances',
-  'executions',
-  'blueprints',
-  'execution_schedules',
-] as const;
-export type SummaryKind = (typeof summaryKinds)[number];
+export type SummaryKind =
+  'deployments' | 'nodes' | 'node_instances' | 'executions' | 'blueprints' | 'execution_schedules';
 
 const resources: Readonly<Record<SummaryKind, { resource: ResourceShape; permission: Permission }>> = {
   deployments: { resource: deploymentResource, permission: 'deployment_list' },

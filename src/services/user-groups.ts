@@ -1,6 +1,6 @@
 import { GantryError } from '../domain/errors.ts';
 import type { Database } from '../store/database.ts';
-import type { NameListQuery } from '../store/tenants.ts';
+import type { NameListQuery } from '../store/scope.ts';
 import {
   addUserToGroup,
   createUserGroup,

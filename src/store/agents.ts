@@ -38,7 +38,7 @@ export interface AgentUpdate {
   rabbitmqPassword?: string | undefined;
 }
 
-export const agentResource: Resource<Agent> = {
+const agentResource: Resource<Agent> = {
   kind: 'Agent',
   table: 'agents',
   alias: 'agent',

@@ -28,7 +28,7 @@ function archiveResource(table: ArchiveKind, kind: string): Resource<StoredArchi
   };
 }
 
-export const archiveResources: Readonly<Record<ArchiveKind, Resource<StoredArchive>>> = {
+const archiveResources: Readonly<Record<ArchiveKind, Resource<StoredArchive>>> = {
   snapshots: archiveResource('snapshots', 'Snapshot'),
   log_bundles: archiveResource('log_bundles', 'LogBundle'),
 };

@@ -85,11 +85,6 @@ export async function findManager(session: Session, hostname: string): Promise<M
   return row && withoutNulls(row);
 }
 
-/** Heartbeat of a manager. */
-export async function touchManager(session: Session, hostname: string): Promise<void> {
-  await session.prepared('update managers set last_seen = now() where hostname = $1', [hostname]);
-}
-
 export async function setFileSyncNode(session: Session, hostname: string, nodeId: string): Promise<void> {
   await session.prepared('update managers set fs_sync_node_id = $2 where hostname = $1', [hostname, nodeId]);
 }

@@ -76,11 +76,6 @@ export function isSerializationConflict(error: unknown): boolean {
   return isCoded(error) && conflictCodes.has(error.code);
 }
 
-/** Whether repeating the same work later may succeed. */
-export function isRetryable(error: unknown): boolean {
-  return isConnectionError(error) || isSerializationConflict(error);
-}
-
 /** Whether a row with the same key exists; `constraint` narrows it to one unique constraint. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
   return isCoded(error) && error.code === '23505' && (constraint === undefined || error.constraint === constraint);

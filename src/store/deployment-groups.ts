@@ -34,7 +34,7 @@ async function attachMembers(session: Session, items: DeploymentGroup[]): Promis
   }
 }
 
-export const deploymentGroupResource: Resource<DeploymentGroup> = {
+const deploymentGroupResource: Resource<DeploymentGroup> = {
   kind: 'DeploymentGroup',
   table: 'deployment_groups',
   alias: 'deployment_group',

@@ -61,29 +61,6 @@ export async function removeConsumers(session: Session, edges: readonly Hierarch
   );
 }
 
-async function climb(session: Session, storageIds: readonly number[], from: string, to: string): Promise<number[]> {
-  const rows = await session.prepared<{ id: number }>(
-    `with recursive found (id) as (
-       select ${to} from deployment_labels_dependencies where ${from} = any($1)
-       union
-       select edge.${to} from deployment_labels_dependencies edge join found on found.id = edge.${from}
-     )
-     select id from found order by id`,
-    [[...storageIds]],
-  );
-  return rows.map(({ id }) => id);
-}
-
-/** Storage ids of everything above the given deployments. */
-export async function findAncestors(session: Session, storageIds: readonly number[]): Promise<number[]> {
-  return climb(session, storageIds, 'source_deployment_id', 'target_deployment_id');
-}
-
-/** Storage ids of everything below the given deployments. */
-export async function findDescendants(session: Session, storageIds: readonly number[]): Promise<number[]> {
-  return climb(session, storageIds, 'target_deployment_id', 'source_deployment_id');
-}
-
 /** Storage ids of the direct children. */
 export async function findChildren(session: Session, storageId: number): Promise<number[]> {
   const rows = await session.prepared<{ id: number }>(

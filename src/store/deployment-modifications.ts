@@ -10,7 +10,7 @@ import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
 import { Parameters, onlyRow, toJson } from './values.ts';
 
-export const deploymentModificationResource: Resource<DeploymentModification> = {
+const deploymentModificationResource: Resource<DeploymentModification> = {
   kind: 'DeploymentModification',
   table: 'deployment_modifications',
   alias: 'modification',

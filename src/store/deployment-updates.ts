@@ -61,7 +61,7 @@ async function attachSteps(session: Session, items: DeploymentUpdate[]): Promise
   }
 }
 
-export const deploymentUpdateResource: Resource<DeploymentUpdate> = {
+const deploymentUpdateResource: Resource<DeploymentUpdate> = {
   kind: 'DeploymentUpdate',
   table: 'deployment_updates',
   alias: 'change',

@@ -9,7 +9,7 @@ interface EncryptedColumn {
 }
 
 /** Columns whose text is `<key id>.<ciphertext>`; a new one is added here so that key rotation finds it. */
-export const encryptedColumns: readonly EncryptedColumn[] = [
+const encryptedColumns: readonly EncryptedColumn[] = [
   { table: 'secrets', column: 'value', key: ['storage_id', 'bigint'] },
   { table: 'secrets', column: 'provider_options', key: ['storage_id', 'bigint'] },
   { table: 'secrets_providers', column: 'connection_parameters', key: ['storage_id', 'bigint'] },

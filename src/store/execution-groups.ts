@@ -7,7 +7,7 @@ import { getResource } from './single-query.ts';
 import type { Resource } from './resource.ts';
 import { integer, resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
 import type { NewResource } from './resource-writes.ts';
-import { createResource, deleteResource, updateResource } from './resource-writes.ts';
+import { createResource, updateResource } from './resource-writes.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
 import { groupRows } from './values.ts';
@@ -40,7 +40,7 @@ async function attachExecutions(session: Session, items: ExecutionGroup[]): Prom
   }
 }
 
-export const executionGroupResource: Resource<ExecutionGroup> = {
+const executionGroupResource: Resource<ExecutionGroup> = {
   kind: 'ExecutionGroup',
   table: 'execution_groups',
   alias: 'execution_group',
@@ -112,11 +112,6 @@ export async function updateExecutionGroup(
     success_group_id: update.successGroupStorageId,
     failed_group_id: update.failedGroupStorageId,
   });
-}
-
-/** Its executions stay. @returns whether it was there */
-export async function deleteExecutionGroup(session: Session, storageId: number): Promise<boolean> {
-  return deleteResource(session, executionGroupResource, storageId);
 }
 
 /** Ids of the members, oldest first. */

@@ -249,17 +249,10 @@ export interface ExecutionStatusChange {
   isResume?: boolean;
 }
 
-/** Like `changeExecutionStatus` with statuses instead of an event, for what clients report and restore. */
-export async function setExecutionStatus(
-  session: Session,
-  id: string,
-  change: ExecutionStatusChange,
-): Promise<Execution | undefined> {
-  const [changed] = await setExecutionStatuses(session, [id], change);
-  return changed;
-}
-
-/** Like `setExecutionStatus` for many executions, in one statement. @returns those whose status allowed it */
+/**
+ * Like `changeExecutionStatuses` with statuses instead of an event, for what clients report and restore.
+ * @returns those whose status allowed it
+ */
 export async function setExecutionStatuses(
   session: Session,
   ids: readonly string[],

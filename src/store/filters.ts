@@ -12,7 +12,7 @@ import { jsonChange } from './values.ts';
 
 export type { FilterKind };
 
-export const filterResource: Resource<Filter> = {
+const filterResource: Resource<Filter> = {
   kind: 'Filter',
   table: 'filters',
   alias: 'filter',

@@ -25,7 +25,7 @@ export interface NewInterDeploymentDependency {
   externalTarget?: Json | undefined;
 }
 
-export const interDeploymentDependencyResource: Resource<InterDeploymentDependency> = {
+const interDeploymentDependencyResource: Resource<InterDeploymentDependency> = {
   kind: 'InterDeploymentDependencies',
   table: 'inter_deployment_dependencies',
   alias: 'dependency',

@@ -27,7 +27,7 @@ interface LabelRow extends Label {
 }
 
 /** The labels of several resources, by their storage id, in one statement. */
-export async function loadLabels(
+async function loadLabels(
   session: Session,
   kind: LabelledKind,
   storageIds: readonly number[],

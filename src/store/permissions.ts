@@ -2,20 +2,8 @@
 import { GantryError } from '../domain/errors.ts';
 import type { Session } from './session.ts';
 
-export interface StoredRole {
-  name: string;
-  type: 'system_role' | 'tenant_role';
-  description: string;
-}
-
 /** Told about after every change. */
 export const permissionsChannel = 'gantry_permissions';
-
-export async function listRoles(session: Session): Promise<StoredRole[]> {
-  return session.prepared<StoredRole>(
-    `select name, type, coalesce(description, '') as description from roles order by id`,
-  );
-}
 
 /** permission -> names of the roles that hold it; of one permission when it is named. */
 export async function loadPermissions(session: Session, permission?: string): Promise<Map<string, string[]>> {
@@ -26,12 +14,6 @@ export async function loadPermissions(session: Session, permission?: string): Pr
     [permission ?? null],
   );
   return new Map(rows.map(({ permission, roles }) => [permission, roles]));
-}
-
-/** Changes whenever permissions do: compare it to know whether to load them again. */
-export async function permissionsVersion(session: Session): Promise<number> {
-  const [row] = await session.prepared<{ version: Date | null }>('select max(updated_at) as version from roles');
-  return row?.version?.getTime() ?? 0;
 }
 
 /** Notes that the permissions of a role change, and tells every process once that is committed. */

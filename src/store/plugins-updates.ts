@@ -8,7 +8,7 @@ import { getResource } from './single-query.ts';
 import type { Resource } from './resource.ts';
 import { boolean, heavy, json, resourceFields, resourceJoins, scopeOf, text, timestamp } from './resource.ts';
 import type { NewResource } from './resource-writes.ts';
-import { createResource, updateResource } from './resource-writes.ts';
+import { createResource } from './resource-writes.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
 import { jsonChange } from './values.ts';
@@ -22,7 +22,7 @@ export interface PluginsUpdateChange {
   deploymentsPerTenant?: Json | undefined;
 }
 
-export const pluginsUpdateResource: Resource<PluginsUpdate> = {
+const pluginsUpdateResource: Resource<PluginsUpdate> = {
   kind: 'PluginsUpdate',
   table: 'plugins_updates',
   alias: 'change',
@@ -86,15 +86,6 @@ export async function listPluginsUpdates(
   query: ListQuery,
 ): Promise<Page<PluginsUpdate>> {
   return listResources(session, pluginsUpdateResource, scope, query);
-}
-
-/** @throws GantryError not_found_error */
-export async function changePluginsUpdate(
-  session: Session,
-  storageId: number,
-  change: PluginsUpdateChange,
-): Promise<PluginsUpdate> {
-  return updateResource(session, pluginsUpdateResource, storageId, columnsOf(change));
 }
 
 /** The update an execution of `update_plugin` carries out. */

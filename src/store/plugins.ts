@@ -62,7 +62,7 @@ async function attachStates(session: Session, items: Plugin[]): Promise<void> {
   }
 }
 
-export const pluginResource: Resource<Plugin> = {
+const pluginResource: Resource<Plugin> = {
   kind: 'Plugin',
   table: 'plugins',
   alias: 'plugin',
@@ -118,7 +118,7 @@ function duplicate(plugin: NewPlugin, cause?: unknown): GantryError {
 }
 
 /** Whether a plugin with the same archive is there, in the tenant or globally. */
-export async function findSamePlugin(
+async function findSamePlugin(
   session: Session,
   plugin: Pick<NewPlugin, 'packageName' | 'archiveName' | 'tenantId'>,
 ): Promise<Plugin | undefined> {

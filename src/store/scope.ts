@@ -57,3 +57,14 @@ export interface Page<Item> {
   /** Rows hidden by filter rules; undefined when there were none. */
   filtered: number | undefined;
 }
+
+/** A list of users or groups by name. */
+export interface NameListQuery {
+  /** Text the name contains, whatever the case. */
+  search?: string | undefined;
+  /** Only these ids. */
+  ids?: readonly number[] | undefined;
+  size?: number | undefined;
+  offset?: number | undefined;
+  all?: boolean | undefined;
+}

@@ -18,7 +18,7 @@ export interface SecretsProviderUpdate {
   connectionParameters?: string | null | undefined;
 }
 
-export const secretsProviderResource: Resource<SecretsProvider> = {
+const secretsProviderResource: Resource<SecretsProvider> = {
   kind: 'SecretsProvider',
   table: 'secrets_providers',
   alias: 'provider',

@@ -34,7 +34,7 @@ export interface NewSecret extends SecretUpdate {
   visibility: Visibility;
 }
 
-export const secretResource: Resource<Secret> = {
+const secretResource: Resource<Secret> = {
   kind: 'Secret',
   table: 'secrets',
   alias: 'secret',

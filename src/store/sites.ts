@@ -17,7 +17,7 @@ export interface SiteUpdate {
   location?: { latitude: number; longitude: number } | null | undefined;
 }
 
-export const siteResource: Resource<Site> = {
+const siteResource: Resource<Site> = {
   kind: 'Site',
   table: 'sites',
   alias: 'site',

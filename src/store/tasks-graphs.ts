@@ -204,7 +204,7 @@ export async function storeInParts(transaction: Transaction, executionId: string
  * (NOPLocalWorkflowTask does not count). Tenant, creator and visibility are those of the execution.
  * @throws GantryError not_found_error without such an execution; conflict_error when it has a graph of that name
  */
-export async function insertTasksGraph(session: Session, executionId: string, graph: NewTasksGraph): Promise<void> {
+async function insertTasksGraph(session: Session, executionId: string, graph: NewTasksGraph): Promise<void> {
   try {
     const few = fewOperations(graph);
     await (few

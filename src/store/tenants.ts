@@ -2,7 +2,6 @@ import type { Tenant } from '../domain/entities.ts';
 import { GantryError, notFound } from '../domain/errors.ts';
 import { activeExecutionStatuses } from '../domain/states.ts';
 import { isUniqueViolation } from './database-errors.ts';
-import { escapePattern } from './filter-rules.ts';
 import type { Session, Transaction } from './session.ts';
 import { Parameters, assignments, onlyRow, withoutNulls } from './values.ts';
 
@@ -42,46 +41,6 @@ export async function lockTenant(transaction: Transaction, name: string): Promis
     throw notFound('Tenant', name);
   }
   return withoutNulls(tenant);
-}
-
-export async function findTenant(session: Session, id: number): Promise<Tenant | undefined> {
-  const [tenant] = await session.prepared<Tenant>(`select ${columns} from tenants where id = $1`, [id]);
-  return tenant && withoutNulls(tenant);
-}
-
-export interface NameListQuery {
-  /** Text the name contains, whatever the case. */
-  search?: string | undefined;
-  /** Only these ids. */
-  ids?: readonly number[] | undefined;
-  size?: number | undefined;
-  offset?: number | undefined;
-  all?: boolean | undefined;
-}
-
-/** Tenants by name. */
-export async function listTenants(session: Session, query: NameListQuery): Promise<{ items: Tenant[]; total: number }> {
-  const parameters = new Parameters();
-  const conditions = ['true'];
-  if (query.search) {
-    conditions.push(`name ilike ${parameters.add(`%${escapePattern(query.search.normalize('NFKC'))}%`)}`);
-  }
-  if (query.ids) {
-    conditions.push(`id = any(${parameters.add([...query.ids])})`);
-  }
-  const where = conditions.join(' and ');
-  const [row] = await session.query<{ count: number }>(
-    `select count(*) as count from tenants where ${where}`,
-    parameters.values,
-  );
-  const paging = query.all
-    ? ''
-    : `limit ${parameters.add(query.size ?? 1000)} offset ${parameters.add(query.offset ?? 0)}`;
-  const items = await session.query<Tenant>(
-    `select ${columns} from tenants where ${where} order by name ${paging}`,
-    parameters.values,
-  );
-  return { items: items.map(withoutNulls), total: row?.count ?? 0 };
 }
 
 /** @throws GantryError conflict_error for a known name */

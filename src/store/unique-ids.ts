@@ -23,7 +23,7 @@ export async function tenantNameOf(session: Session, tenantId: number): Promise<
  * Whether `id` may not be used for a row of `tenantId`: an own row or a global one has it; a new global row needs it
  * free everywhere.
  */
-export async function isIdTaken(
+async function isIdTaken(
   session: Session,
   table: string,
   row: { id: string; tenantId: number; visibility: Visibility },

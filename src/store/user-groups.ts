@@ -2,7 +2,7 @@ import { GantryError, notFound } from '../domain/errors.ts';
 import { isUniqueViolation } from './database-errors.ts';
 import { escapePattern } from './filter-rules.ts';
 import type { Session } from './session.ts';
-import type { NameListQuery } from './tenants.ts';
+import type { NameListQuery } from './scope.ts';
 import { Parameters, withoutNulls } from './values.ts';
 
 export interface UserGroup {

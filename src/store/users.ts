@@ -3,7 +3,7 @@ import { GantryError, notFound } from '../domain/errors.ts';
 import { isForeignKeyViolation, isUniqueViolation } from './database-errors.ts';
 import { escapePattern } from './filter-rules.ts';
 import type { Session } from './session.ts';
-import type { NameListQuery } from './tenants.ts';
+import type { NameListQuery } from './scope.ts';
 import { Parameters, assignments, onlyRow } from './values.ts';
 
 /** A user with what is checked at login. */

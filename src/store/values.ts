@@ -65,9 +65,6 @@ export function withoutNulls<Row extends object>(row: Row): Row {
   return row;
 }
 
-/** What a column update is given: undefined leaves the column, null clears it. */
-export type Change<Value> = Value | null | undefined;
-
 /** A JSON column's new value for an update: undefined leaves it. */
 export function jsonChange(value: Json | object | undefined): string | null | undefined {
   return value === undefined ? undefined : toJson(value);

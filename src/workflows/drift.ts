@@ -3,14 +3,6 @@ import type { NodeInstance } from '../domain/topology.ts';
 
 const relationshipFields = ['source_relationships_configuration_drift', 'target_relationships_configuration_drift'];
 
-/** The outcome of a check as system properties hold it. */
-export interface CheckRecord {
-  readonly ok: boolean;
-  readonly task: string | null;
-  readonly result: Json;
-  readonly timestamp: string;
-}
-
 /** Whether the last drift check of the instance itself found differences. */
 export function hasOwnDrift(instance: NodeInstance): boolean {
   return isTruthy(asObject(instance.systemProperties['configuration_drift'])?.['result']);

@@ -65,15 +65,6 @@ export interface UpdateInput {
   readonly decisions: Decisions;
 }
 
-/**
- * The operations of a deployment update, while its model holds both what comes and what goes: first what goes
- * (`runRemovals`), then what stays and what comes (`runChanges`).
- */
-export async function runUpdate(context: WorkflowContext, input: UpdateInput): Promise<void> {
-  await runRemovals(context, input);
-  await runChanges(context, input);
-}
-
 /** Unlinks dropped relationships and uninstalls removed instances. */
 export async function runRemovals(context: WorkflowContext, input: UpdateInput): Promise<void> {
   const { removed, reduced } = input;

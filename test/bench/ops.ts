@@ -55,7 +55,7 @@ async function verifyInstalled(client: GantryClient, deploymentId: string, execu
 }
 
 /** Installs one node template with `instances` instances, three operations each, and checks what is stored. */
-export async function measureInstall(stack: Stack, instances: number, name: string): Promise<InstallFigures> {
+async function measureInstall(stack: Stack, instances: number, name: string): Promise<InstallFigures> {
   const { client } = stack.cluster;
   await deploy(client, name, noopBlueprint(instances));
   const before = stack.processorSeconds();

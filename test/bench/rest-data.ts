@@ -4,7 +4,7 @@ import type { Transaction } from '../../src/store/session.ts';
 import { deploy, noopBlueprint } from '../kit/blueprints.ts';
 
 /** The deployment that all others are copies of. */
-export const original = 'original';
+const original = 'original';
 /** More than there are clients, so that each changes an instance of its own. */
 const instances = 64;
 const executions = 1000;

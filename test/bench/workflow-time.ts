@@ -9,7 +9,7 @@ const longestExecution = 600_000;
  * would be measured too.
  * @throws Error unless it terminated
  */
-export async function untilTerminated(stack: Stack, executionId: string): Promise<void> {
+async function untilTerminated(stack: Stack, executionId: string): Promise<void> {
   const execution = await stack.waiter.waitUntilEnded(executionId, longestExecution);
   if (execution?.status !== 'terminated') {
     const { status = 'gone', workflowId = '', error = '' } = execution ?? {};

@@ -7,13 +7,13 @@ export const scaledNode = nodeName(tiers - 1, nodesPerTier - 1);
 /** One of its instances is healed: nothing is contained in it, and its operations are scripts. */
 export const healedNode = nodeName(tiers - 1, 0);
 /** Comes with one update and goes with the next. */
-export const extraNode = 'extra';
+const extraNode = 'extra';
 
 const lifecycle = 'cloudify.interfaces.lifecycle';
 export const installOperations: readonly string[] = ['create', 'configure', 'start'];
 export const uninstallOperations: readonly string[] = ['stop', 'delete'];
 
-export function nodeName(tier: number, index: number): string {
+function nodeName(tier: number, index: number): string {
   return `n${tier}x${index}`;
 }
 

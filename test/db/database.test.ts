@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { silentLogger } from '../../src/log/logger.ts';
 import { createBlueprint } from '../../src/store/blueprints.ts';
-import { asUnavailable, isConnectionError, isRetryable } from '../../src/store/database-errors.ts';
+import { asUnavailable, isConnectionError } from '../../src/store/database-errors.ts';
 import type { Database } from '../../src/store/database.ts';
 import { build, connectDatabase } from '../../src/store/database.ts';
 import { addToOutbox, deletePublished, takeLeftOver } from '../../src/store/outbox.ts';
@@ -182,7 +182,6 @@ describe('database', function () {
       });
       const error = await cut.catch((thrown: unknown) => thrown);
       expect(isConnectionError(error), String(error)).to.equal(true);
-      expect(isRetryable(error)).to.equal(true);
       const refused = await other.query('select 1').catch((thrown: unknown) => thrown);
       expect(isConnectionError(refused), String(refused)).to.equal(true);
       expect(asUnavailable(refused)).to.include({ code: 'manager_unavailable', status: 503 });

@@ -1,6 +1,6 @@
 /** A database of its own, migrated and set up, for every test file that asks. */
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -17,6 +17,9 @@ export interface TestDatabase {
   /** Closes the connections and drops the database. */
   close(): Promise<void>;
 }
+
+/** Password of the user admin in every database made by `createMigratedDatabase`. */
+export const adminPassword = 'a-password-for-tests';
 
 let template: Promise<string> | undefined;
 
@@ -50,6 +53,7 @@ async function createTemplate(): Promise<string> {
   const url = await createEmptyDatabase();
   await migrate({ url, log: silentLogger });
   const passwordFile = join(tmpdir(), `gantry-test-password-${process.pid}`);
+  await writeFile(passwordFile, adminPassword);
   const database = await connectDatabase({ url, poolSize: 1, log: silentLogger });
   try {
     await bootstrap(database, { adminPasswordFile: passwordFile, log: silentLogger });
@@ -60,13 +64,18 @@ async function createTemplate(): Promise<string> {
   return url.slice(url.lastIndexOf('/') + 1);
 }
 
-/** A migrated database with the administrator (id 0) and default_tenant (id 0), copied from a template. */
-export async function createTestDatabase(options: { poolSize?: number } = {}): Promise<TestDatabase> {
+/** Copies a migrated database with the administrator (id 0) and default_tenant (id 0); returns its URL. */
+export async function createMigratedDatabase(): Promise<string> {
   const serverUrl = await testServerUrl();
   template ??= createTemplate();
   const name = `test_${randomBytes(6).toString('hex')}`;
   await execute(serverUrl, `create database ${name} template ${await template}`);
-  const url = urlOf(serverUrl, name);
+  return urlOf(serverUrl, name);
+}
+
+/** A connection to a database of `createMigratedDatabase`. */
+export async function createTestDatabase(options: { poolSize?: number } = {}): Promise<TestDatabase> {
+  const url = await createMigratedDatabase();
   const database = await connectDatabase({ url, poolSize: options.poolSize ?? 8, log: silentLogger });
   return {
     url,

@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService } from './kit.ts';
 import type { CallOptions } from './kit.ts';
 
@@ -17,7 +16,6 @@ interface Change {
 
 describe('changes of access', function () {
   this.timeout(120_000);
-  let postgres: PostgresServer;
   let one: RestService;
   let other: RestService;
   let token: { id: string; value: string };
@@ -28,8 +26,7 @@ describe('changes of access', function () {
     one.database.query('update config set value = $2 where name = $1', [name, String(value)]);
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    one = await RestService.start(postgres, { hasEngine: false });
+    one = await RestService.start({ hasEngine: false });
     other = await one.startBeside();
     await one.call('PUT', '/users', { body: { username: 'vera', password: 'vera-password' } });
     await one.call('PUT', '/tenants/users', { body: member('viewer') });
@@ -39,7 +36,6 @@ describe('changes of access', function () {
   after(async () => {
     await other?.stop();
     await one?.stop();
-    await postgres?.stop();
   });
 
   const changes: Change[] = [

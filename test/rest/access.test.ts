@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { permissions } from '../../src/domain/permissions.ts';
 import type { Route } from '../../src/rest/route.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { endpointName, expectedDemand, expectedHolders, roleLetters } from './access-table.ts';
 import type { RoleName } from './access-table.ts';
 import { everyRoute } from '../kit/answer-check.ts';
@@ -123,22 +122,17 @@ const conditions: readonly Condition[] = [
 
 describe('who may call what', function () {
   this.timeout(120_000);
-  let postgres: PostgresServer;
   let rest: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
     for (const tenant of ['home', 'away']) {
       expect((await rest.call('POST', `/tenants/${tenant}`)).status).to.equal(201);
     }
     await Promise.all([...roleNames, 'victim'].map((name) => addUser(name)));
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   async function addUser(name: string): Promise<void> {
     const username = name === 'victim' ? name : `as-${name}`;

@@ -10,7 +10,6 @@ import type { ServiceTask } from '../../src/amqp/envelopes.ts';
 import { BrokerManagement } from '../../src/amqp/management.ts';
 import { noTlsFiles } from '../../src/amqp/tls-files.ts';
 import { silentLogger } from '../../src/log/logger.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { tarGz } from '../unit/files/archives.ts';
 import { RestService, simpleBlueprint } from './kit.ts';
 import type { CallOptions } from './kit.ts';
@@ -63,7 +62,6 @@ class ListeningAgent {
 describe('agents', function () {
   this.timeout(60_000);
   const listening = new ListeningAgent();
-  let postgres: PostgresServer;
   let rest: RestService;
   let instance: string;
   const vera: CallOptions = { user: 'vera', password: 'vera-password' };
@@ -79,8 +77,7 @@ describe('agents', function () {
   });
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres);
+    rest = await RestService.start();
     await rest.upload('app', { 'blueprint.yaml': simpleBlueprint });
     await rest.call('PUT', '/deployments/app', { body: { blueprint_id: 'app' } });
     const { items } = (await rest.call('GET', '/node-instances')).json<{ items: { id: string }[] }>();
@@ -97,7 +94,6 @@ describe('agents', function () {
   after(async () => {
     await listening.stop();
     await rest?.stop();
-    await postgres?.stop();
   });
 
   it('are entered with an account of their own, which stays when they are entered again', async () => {

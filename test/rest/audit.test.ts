@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService } from './kit.ts';
 import type { CallOptions } from './kit.ts';
 
@@ -22,23 +21,18 @@ interface List {
 
 describe('the audit log', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   const ada: CallOptions = { user: 'ada', password: 'ada-password' };
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
     await rest.call('PUT', '/users', { body: { username: 'ada', password: 'ada-password' } });
     await rest.call('PUT', '/tenants/users', {
       body: { tenant_name: 'default_tenant', username: 'ada', role: 'user' },
     });
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   async function list(query = '', options: CallOptions = {}): Promise<List> {
     const answer = await rest.call('GET', `/audit?${query}`, options);

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { hostname } from 'node:os';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService } from './kit.ts';
 
 interface Member {
@@ -18,7 +17,6 @@ interface ClusterStatus {
 
 describe('the machines of a manager', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   const other = {
     hostname: 'other',
@@ -32,14 +30,10 @@ describe('the machines of a manager', function () {
   };
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   async function items<Item>(path: string): Promise<Item[]> {
     const answer = await rest.call('GET', path);

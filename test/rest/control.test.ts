@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { operationError } from '../../src/domain/operation-error.ts';
 import type { OperationOutcome, OperationRequest } from '../../src/runtime/types.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { until } from '../kit/until.ts';
 import { RestService } from './kit.ts';
 
@@ -101,21 +100,16 @@ class Worker {
 
 describe('control of executions', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   const worker = new Worker();
   let count = 0;
   let deployment = '';
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { run: worker.run });
+    rest = await RestService.start({ run: worker.run });
     await rest.upload('b', { 'blueprint.yaml': blueprint });
   });
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
   beforeEach(async () => {
     worker.reset();
     count += 1;

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { changeExecutionStatus } from '../../src/store/executions.ts';
 import { addExecution } from '../db/samples.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { until } from '../kit/until.ts';
 import { RestService } from './kit.ts';
 import type { Answer } from './kit.ts';
@@ -9,26 +8,23 @@ import { UpdateDriver } from './update-kit.ts';
 
 describe('deleting deployments', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   let driver: UpdateDriver;
   let open: () => void = () => undefined;
   let gate: Promise<void> = Promise.resolve();
 
   before(async () => {
-    postgres = await PostgresServer.start();
     const run = async (): Promise<{ ok: true; result: null }> => {
       await gate;
       return { ok: true, result: null };
     };
-    rest = await RestService.start(postgres, { run, hasScheduler: true });
+    rest = await RestService.start({ run, hasScheduler: true });
     driver = new UpdateDriver(rest);
     await driver.upload('b', { nodes: { web: { type: 'thing' } } });
   });
   after(async () => {
     open();
     await rest?.stop();
-    await postgres?.stop();
   });
   beforeEach(() => {
     gate = Promise.resolve();

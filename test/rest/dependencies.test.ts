@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService, simpleBlueprint } from './kit.ts';
 
 interface Dependency {
@@ -16,22 +15,17 @@ interface List<Item> {
 
 describe('dependencies between deployments', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres);
+    rest = await RestService.start();
     await rest.upload('b', { 'blueprint.yaml': simpleBlueprint });
     for (const id of ['a', 'b', 'c', 'd', 'child']) {
       await call('PUT', `/deployments/${id}`, { blueprint_id: 'b' }, 201);
     }
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   const path = '/deployments/inter-deployment-dependencies';
 

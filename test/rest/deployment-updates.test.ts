@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService } from './kit.ts';
 import { Journal, link, UpdateDriver } from './update-kit.ts';
 import type { BlueprintParts } from './update-kit.ts';
@@ -9,20 +8,15 @@ const thing = { type: 'thing' };
 describe('deployment updates', function () {
   this.timeout(60_000);
   const journal = new Journal();
-  let postgres: PostgresServer;
   let rest: RestService;
   let driver: UpdateDriver;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { run: journal.run });
+    rest = await RestService.start({ run: journal.run });
     driver = new UpdateDriver(rest);
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   /** A deployment `name`, installed from the first blueprint, and the second one uploaded as `name-next`. */
   async function prepare(name: string, before: BlueprintParts, after: BlueprintParts): Promise<void> {

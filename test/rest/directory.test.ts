@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { LdapServer } from '../kit/ldap-server.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService } from './kit.ts';
 import type { CallOptions } from './kit.ts';
 
@@ -26,7 +25,6 @@ describe('users of an LDAP directory', function () {
     { dn: `cn=inner,${groups}`, attributes: { cn: ['inner'], member: [`uid=ada,${people}`] } },
     { dn: `cn=outer,${groups}`, attributes: { cn: ['outer'], member: [`cn=inner,${groups}`] } },
   ]);
-  let postgres: PostgresServer;
   let rest: RestService;
   const ada: CallOptions = { user: 'ada', password: 'engine' };
   const settings = (): Record<string, unknown> => ({
@@ -40,8 +38,7 @@ describe('users of an LDAP directory', function () {
 
   before(async () => {
     await directory.start();
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
     await rest.call('PUT', '/users', { body: { username: 'local', password: 'local-password' } });
     await rest.call('POST', '/user-groups', {
       body: { group_name: 'builders', ldap_group_dn: `CN=outer, ${groups}`, role: 'default' },
@@ -53,7 +50,6 @@ describe('users of an LDAP directory', function () {
 
   after(async () => {
     await rest?.stop();
-    await postgres?.stop();
     directory.stop();
   });
 
@@ -166,18 +162,13 @@ describe('users of an LDAP directory', function () {
 
 describe('requests with a cookie', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   it('lets administrators see the monitoring', async () => {
     const ask = async (cookie?: string): Promise<number> =>

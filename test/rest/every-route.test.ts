@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { permissions } from '../../src/domain/permissions.ts';
 import type { Route } from '../../src/rest/route.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { everyRoute } from '../kit/answer-check.ts';
 import { endpointName, endpoints } from './access-table.ts';
 import { RestService } from './kit.ts';
@@ -19,20 +18,15 @@ function isOpen({ access }: Route): boolean {
 
 describe('every route', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   const nobody: CallOptions = { user: 'nobody', password: 'nobody-password' };
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
     await rest.call('PUT', '/users', { body: { username: 'nobody', password: 'nobody-password' } });
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   it('is described once, with its method and path', () => {
     const names = routes.map(({ method, path }) => `${method} ${path}`);

@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService, simpleBlueprint } from './kit.ts';
 
 interface Exported {
@@ -10,21 +9,16 @@ interface Exported {
 
 describe('secrets between managers, and events', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres);
+    rest = await RestService.start();
     await rest.call('PUT', '/secrets/one', { body: { value: 'first' } });
     await rest.call('PUT', '/secrets/two', { body: { value: 'second', is_hidden_value: true } });
     await rest.call('POST', '/tenants/other');
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   async function share(query: string): Promise<Exported[]> {
     const answer = await rest.call('GET', `/secrets/share/export?${query}`);

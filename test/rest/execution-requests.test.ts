@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { createExecutionToken } from '../../src/security/tokens.ts';
 import { addDeployment, addExecution, sampleOperations } from '../db/samples.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService } from './kit.ts';
 
 interface Execution {
@@ -13,19 +12,14 @@ interface Execution {
 
 describe('requests about executions', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
     // nothing runs by itself: each test says what has become of the executions
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   async function statusOf(id: string): Promise<string> {
     return (await rest.call('GET', `/executions/${id}`)).json<Execution>().status;

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import type { OperationRequest } from '../../src/runtime/types.ts';
 import { changeExecutionStatus, createExecutions } from '../../src/store/executions.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { until } from '../kit/until.ts';
 import { RestService } from './kit.ts';
 
@@ -36,7 +35,6 @@ interface Execution {
 
 describe('rules of executions', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   let count = 0;
   let open: () => void = () => undefined;
@@ -44,19 +42,17 @@ describe('rules of executions', function () {
   const inputs: unknown[] = [];
 
   before(async () => {
-    postgres = await PostgresServer.start();
     const run = async (request: OperationRequest): Promise<{ ok: true; result: null }> => {
       inputs.push(request.inputs);
       await gate;
       return { ok: true, result: null };
     };
-    rest = await RestService.start(postgres, { run, hasScheduler: true });
+    rest = await RestService.start({ run, hasScheduler: true });
     await rest.upload('b', { 'blueprint.yaml': blueprint });
   });
   after(async () => {
     open();
     await rest?.stop();
-    await postgres?.stop();
   });
   beforeEach(() => {
     gate = new Promise((resolve) => (open = resolve));

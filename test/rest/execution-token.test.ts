@@ -1,18 +1,15 @@
 import { expect } from 'chai';
 import { createExecutionToken } from '../../src/security/tokens.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { addFamilies } from './families.ts';
 import { RestService } from './kit.ts';
 
 describe('the token of an execution that an administrator started', function () {
   this.timeout(60_000);
   const { token, tokenHash } = createExecutionToken();
-  let postgres: PostgresServer;
   let rest: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, {
+    rest = await RestService.start({
       hasEngine: false,
       environment: { GANTRY_TRUSTED_PROXIES: '10.0.0.0/8' },
     });
@@ -23,10 +20,7 @@ describe('the token of an execution that an administrator started', function () 
     ]);
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   const allowed: [string, string, unknown?, (string | null)?][] = [
     ['GET', '/version'],

@@ -74,7 +74,7 @@ const inserts: Readonly<Record<string, string>> = {
 };
 
 /** Tables that a family has rows in. */
-export const familyTables = Object.keys(inserts);
+const familyTables = Object.keys(inserts);
 
 /** Stores families in a tenant, as made by a user. */
 export async function addFamilies(

@@ -7,7 +7,6 @@ import { buffer } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { isNginxInstalled, NginxServer, renderProductNginx } from '../kit/nginx.ts';
 import { freePort } from '../kit/ports.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { adminPassword, RestService, simpleBlueprint } from './kit.ts';
 
 interface Reading {
@@ -78,14 +77,12 @@ function spellings(target: string): string[] {
 
 describe('paths of the file server', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   let nginx: NginxServer | undefined;
   const fronts: Record<'service' | 'nginx', string> = { service: '', nginx: '' };
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres);
+    rest = await RestService.start();
     fronts.service = rest.origin;
     if (isNginxInstalled()) {
       const port = await freePort();
@@ -111,7 +108,6 @@ describe('paths of the file server', function () {
   after(async () => {
     await nginx?.stop();
     await rest?.stop();
-    await postgres?.stop();
   });
 
   async function store(path: string, content: string): Promise<void> {

@@ -2,31 +2,25 @@ import { expect } from 'chai';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { extract } from 'tar';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { tarGz } from '../unit/files/archives.ts';
 import { RestService } from './kit.ts';
 import type { CallOptions } from './kit.ts';
 
 describe('files that clients write', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   const directory = '/resources/deployments/default_tenant/app/';
   const vera: CallOptions = { user: 'vera', password: 'vera-password' };
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
     await rest.call('PUT', '/users', { body: { username: 'vera', password: 'vera-password' } });
     await rest.call('PUT', '/tenants/users', {
       body: { tenant_name: 'default_tenant', username: 'vera', role: 'viewer' },
     });
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   function form(name: string, content: string, mtime?: string): CallOptions {
     const lines = [

@@ -4,7 +4,6 @@ import { text as readText } from 'node:stream/consumers';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { openApiDocument } from '../../src/rest/openapi.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { addFamilies } from './families.ts';
 import { requestsTo } from './fuzz-requests.ts';
 import type { FuzzOperation, FuzzRequest, Schema } from './fuzz-requests.ts';
@@ -46,13 +45,11 @@ const bookkeeping = ['users', 'tokens', 'audit_log', 'processes', 'managers', 'o
 describe('any request', function () {
   this.timeout(120_000 + numRuns * 1000);
   const agent = new Agent({ keepAlive: true, maxSockets: 4 });
-  let postgres: PostgresServer;
   let rest: RestService;
   let login: Record<string, string>;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
     const account = { username: 'fuzzer', password: 'password-of-the-fuzzer', role: 'sys_admin' };
     expect((await rest.call('PUT', '/users', { body: account })).status).to.equal(201);
     login = {
@@ -72,7 +69,6 @@ describe('any request', function () {
   after(async () => {
     agent.destroy();
     await rest?.stop();
-    await postgres?.stop();
   });
 
   /** Every row that a committed transaction changes leaves a row in `changes`. */

@@ -4,7 +4,6 @@ import type { SystemWorkflowContext } from '../../src/executor/system-workflow.t
 import { operationError } from '../../src/domain/operation-error.ts';
 import { findExecution } from '../../src/store/executions.ts';
 import type { OperationFunction } from '../kit/engine.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { until } from '../kit/until.ts';
 import { RestService } from './kit.ts';
 import { UpdateDriver } from './update-kit.ts';
@@ -24,7 +23,6 @@ interface Group {
 
 describe('updates of groups', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   let driver: UpdateDriver;
   let busy = 0;
@@ -43,16 +41,12 @@ describe('updates of groups', function () {
   };
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { run, hasScheduler: true });
+    rest = await RestService.start({ run, hasScheduler: true });
     driver = new UpdateDriver(rest);
     await driver.upload('small', { nodes: { web: { type: 'thing' } } });
     await driver.upload('large', { nodes: { web: { type: 'thing' }, more: { type: 'thing' } } });
   });
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
   beforeEach(() => {
     failing.clear();
     busiest = 0;

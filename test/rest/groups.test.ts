@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService, simpleBlueprint } from './kit.ts';
 
 interface Group {
@@ -41,20 +40,15 @@ node_templates:
 
 describe('groups of deployments and executions', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasScheduler: true });
+    rest = await RestService.start({ hasScheduler: true });
     await rest.upload('b', { 'blueprint.yaml': simpleBlueprint });
     await rest.upload('named', { 'blueprint.yaml': namedBlueprint });
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   async function call<Shape>(method: string, path: string, body?: unknown, status = 200): Promise<Shape> {
     const answer = await rest.call(method, path, body === undefined ? {} : { body });

@@ -1,6 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -36,15 +36,14 @@ import type { Services } from '../../src/services/services.ts';
 import { bootstrap } from '../../src/store/bootstrap.ts';
 import { Database } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { writeFile } from 'node:fs/promises';
 import { fakeRuntime, succeed } from '../kit/engine.ts';
 import type { OperationFunction } from '../kit/engine.ts';
-import type { PostgresServer } from '../kit/postgres-server.ts';
+import { adminPassword, createMigratedDatabase, dropDatabase } from '../kit/database.ts';
 import { checkAnswer } from '../kit/answer-check.ts';
 import { zip } from '../unit/files/archives.ts';
 import type { ZipEntry } from '../unit/files/archives.ts';
 
-export const adminPassword = 'a-password-for-tests';
+export { adminPassword };
 
 export interface Answer {
   status: number;
@@ -83,6 +82,20 @@ interface Parts {
   courier: LogCourier;
 }
 
+/** What can be done with the place of a service. */
+interface Lifetime {
+  restart(): Promise<RestService>;
+  startBeside(): Promise<RestService>;
+  /** Removes the folder, and the database when the service was not started beside another one. */
+  discard(): Promise<void>;
+}
+
+/** The folder and database of a service, which a restarted one goes on with. */
+interface Place {
+  readonly folder: string;
+  readonly url: string;
+}
+
 /** A REST service on a database of its own, with an executor behind it unless it is left out. */
 export class RestService {
   readonly services: Services;
@@ -92,8 +105,7 @@ export class RestService {
   readonly #broker: BrokerConnection;
   readonly #heartbeat: Heartbeat;
   readonly #parts: Parts;
-  readonly #startAgain: () => Promise<RestService>;
-  readonly #startBeside: () => Promise<RestService>;
+  readonly #lifetime: Lifetime;
 
   private constructor(
     services: Services,
@@ -103,11 +115,9 @@ export class RestService {
     broker: BrokerConnection,
     heartbeat: Heartbeat,
     parts: Parts,
-    startAgain: () => Promise<RestService>,
-    startBeside: () => Promise<RestService>,
+    lifetime: Lifetime,
   ) {
-    this.#startAgain = startAgain;
-    this.#startBeside = startBeside;
+    this.#lifetime = lifetime;
     this.services = services;
     this.database = database;
     this.folder = folder;
@@ -117,15 +127,12 @@ export class RestService {
     this.#parts = parts;
   }
 
-  static async start(postgres: PostgresServer, options: StartOptions = {}): Promise<RestService> {
-    return RestService.#startOn(
-      await mkdtemp(join(tmpdir(), 'gantry-rest-')),
-      await postgres.createDatabase(),
-      options,
-    );
+  static async start(options: StartOptions = {}): Promise<RestService> {
+    return RestService.#startOn({ folder: await makeFolder(), url: await createMigratedDatabase() }, options);
   }
 
-  static async #startOn(folder: string, url: string, options: StartOptions): Promise<RestService> {
+  static async #startOn(place: Place, options: StartOptions, isOwner = true): Promise<RestService> {
+    const { folder, url } = place;
     const log = silentLogger;
     const config = loadConfig({
       GANTRY_INSTANCE: `rest-${randomUUID()}`,
@@ -193,23 +200,30 @@ export class RestService {
     const server = createServer(createApp({ config, log, services }));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const restart = (): Promise<RestService> => RestService.#startOn(folder, url, options);
+    const restart = (): Promise<RestService> => RestService.#startOn(place, options, isOwner);
     const startBeside = async (): Promise<RestService> => {
-      const ownFolder = await mkdtemp(join(tmpdir(), 'gantry-rest-'));
-      return RestService.#startOn(ownFolder, url, { ...options, hasEngine: false, hasScheduler: false });
+      const beside = { ...options, hasEngine: false, hasScheduler: false };
+      return RestService.#startOn({ folder: await makeFolder(), url }, beside, false);
     };
-    return new RestService(services, database, folder, server, broker, heartbeat, parts, restart, startBeside);
+    const discard = async (): Promise<void> => {
+      await rm(folder, { recursive: true, force: true });
+      if (isOwner) {
+        await dropDatabase(url);
+      }
+    };
+    const lifetime = { restart, startBeside, discard };
+    return new RestService(services, database, folder, server, broker, heartbeat, parts, lifetime);
   }
 
   /** Stops it and starts another one on its database and folder. */
   async restart(): Promise<RestService> {
     await this.#stopServing();
-    return this.#startAgain();
+    return this.#lifetime.restart();
   }
 
   /** Starts a second process, as it were, on the same database; to be stopped before this one. */
   async startBeside(): Promise<RestService> {
-    return this.#startBeside();
+    return this.#lifetime.startBeside();
   }
 
   get origin(): string {
@@ -265,7 +279,7 @@ export class RestService {
 
   async stop(): Promise<void> {
     await this.#stopServing();
-    await rm(this.folder, { recursive: true, force: true });
+    await this.#lifetime.discard();
   }
 
   async #stopServing(): Promise<void> {
@@ -281,6 +295,10 @@ export class RestService {
     await this.database.close();
     await this.#parts.parser.stop();
   }
+}
+
+async function makeFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'gantry-rest-'));
 }
 
 function safeParse(text: string): unknown {

@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService, simpleBlueprint } from './kit.ts';
 
 interface List {
@@ -9,12 +8,10 @@ interface List {
 
 describe('lists, filters and searches', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres);
+    rest = await RestService.start();
     for (const id of ['b1', 'b2']) {
       expect((await rest.upload(id, { 'blueprint.yaml': simpleBlueprint })).status).to.equal(201);
     }
@@ -30,10 +27,7 @@ describe('lists, filters and searches', function () {
     }
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   async function list(path: string, body?: unknown): Promise<List> {
     const answer = await rest.call(body === undefined ? 'GET' : 'POST', path, { body });

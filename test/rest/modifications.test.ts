@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService } from './kit.ts';
 
 const blueprint = `tosca_definitions_version: cloudify_dsl_1_3
@@ -34,20 +33,15 @@ interface Modification {
 
 describe('deployment modifications', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres);
+    rest = await RestService.start();
     await rest.upload('b', { 'blueprint.yaml': blueprint });
     await call('PUT', '/deployments/d', { blueprint_id: 'b' }, 201);
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   const path = '/deployment-modifications';
 

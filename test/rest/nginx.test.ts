@@ -4,13 +4,11 @@ import { expect } from 'chai';
 import { isNginxInstalled, NginxServer, renderProductNginx } from '../kit/nginx.ts';
 import { freePort } from '../kit/ports.ts';
 import { addDeployment } from '../db/samples.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { StreamReader } from '../kit/stream-reader.ts';
 import { adminPassword, RestService } from './kit.ts';
 
 describe('the product behind its nginx.conf', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   let nginx: NginxServer;
   let origin: string;
@@ -19,8 +17,7 @@ describe('the product behind its nginx.conf', function () {
     if (!isNginxInstalled()) {
       this.skip();
     }
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
     const port = await freePort();
     nginx = await NginxServer.start(port, (directory) =>
       renderProductNginx(directory, {
@@ -35,7 +32,6 @@ describe('the product behind its nginx.conf', function () {
   after(async () => {
     await nginx?.stop();
     await rest?.stop();
-    await postgres?.stop();
   });
 
   function ask(path: string, init: RequestInit = {}): Promise<Response> {

@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService } from './kit.ts';
 import type { Answer, CallOptions } from './kit.ts';
 
@@ -16,13 +15,11 @@ interface Case {
 
 describe('requests that are sent again', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let one: RestService;
   let other: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    one = await RestService.start(postgres, { hasEngine: true });
+    one = await RestService.start({ hasEngine: true });
     other = await one.startBeside();
     await one.upload('app', {
       'blueprint.yaml': `
@@ -40,7 +37,6 @@ node_templates:
   after(async () => {
     await other?.stop();
     await one?.stop();
-    await postgres?.stop();
   });
 
   const keyed = (key: string, options: CallOptions = {}): CallOptions => ({

@@ -1,30 +1,24 @@
 import { expect } from 'chai';
 import { silentLogger } from '../../src/log/logger.ts';
 import { openPermissionDirectory } from '../../src/services/permission-directory.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { until } from '../kit/until.ts';
 import { RestService } from './kit.ts';
 import type { CallOptions } from './kit.ts';
 
 describe('the permissions of roles', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   const vera: CallOptions = { user: 'vera', password: 'vera-password' };
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
     await rest.call('PUT', '/users', { body: { username: 'vera', password: 'vera-password' } });
     await rest.call('PUT', '/tenants/users', {
       body: { tenant_name: 'default_tenant', username: 'vera', role: 'viewer' },
     });
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   it('take effect as soon as they are changed, in every process', async () => {
     const other = await openPermissionDirectory(rest.database, silentLogger);

@@ -1,7 +1,6 @@
 import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { tarGz, zip } from '../unit/files/archives.ts';
 import { RestService } from './kit.ts';
 import { UpdateDriver } from './update-kit.ts';
@@ -44,7 +43,6 @@ node_templates:
 
 describe('updates of plugins', function () {
   this.timeout(300_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   let driver: UpdateDriver;
   /** Operations go on when it resolves. */
@@ -96,8 +94,7 @@ describe('updates of plugins', function () {
   }
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, {
+    rest = await RestService.start({
       hasScheduler: true,
       run: async () => {
         await held;
@@ -116,10 +113,7 @@ describe('updates of plugins', function () {
     await driver.deploy('second', 'app');
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   it('change nothing when all plugins are up to date', async () => {
     const update = await initiate('app');

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { hostname } from 'node:os';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { until } from '../kit/until.ts';
 import { tarGz, zip } from '../unit/files/archives.ts';
 import { RestService, simpleBlueprint } from './kit.ts';
@@ -47,18 +46,13 @@ resource_tags:
 
 describe('plugins', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres);
+    rest = await RestService.start();
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   async function upload(version: string, query = ''): Promise<Record<string, unknown>> {
     const archive = zip([

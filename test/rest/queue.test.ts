@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { changeExecutionStatus } from '../../src/store/executions.ts';
 import { addExecution } from '../db/samples.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService } from './kit.ts';
 import { blueprintOf, UpdateDriver } from './update-kit.ts';
 
@@ -33,7 +32,6 @@ const blueprints: Readonly<Record<string, Record<string, unknown>>> = {
 
 describe('queued executions', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   let driver: UpdateDriver;
   let count = 0;
@@ -42,13 +40,12 @@ describe('queued executions', function () {
   let reached: () => void = () => undefined;
 
   before(async () => {
-    postgres = await PostgresServer.start();
     const run = async (): Promise<{ ok: true; result: null }> => {
       reached();
       await gate;
       return { ok: true, result: null };
     };
-    rest = await RestService.start(postgres, { run, hasScheduler: true });
+    rest = await RestService.start({ run, hasScheduler: true });
     driver = new UpdateDriver(rest);
     for (const [id, parts] of Object.entries(blueprints)) {
       const content = blueprintOf({ nodes: { web: { type: 'thing' } }, rest: parts });
@@ -59,7 +56,6 @@ describe('queued executions', function () {
   after(async () => {
     open();
     await rest?.stop();
-    await postgres?.stop();
   });
   beforeEach(() => {
     gate = Promise.resolve();

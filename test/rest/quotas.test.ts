@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { HeldOperations } from '../kit/held-operations.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { until } from '../kit/until.ts';
 import { RestService, simpleBlueprint } from './kit.ts';
 import type { Answer } from './kit.ts';
@@ -18,20 +17,15 @@ node_templates:
 
 describe('quotas of tenants', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   const held = new HeldOperations();
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasScheduler: true, run: held.run });
+    rest = await RestService.start({ hasScheduler: true, run: held.run });
     expect((await rest.upload('app', { 'blueprint.yaml': simpleBlueprint })).status).to.equal(201);
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   afterEach(() => limit({ deployments: null, executions: null, storage_bytes: null }));
 

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { checkOffline } from '../../src/cli/offline.ts';
 import { describeProblems } from '../../src/dsl/report/problem.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { blueprintZip, RestService, simpleBlueprint } from './kit.ts';
 import { refusals } from './refusal-cases.ts';
 import { requestRefusals } from './request-refusal-cases.ts';
@@ -17,20 +16,15 @@ interface ErrorBody {
 
 describe('refusals of the service', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres);
+    rest = await RestService.start();
     expect((await rest.upload('good', { 'blueprint.yaml': simpleBlueprint })).status).to.equal(201);
     expect((await rest.call('PUT', '/deployments/taken', { body: { blueprint_id: 'good' } })).status).to.equal(201);
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   for (const { what, method, path, options, status, code, message } of [...refusals, ...requestRefusals]) {
     it(`refuses ${what}`, async () => {

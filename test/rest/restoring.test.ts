@@ -1,19 +1,16 @@
 import { expect } from 'chai';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { zip } from '../unit/files/archives.ts';
 import { blueprintZip, RestService, simpleBlueprint } from './kit.ts';
 import type { CallOptions } from './kit.ts';
 
 describe('restored resources and changes of ownership', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   const ada: CallOptions = { user: 'ada', password: 'ada-password' };
   const time = '2020-02-02T02:02:02.000Z';
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres);
+    rest = await RestService.start();
     await rest.call('PUT', '/users', { body: { username: 'ada', password: 'ada-password' } });
     await rest.call('PUT', '/tenants/users', {
       body: { tenant_name: 'default_tenant', username: 'ada', role: 'user' },
@@ -22,10 +19,7 @@ describe('restored resources and changes of ownership', function () {
     expect((await rest.call('PUT', '/deployments/app', { body: { blueprint_id: 'app' } })).status).to.equal(201);
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   const origin = { created_by: 'ada', created_at: time };
   const restored: [string, string, string, object][] = [

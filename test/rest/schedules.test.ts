@@ -1,25 +1,19 @@
 import { expect } from 'chai';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService, simpleBlueprint } from './kit.ts';
 
 describe('schedules and summaries', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres);
+    rest = await RestService.start();
     await rest.upload('b', { 'blueprint.yaml': simpleBlueprint });
     for (const id of ['d1', 'd2']) {
       expect((await rest.call('PUT', `/deployments/${id}`, { body: { blueprint_id: 'b' } })).status).to.equal(201);
     }
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   const path = '/execution-schedules/nightly?deployment_id=d1';
 

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { adminPassword, RestService, simpleBlueprint } from './kit.ts';
 import type { CallOptions } from './kit.ts';
 
@@ -55,7 +54,6 @@ class Vault {
 describe('secrets providers', function () {
   this.timeout(60_000);
   const vault = new Vault();
-  let postgres: PostgresServer;
   let rest: RestService;
   const ada: CallOptions = { user: 'ada', password: 'ada-password' };
   const connection = (): Record<string, string> => ({ url: vault.url, token: vault.token, path: 'base' });
@@ -63,8 +61,7 @@ describe('secrets providers', function () {
   before(async () => {
     await vault.start();
     vault.stored.set('base', {});
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { environment: { GANTRY_SECRET_HOSTS: '127.0.0.1' } });
+    rest = await RestService.start({ environment: { GANTRY_SECRET_HOSTS: '127.0.0.1' } });
     await rest.call('PUT', '/users', { body: { username: 'ada', password: 'ada-password' } });
     await rest.call('PUT', '/tenants/users', {
       body: { tenant_name: 'default_tenant', username: 'ada', role: 'user' },
@@ -77,7 +74,6 @@ describe('secrets providers', function () {
 
   after(async () => {
     await rest?.stop();
-    await postgres?.stop();
     vault.stop();
   });
 

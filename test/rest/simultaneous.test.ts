@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { addBlueprint, addDeployment, addExecution } from '../db/samples.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService } from './kit.ts';
 import type { Answer } from './kit.ts';
 
@@ -16,13 +15,11 @@ const many = 8;
 
 describe('simultaneous requests', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
     // nothing ends by itself, so that every request finds what the others have left
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
     await addBlueprint(rest.database, 'app');
     await rest.database.query('update blueprints set plan = $1', [JSON.stringify(emptyPlan)]);
     const { storageId } = await addDeployment(rest.database, 'there');
@@ -33,10 +30,7 @@ describe('simultaneous requests', function () {
     );
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   function statuses(answers: readonly Answer[]): string {
     return answers.map(({ status, text }) => (status < 500 ? String(status) : `${status} ${text}`)).join(' ');

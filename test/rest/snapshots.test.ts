@@ -8,7 +8,6 @@ import { ZipWriter } from '../../src/files/zip-writer.ts';
 import type { WrittenEntry } from '../../src/files/zip-writer.ts';
 import { insertEvents } from '../../src/store/events.ts';
 import { addExecution } from '../db/samples.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { zip } from '../unit/files/archives.ts';
 import { adminPassword, RestService, simpleBlueprint } from './kit.ts';
 
@@ -22,23 +21,19 @@ interface Execution {
 
 describe('snapshots', function () {
   this.timeout(40_000);
-  let postgres: PostgresServer;
   const services: RestService[] = [];
 
-  before(async () => {
-    postgres = await PostgresServer.start();
-  });
+  before(async () => {});
 
   after(async () => {
     for (const service of services) {
       await service.stop();
     }
-    await postgres?.stop();
   });
 
   async function manager(): Promise<RestService> {
     // brokers in the process are told apart by their names
-    const service = await RestService.start(postgres, {
+    const service = await RestService.start({
       environment: { AMQP_URL: `memory:manager-${services.length}` },
     });
     services.push(service);
@@ -212,7 +207,7 @@ describe('snapshots', function () {
         (name, text) => (name === 'manifest.json' ? text.replace('017-live', '999-future') : text),
         '999-future',
       ],
-      ['empty', (name, text) => (name === 'manifest.json' ? '{}' : text), 'no snapshot'],
+      ['empty', (name, text) => (name === 'manifest.json' ? '{}' : text), 'not a snapshot'],
     ];
     for (const [id, change, message] of damages) {
       const path = join(rest.folder, `${id}.zip`);

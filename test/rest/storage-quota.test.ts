@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { until } from '../kit/until.ts';
 import { tarGz, zip } from '../unit/files/archives.ts';
 import { blueprintZip, RestService, simpleBlueprint } from './kit.ts';
@@ -46,18 +45,13 @@ function form(files: Readonly<Record<string, Buffer>>): FormData {
 
 describe('the storage quota', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { environment: { GANTRY_MAX_UPLOAD_BYTES: '20000000' } });
+    rest = await RestService.start({ environment: { GANTRY_MAX_UPLOAD_BYTES: '20000000' } });
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   async function used(): Promise<number> {
     const answer = await rest.call('GET', '/tenants/default_tenant/quotas');

@@ -3,7 +3,6 @@ import type { EventInput } from '../../src/domain/entities.ts';
 import type { Caller } from '../../src/services/caller.ts';
 import { insertEvents } from '../../src/store/events.ts';
 import { addExecution, addInstances } from '../db/samples.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { StreamReader } from '../kit/stream-reader.ts';
 import { adminPassword, RestService } from './kit.ts';
 
@@ -11,15 +10,13 @@ type Owner = Pick<EventInput, 'tenantId' | 'creatorId' | 'visibility'>;
 
 describe('the event stream', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   const readers: StreamReader[] = [];
   let otherTenant: number;
   let userId: number;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
     await rest.call('POST', '/tenants/other');
     for (const [username, tenant_name, role] of [
       ['vwr', 'default_tenant', 'viewer'],
@@ -39,10 +36,7 @@ describe('the event stream', function () {
     readers.splice(0).forEach((reader) => reader.close());
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   async function open(
     query: string,
@@ -208,7 +202,7 @@ describe('the event stream', function () {
   });
 
   it('ends when the process stops', async () => {
-    const service = await RestService.start(postgres, { hasEngine: false });
+    const service = await RestService.start({ hasEngine: false });
     const reader = await StreamReader.open(`${service.origin}/api/v3.1/stream?topics=events`, {
       authorization: `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}`,
       tenant: 'default_tenant',

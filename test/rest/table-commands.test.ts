@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { runCommandLine } from '../../src/cli/program.ts';
 import { fakeTerminal } from '../kit/fake-terminal.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { tarGz, zip } from '../unit/files/archives.ts';
 import { adminPassword, RestService, simpleBlueprint } from './kit.ts';
 
@@ -115,13 +114,11 @@ const commands: readonly (readonly [string, RegExp])[] = [
 
 describe('commands that are one request', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   let folder: string;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres);
+    rest = await RestService.start();
     folder = await mkdtemp(join(tmpdir(), 'gantry-commands-'));
     await writeFile(join(folder, 'password'), 'a good password 1');
     await rest.upload('app', { 'blueprint.yaml': simpleBlueprint });
@@ -130,7 +127,6 @@ describe('commands that are one request', function () {
 
   after(async () => {
     await rest?.stop();
-    await postgres?.stop();
     await rm(folder, { recursive: true, force: true });
   });
 

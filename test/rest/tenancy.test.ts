@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { createBlueprint } from '../../src/store/blueprints.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { until } from '../kit/until.ts';
 import { RestService, simpleBlueprint } from './kit.ts';
 import type { CallOptions } from './kit.ts';
@@ -12,15 +11,13 @@ interface List {
 
 describe('tenants, roles and visibility', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   const user: CallOptions = { user: 'usr', password: 'usr-password' };
   const viewer: CallOptions = { user: 'vwr', password: 'vwr-password' };
   const stranger: CallOptions = { user: 'str', password: 'str-password', tenant: 'other' };
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres);
+    rest = await RestService.start();
     expect((await rest.call('POST', '/tenants/other')).status).to.equal(201);
     for (const [name, tenant, role] of [
       ['usr', 'default_tenant', 'user'],
@@ -34,10 +31,7 @@ describe('tenants, roles and visibility', function () {
     }
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   async function ids(path: string, options?: CallOptions): Promise<string[]> {
     const answer = await rest.call('GET', path, options);

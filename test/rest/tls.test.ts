@@ -16,7 +16,6 @@ import type { HttpServer } from '../../src/rest/server.ts';
 import { CertificateFolder } from '../../src/security/certificate-folder.ts';
 import { isNginxInstalled, NginxServer, renderProductNginx } from '../kit/nginx.ts';
 import { freePort } from '../kit/ports.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { until } from '../kit/until.ts';
 import { adminPassword, RestService } from './kit.ts';
 
@@ -31,15 +30,13 @@ interface SecureAnswer {
 
 describe('TLS', function () {
   this.timeout(120_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   let path: string;
   let folder: CertificateFolder;
   let ca: string;
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
     path = await mkdtemp(join(tmpdir(), 'gantry-tls-'));
     folder = new CertificateFolder(path, { authority: 30, server: 10 }, () => Date.now());
     await folder.create({ external: ['127.0.0.1', 'localhost'], internal: ['127.0.0.1'] });
@@ -48,7 +45,6 @@ describe('TLS', function () {
 
   after(async () => {
     await rest?.stop();
-    await postgres?.stop();
     await rm(path, { recursive: true, force: true });
   });
 

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { hostname } from 'node:os';
 import type { Route } from '../../src/rest/route.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { endpointName, expectedDemand, expectedHolders, roleLetters } from './access-table.ts';
 import { addFamilies, readFamilies } from './families.ts';
 import type { Family, Visibility } from './families.ts';
@@ -147,13 +146,11 @@ function pathOf(route: Route, name: string): string {
 
 describe('visibility', function () {
   this.timeout(120_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   let owner: { tenantId: number; creatorId: number };
 
   before(async () => {
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, { hasEngine: false });
+    rest = await RestService.start({ hasEngine: false });
     for (const tenant of ['home', 'away']) {
       expect((await rest.call('POST', `/tenants/${tenant}`)).status).to.equal(201);
     }
@@ -165,10 +162,7 @@ describe('visibility', function () {
     owner = row as typeof owner;
   });
 
-  after(async () => {
-    await rest?.stop();
-    await postgres?.stop();
-  });
+  after(() => rest?.stop());
 
   async function addUser({ name, role, tenant }: Actor): Promise<void> {
     const body = { username: name, password: `password-of-${name}`, role: role === 'sys_admin' ? role : 'default' };

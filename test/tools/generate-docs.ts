@@ -102,7 +102,7 @@ function errorsPage(): string {
 }
 
 /** path below the repository root -> content. */
-export function generatedPages(): ReadonlyMap<string, string> {
+function generatedPages(): ReadonlyMap<string, string> {
   return new Map([
     ['docs/states.md', statesPage()],
     ['docs/configuration.md', configurationPage()],

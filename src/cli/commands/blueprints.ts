@@ -14,7 +14,7 @@ import { addBlueprintTools } from './blueprint-tools.ts';
 import { listOptions, withListOptions } from './listing.ts';
 import type { ListCommandOptions } from './listing.ts';
 
-export const blueprintColumns: readonly Column<BlueprintShape>[] = [
+const blueprintColumns: readonly Column<BlueprintShape>[] = [
   { title: 'id', value: (item) => item.id },
   { title: 'state', value: (item) => colourStatus(item.state) },
   { title: 'main file', value: (item) => item.main_file_name },

@@ -18,7 +18,7 @@ const breakpointNames = {
 } as const;
 
 /** Reads `operation=start,node=db`. @throws InvalidArgumentError */
-export function parseBreakpoint(text: string): BreakpointShape {
+function parseBreakpoint(text: string): BreakpointShape {
   const parts = text.split(',').map((part): [string, string] => {
     const [, name = '', value = ''] = /^([a-z]+)=(.+)$/.exec(part.trim()) ?? [];
     const member = Object.entries(breakpointNames).find(([known]) => known === name)?.[1];

@@ -7,7 +7,7 @@ import { isFunction } from './recognise.ts';
 import { isPathItem, pathText, step } from './walk.ts';
 
 /** The label that names the environment a deployment runs in. */
-export const PARENT_LABEL = 'csys-obj-parent';
+const PARENT_LABEL = 'csys-obj-parent';
 
 const BY_DEPLOYMENT_PREFIX = 'deployment_id:';
 

@@ -25,7 +25,7 @@ export function scanPlan(plan: ScannedPlan, visit: (site: Site) => void): void {
 }
 
 /** Visits the properties and capabilities of a node. */
-export function scanNodeProperties(
+function scanNodeProperties(
   node: Pick<PlanNode, 'name' | 'properties' | 'capabilities'>,
   visit: (site: Site) => void,
 ): void {
@@ -51,7 +51,7 @@ export function scanNodeProperties(
  *
  * @param withoutInputs operations known to have none; nodes of one type share them. Added to.
  */
-export function scanNodeOperations(
+function scanNodeOperations(
   node: PlanNode,
   visit: (site: Site) => void,
   withoutInputs: Set<PlanOperations> = new Set(),

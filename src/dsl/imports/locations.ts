@@ -2,11 +2,10 @@ import { logicError } from '../errors.ts';
 import { namespaceDelimiter } from '../schema/namespace.ts';
 
 const remoteKinds = new Set(['http', 'https', 'file', 'ftp', 'plugin', 'blueprint', 'resource']);
-export const pluginPrefix = 'plugin:';
 export const blueprintPrefix = 'blueprint:';
 
 /** Whether a location says by itself where it is, as opposed to a path that is looked for in several places. */
-export function isRemoteLocation(location: string): boolean {
+function isRemoteLocation(location: string): boolean {
   const colon = location.indexOf(':');
   return colon > 0 && remoteKinds.has(location.slice(0, colon));
 }

@@ -75,7 +75,7 @@ export function inheritInterfaces(derived: TypeInterfaces, inherited: TypeInterf
 }
 
 /** Whether an operation does nothing: nothing of it is written. */
-export function isNoOp(operation: PlanInterfaceOperation | TypeOperation): boolean {
+function isNoOp(operation: PlanInterfaceOperation | TypeOperation): boolean {
   const { implementation, inputs, executor, max_retries, retry_interval, timeout, timeout_recoverable } = operation;
   const settings = [executor, max_retries, retry_interval, timeout, timeout_recoverable];
   return implementation === '' && Object.keys(inputs).length === 0 && settings.every((value) => value === null);

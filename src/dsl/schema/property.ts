@@ -44,7 +44,7 @@ const displayLabel = text({ since: [1, 3], about: 'Name shown instead of the key
 const defaultValue = anything({ about: 'Value when none is given.' });
 
 /** Schema of a property of a node type, relationship type, data type, policy type or policy trigger. */
-export const property: Element = fields({ required, default: defaultValue, description, type: typeElement });
+const property: Element = fields({ required, default: defaultValue, description, type: typeElement });
 
 export const properties: Element = dictOf(
   { ...property, isRequired: true },

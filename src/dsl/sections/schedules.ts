@@ -49,7 +49,7 @@ const timeOnly = /^(\d{1,2}):(\d{1,2})$/;
  *
  * @throws DslError NonRecoverableError
  */
-export function utcText(text: string, zone: string | undefined, path: Path, local: LocalTime | undefined): string {
+function utcText(text: string, zone: string | undefined, path: Path, local: LocalTime | undefined): string {
   if (text.startsWith('+')) {
     for (const delta of text.match(/\+\d+ ?[a-z]+ ?/g) ?? []) {
       checkTimeDelta(delta.slice(1), { path });

@@ -86,7 +86,7 @@ export function defaultsOf(schemas: PropertySchemas): JsonObject {
 }
 
 /** Whether a value is of a primitive type; text and names of stored things may be anything. */
-export function isOfPrimitiveType(value: Json, type: string): boolean {
+function isOfPrimitiveType(value: Json, type: string): boolean {
   switch (type) {
     case 'integer':
       return Number.isInteger(value);

@@ -28,7 +28,7 @@ const packetBytes = 4 * 1024 * 1024;
 const packetRows = 5000;
 
 /** @throws GantryError snapshot_action_error */
-export function refuseContents(contents: readonly string[]): void {
+function refuseContents(contents: readonly string[]): void {
   if (contents.length > 0) {
     throw new GantryError(
       'snapshot_action_error',

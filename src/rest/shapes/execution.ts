@@ -7,7 +7,7 @@ import type { Shape } from './field.ts';
 const { text, integer, boolean, timestamp, json, computed } = fieldsOf<Execution>();
 
 /** Status as people read it. */
-export function displayStatus(status: ExecutionStatus): string {
+function displayStatus(status: ExecutionStatus): string {
   return status === 'terminated' ? 'completed' : status;
 }
 

@@ -66,7 +66,7 @@ interface ClientFolders {
 let folders: ClientFolders | undefined;
 
 /** Where the clients of `ctx` for shell, Node and Python are. */
-export function clients(): ClientFolders {
+function clients(): ClientFolders {
   folders ??= {
     bin: dirname(resourcePath('runtime', 'bin', 'ctx')),
     node: resourcePath('runtime', 'node'),

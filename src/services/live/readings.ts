@@ -16,7 +16,7 @@ import type { LiveFilter, LiveMessage, LiveTopic } from './messages.ts';
 import type { Delivery, Subscription } from './subscription.ts';
 
 /** Events read at once. */
-export const eventPage = 1000;
+const eventPage = 1000;
 
 /** A page of events as deliveries, each with the position behind it. */
 function deliver(events: readonly LiveEvent[], position: LivePosition): Delivery[] {

@@ -10,7 +10,7 @@ export interface DumpTable {
 }
 
 /** What belongs to this installation and not to what is managed: a restore leaves it as it is. */
-export const ownTables: readonly string[] = [
+const ownTables: readonly string[] = [
   'processes',
   'outbox',
   'snapshots',

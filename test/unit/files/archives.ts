@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 
 /** One entry of a tar archive made by hand, so that it may be as hostile as it likes. */
@@ -103,9 +102,4 @@ export function zip(entries: readonly ZipEntry[]): Buffer {
   end.writeUInt32LE(centralSize, 12);
   end.writeUInt32LE(offset, 16);
   return Buffer.concat([...locals, ...centrals, end]);
-}
-
-/** A name for a file with this content. */
-export function digest(content: Buffer): string {
-  return createHash('sha256').update(content).digest('hex').slice(0, 16);
 }

@@ -49,7 +49,7 @@ const plugin: PlanPlugin = {
 };
 
 /** A mapped operation of the test plugin. */
-export function planOperation(name: string, overrides: Partial<PlanOperation> = {}): PlanOperation {
+function planOperation(name: string, overrides: Partial<PlanOperation> = {}): PlanOperation {
   return {
     plugin: 'test',
     operation: `test.${name}`,
@@ -70,7 +70,7 @@ const interfaces: Readonly<Record<string, string>> = {
 };
 
 /** `create` -> `cloudify.interfaces.lifecycle.create`; names with dots stay. */
-export function fullName(name: string, interfaceName = 'cloudify.interfaces.lifecycle'): string {
+function fullName(name: string, interfaceName = 'cloudify.interfaces.lifecycle'): string {
   return name.includes('.') ? name : `${interfaces[name] ?? interfaceName}.${name}`;
 }
 

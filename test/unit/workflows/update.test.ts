@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { runUpdate } from '../../../src/workflows/update.ts';
+import { runChanges, runRemovals } from '../../../src/workflows/update.ts';
 import type { UpdateInput } from '../../../src/workflows/update.ts';
+import type { WorkflowContext } from '../../../src/workflows/context.ts';
 import { Crash, failFinally, Simulation, succeedWith, World } from './simulation.ts';
 import type { Behaviour } from './simulation.ts';
 import { topologyOf } from './topology-kit.ts';
@@ -30,6 +31,11 @@ const between = (sourceId: string, targetId: string) => ({
   targetId,
   type: 'cloudify.relationships.connected_to',
 });
+
+async function runUpdate(context: WorkflowContext, input: UpdateInput): Promise<void> {
+  await runRemovals(context, input);
+  await runChanges(context, input);
+}
 
 async function run(specs: Readonly<Record<string, NodeSpec>>, input: Partial<UpdateInput>, behaviour?: Behaviour) {
   const world = new World(topologyOf(specs));

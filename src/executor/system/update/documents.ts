@@ -38,7 +38,7 @@ export interface DocumentInstance {
 }
 
 /** The instances of one list of the document: those changed themselves, and those only related to them. */
-export function readInstances(document: Json | undefined, kind: ModificationKind): DocumentInstance[] {
+function readInstances(document: Json | undefined, kind: ModificationKind): DocumentInstance[] {
   const list = asObject(document)[`${kind}_and_related`];
   return objectsOf(list).map((entry) => ({
     id: textOf(entry['id']),
