@@ -114,6 +114,18 @@ export function notFound(kind: string, id: string, filters?: Readonly<Record<str
   return new GantryError('not_found_error', `Requested \`${kind}\` with ID \`${id}\` was not found${suffix}`);
 }
 
+/** What was read, or undefined when it does not exist. @throws whatever else the reading fails with */
+export async function ifFound<Value>(reading: Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof GantryError && error.code === 'not_found_error') {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
 /** Turns whatever was thrown into an Error, so that `message` and `stack` can be relied on. */
 export function coerceError(thrown: unknown): Error {
   if (thrown instanceof Error) {

@@ -18,12 +18,25 @@ export interface TreeEntry {
   readonly path: string;
 }
 
-/** Every file and directory below the managed directories; links and special files are left out. */
+/** What was read, or undefined when there is no such file or directory. */
+async function ifThere<Value>(reading: Promise<Value>): Promise<Value | undefined> {
+  return reading.catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') {
+      throw error;
+    }
+    return undefined;
+  });
+}
+
+/**
+ * Every file and directory below the managed directories; links and special files are left out.
+ * @throws Error for a directory that cannot be read: a snapshot without it would look complete
+ */
 export async function* listTree(root: string): AsyncGenerator<TreeEntry, void, undefined> {
   const open = managedDirectories.map((name) => ({ name, path: join(root, name) }));
   for (let directory = open.pop(); directory; directory = open.pop()) {
-    const entries = await readdir(directory.path, { withFileTypes: true }).catch(() => []);
-    for (const entry of entries) {
+    const entries = await ifThere(readdir(directory.path, { withFileTypes: true }));
+    for (const entry of entries ?? []) {
       const name = `${directory.name}/${entry.name}`;
       const path = join(directory.path, entry.name);
       if (entry.isDirectory()) {
@@ -52,7 +65,7 @@ export class TreeSwap {
 
   /** Who has begun to change places and has neither completed nor taken it back. */
   async owner(): Promise<string | undefined> {
-    return readFile(this.#journal, 'utf8').catch(() => undefined);
+    return ifThere(readFile(this.#journal, 'utf8'));
   }
 
   /** Makes empty directories for the new files. */
@@ -71,7 +84,10 @@ export class TreeSwap {
   async add(name: string, content?: AsyncIterable<Uint8Array>): Promise<void> {
     const [top = ''] = name.split('/', 1);
     if (!managedDirectories.includes(top) || normalize(name) !== name || /[\\\0]/.test(name)) {
-      throw new GantryError('bad_parameters_error', `The archive has a file in a place of its own: ${name}`);
+      throw new GantryError(
+        'bad_parameters_error',
+        `The archive has a file outside of the file server's directories: ${name}`,
+      );
     }
     const path = join(this.#place, 'new', name);
     if (content) {
@@ -124,17 +140,10 @@ export class TreeSwap {
   }
 
   async #move(from: string, to: string): Promise<void> {
-    await rename(from, to).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') {
-        throw error;
-      }
-    });
+    await ifThere(rename(from, to));
   }
 }
 
 async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
+  return (await ifThere(stat(path))) !== undefined;
 }

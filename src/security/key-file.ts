@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { chmod, link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 const keyLength = 32;
@@ -38,7 +38,7 @@ export async function makeKeyFile(file: string): Promise<void> {
   }
   await mkdir(dirname(file), { recursive: true });
   const unfinished = `${file}.${randomBytes(4).toString('hex')}`;
-  await writeFile(unfinished, newKeyLine(), { mode: 0o600, flag: 'wx' });
+  await writeDurably(unfinished, newKeyLine());
   try {
     // unlike a rename, a link does not replace the file of a process that was faster
     await link(unfinished, file);
@@ -63,17 +63,21 @@ export function keyFileState(file: string): string {
   return `${ino} ${mtimeMs} ${size}`;
 }
 
-/** Replaces the file in one step, so that whoever reads it finds all of the old or all of the new one. */
-async function replaceFile(file: string, content: string): Promise<void> {
-  const unfinished = `${file}.${randomBytes(4).toString('hex')}`;
-  const handle = await open(unfinished, 'wx', 0o600);
+/** Writes a new file to the disk: what was encrypted with a key that a power failure erased could never be read again. */
+async function writeDurably(file: string, content: string): Promise<void> {
+  const handle = await open(file, 'wx', 0o600);
   try {
     await handle.writeFile(content);
-    // ciphertexts of a key that a power failure took could never be read again
     await handle.sync();
   } finally {
     await handle.close();
   }
+}
+
+/** Replaces the file in one step, so that readers find either the old or the new content. */
+async function replaceFile(file: string, content: string): Promise<void> {
+  const unfinished = `${file}.${randomBytes(4).toString('hex')}`;
+  await writeDurably(unfinished, content);
   await rename(unfinished, file);
 }
 

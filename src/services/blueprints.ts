@@ -1,6 +1,6 @@
 import { workflowMessage } from '../amqp/workflow-message.ts';
 import type { Blueprint, Execution } from '../domain/entities.ts';
-import { GantryError } from '../domain/errors.ts';
+import { GantryError, ifFound } from '../domain/errors.ts';
 import { arrivalLimit, requireStorage } from '../executor/storage-quota.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import { failedBlueprintStates } from '../domain/states.ts';
@@ -102,11 +102,8 @@ function alreadyExists(caller: TenantCaller, id: string): GantryError {
 async function findSameId(session: Session, caller: TenantCaller, id: string): Promise<Blueprint | undefined> {
   try {
     // without a viewer: private blueprints of others take an id too
-    return await getBlueprint(session, { tenantId: caller.tenant.id }, id, { fields: ['id', 'state'] });
+    return await ifFound(getBlueprint(session, { tenantId: caller.tenant.id }, id, { fields: ['id', 'state'] }));
   } catch (error) {
-    if (error instanceof GantryError && error.code === 'not_found_error') {
-      return undefined;
-    }
     throw error instanceof GantryError && error.code === 'ambiguous_name' ? alreadyExists(caller, id) : error;
   }
 }

@@ -1,6 +1,6 @@
 import { workflowMessage } from '../amqp/workflow-message.ts';
 import type { Blueprint, Deployment, Execution } from '../domain/entities.ts';
-import { GantryError } from '../domain/errors.ts';
+import { GantryError, ifFound } from '../domain/errors.ts';
 import type { JsonObject, Plan } from '../domain/plan.ts';
 import { failedBlueprintStates } from '../domain/states.ts';
 import type { Visibility } from '../domain/states.ts';
@@ -79,15 +79,8 @@ async function readyBlueprint(
   return blueprint;
 }
 
-async function findDeployment(session: Session, caller: TenantCaller, id: string): Promise<Deployment | undefined> {
-  try {
-    return await getDeployment(session, { tenantId: caller.tenant.id }, id, { fields: ['id', 'createExecutionId'] });
-  } catch (error) {
-    if (error instanceof GantryError && error.code === 'not_found_error') {
-      return undefined;
-    }
-    throw error;
-  }
+function findDeployment(session: Session, caller: TenantCaller, id: string): Promise<Deployment | undefined> {
+  return ifFound(getDeployment(session, { tenantId: caller.tenant.id }, id, { fields: ['id', 'createExecutionId'] }));
 }
 
 /** Removes what an earlier, failed attempt to create the same deployment left. */

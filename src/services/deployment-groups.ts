@@ -1,4 +1,4 @@
-import { GantryError } from '../domain/errors.ts';
+import { ifFound } from '../domain/errors.ts';
 import { deletionWorkflow, newDeletions, requireRemovable } from '../executor/system/deletion.ts';
 import type { DeletionRequest } from '../executor/system/deletion.ts';
 import type { JsonObject } from '../domain/plan.ts';
@@ -76,16 +76,12 @@ async function findGroup(
   caller: TenantCaller,
   id: string,
 ): Promise<DeploymentGroup | undefined> {
-  try {
-    const group = await getDeploymentGroup(transaction, scopeOf(caller), id, { fields: ['labels'], lock: true });
+  const reading = getDeploymentGroup(transaction, scopeOf(caller), id, { fields: ['labels'], lock: true });
+  const group = await ifFound(reading);
+  if (group) {
     requireOwnTenant(caller, group);
-    return group;
-  } catch (error) {
-    if (error instanceof GantryError && error.code === 'not_found_error') {
-      return undefined;
-    }
-    throw error;
   }
+  return group;
 }
 
 async function updateOf(

@@ -2,30 +2,25 @@ import type { PermissionMatrix } from '../domain/permissions.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
 import { loadPermissions, permissionsChannel } from '../store/permissions.ts';
+import { followValue } from './followed-value.ts';
 
-/** Which role may do what, kept up to date with what people change. */
+/** The permissions of each role, kept up to date with changes by any process. */
 export interface PermissionDirectory {
   readonly matrix: PermissionMatrix;
-  /** Reads it anew; to be called after a change by this process. */
+  /** Reads it again; to be called after a change by this process. */
   reload(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Makes the directory of this process; the database tells it when another one changed something. */
+/** Makes the directory of this process; the database notifies it of changes by others. */
 export async function openPermissionDirectory(database: Database, log: Logger): Promise<PermissionDirectory> {
-  let matrix: PermissionMatrix = {};
-  const reload = async (): Promise<void> => {
-    matrix = Object.fromEntries(await loadPermissions(database));
-  };
-  const stop = await database.listen(permissionsChannel, () => {
-    reload().catch((error: unknown) => log.error('The permissions of roles could not be reloaded', { error }));
-  });
-  await reload();
+  const read = async (): Promise<PermissionMatrix> => Object.fromEntries(await loadPermissions(database));
+  const matrix = await followValue({ database, channel: permissionsChannel, read, log, what: 'permissions of roles' });
   return {
     get matrix() {
-      return matrix;
+      return matrix.current;
     },
-    reload,
-    stop,
+    reload: () => matrix.reload(),
+    stop: () => matrix.stop(),
   };
 }

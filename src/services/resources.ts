@@ -1,5 +1,5 @@
 import type { Tenant } from '../domain/entities.ts';
-import { GantryError } from '../domain/errors.ts';
+import { GantryError, ifFound } from '../domain/errors.ts';
 import type { Permission } from '../domain/permissions.ts';
 import type { ResourcePath } from '../files/resource-path.ts';
 import { getBlueprint } from '../store/blueprints.ts';
@@ -44,7 +44,7 @@ export function createResourceService(database: Database, tenants: TenantDirecto
     if (id === undefined) {
       return false;
     }
-    const found = await getBlueprint(database, { tenantId }, id, { fields: [] }).catch(() => undefined);
+    const found = await ifFound(getBlueprint(database, { tenantId }, id, { fields: [] }));
     return found?.visibility === 'global';
   };
   return {

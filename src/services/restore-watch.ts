@@ -1,27 +1,22 @@
+import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
 import { isAnyRestoreRunning } from '../store/snapshot/running.ts';
+import { followValue } from './followed-value.ts';
 
-/** Knows whether a snapshot is being restored, without asking for every request. */
+/** Knows whether a snapshot is being restored, without a query for every request. */
 export interface RestoreWatch {
   readonly isRestoring: boolean;
   stop(): Promise<void>;
 }
 
-/** Starts to listen; looks at once and whenever an execution that restores changes its status. */
-export async function startRestoreWatch(database: Database): Promise<RestoreWatch> {
-  let isRestoring = false;
-  const look = async (): Promise<void> => {
-    isRestoring = await isAnyRestoreRunning(database);
-  };
-  const stop = await database.listen('gantry_restore', () => {
-    // a database that is away tells again when it is back
-    look().catch(() => undefined);
-  });
-  await look();
+/** Asks the database at the start and whenever an execution that restores a snapshot changes its status. */
+export async function startRestoreWatch(database: Database, log: Logger): Promise<RestoreWatch> {
+  const read = (): Promise<boolean> => isAnyRestoreRunning(database);
+  const restoring = await followValue({ database, channel: 'gantry_restore', read, log, what: 'running restores' });
   return {
     get isRestoring() {
-      return isRestoring;
+      return restoring.current;
     },
-    stop,
+    stop: () => restoring.stop(),
   };
 }

@@ -1,5 +1,5 @@
 import type { Secret } from '../domain/entities.ts';
-import { coerceError, GantryError } from '../domain/errors.ts';
+import { coerceError, GantryError, ifFound } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
 import type { RevealSecret } from '../domain/resources.ts';
 import type { Visibility } from '../domain/states.ts';
@@ -162,7 +162,7 @@ export function createSecretExchange(
         `User \`${caller.user.username}\` is not permitted to perform the action secret_create in the tenant \`${tenant.name}\``,
       );
     }
-    const present = await getSecret(database, { tenantId: tenant.id }, item.key).catch(() => undefined);
+    const present = await ifFound(getSecret(database, { tenantId: tenant.id }, item.key));
     if (present) {
       (outcome.collisions[tenant.name] ??= []).push(item.key);
       if (!isOverriding) {

@@ -1,6 +1,6 @@
 import { Ajv } from 'ajv';
 import type { Secret } from '../domain/entities.ts';
-import { coerceError, GantryError } from '../domain/errors.ts';
+import { coerceError, GantryError, ifFound } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
 import type { RevealSecret, SecretsProvider } from '../domain/resources.ts';
 import type { Visibility } from '../domain/states.ts';
@@ -125,16 +125,8 @@ export function createSecretService(
   box: SecretBox,
   reveal: RevealSecret,
 ): SecretService {
-  const find = async (session: Session, caller: TenantCaller, key: string): Promise<Secret | undefined> => {
-    try {
-      return await getSecret(session, { tenantId: caller.tenant.id }, key);
-    } catch (error) {
-      if (error instanceof GantryError && error.code === 'not_found_error') {
-        return undefined;
-      }
-      throw error;
-    }
-  };
+  const find = (session: Session, caller: TenantCaller, key: string): Promise<Secret | undefined> =>
+    ifFound(getSecret(session, { tenantId: caller.tenant.id }, key));
   const providerOf = async (
     session: Session,
     caller: TenantCaller,

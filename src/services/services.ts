@@ -192,7 +192,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
   const common: ServiceDependencies = { config, log, database, files, clock, newId, outbox, waiter };
   const audit = createAuditService({ database, log });
   const live = createLiveService({ database, log });
-  const restoring = await startRestoreWatch(database);
+  const restoring = await startRestoreWatch(database, log);
   const memory = createAccessMemory(() => readAccessVersion(database));
   const doneRequests = createDoneRequests({ database, clock, log });
   const tenants = createTenantDirectory(database, memory);

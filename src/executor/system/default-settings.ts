@@ -1,4 +1,4 @@
-import { GantryError } from '../../domain/errors.ts';
+import { GantryError, ifFound } from '../../domain/errors.ts';
 import type { Deployment } from '../../domain/entities.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import { nextOccurrence } from '../../domain/recurrence.ts';
@@ -25,20 +25,9 @@ export async function joinDefaultGroups(session: Session, owner: SettingsOwner, 
   const { storageId, tenantId, visibility } = owner.deployment;
   for (const id of new Set(names)) {
     const group =
-      (await findGroup(session, tenantId, id)) ??
+      (await ifFound(getDeploymentGroup(session, { tenantId }, id, { fields: ['id'] }))) ??
       (await createDeploymentGroup(session, { id, tenantId, creatorId: owner.creatorId, visibility }));
     await addGroupMembers(session, group.storageId, [storageId]);
-  }
-}
-
-async function findGroup(session: Session, tenantId: number, id: string): Promise<{ storageId: number } | undefined> {
-  try {
-    return await getDeploymentGroup(session, { tenantId }, id, { fields: ['id'] });
-  } catch (error) {
-    if (error instanceof GantryError && error.code === 'not_found_error') {
-      return undefined;
-    }
-    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 /** What operations of the built-in types ask of the manager, done by its use cases. */
 import type { Config } from '../../config/config.ts';
 import type { Deployment, Execution } from '../../domain/entities.ts';
-import { GantryError } from '../../domain/errors.ts';
+import { GantryError, ifFound } from '../../domain/errors.ts';
 import type { Permission } from '../../domain/permissions.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import { cancellingExecutionStatuses } from '../../domain/states.ts';
@@ -71,18 +71,6 @@ export function createExtensionsHost(dependencies: ExtensionsHostDependencies): 
   };
 }
 
-/** The value, or undefined when there is nothing of that name. */
-async function findOr<Value>(read: () => Promise<Value>): Promise<Value | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof GantryError && error.code === 'not_found_error') {
-      return undefined;
-    }
-    throw error;
-  }
-}
-
 function managed({ id, workflowId, status, error }: Execution): ManagedExecution {
   return { id, workflowId, status, error: error === '' ? undefined : error };
 }
@@ -122,14 +110,14 @@ class CallersManager implements ExtensionsManager {
   async findBlueprintState(id: string): Promise<BlueprintState | undefined> {
     this.#require('blueprint_get');
     const { blueprints } = this.#dependencies.services;
-    return (await findOr(() => blueprints.get(this.#caller, id, ['state'])))?.state;
+    return (await ifFound(blueprints.get(this.#caller, id, ['state'])))?.state;
   }
 
   async uploadBlueprint(blueprint: NewManagedBlueprint, { signal }: Waiting): Promise<void> {
     this.#require('blueprint_upload');
     const { services, waits } = this.#dependencies;
     const { blueprints, files } = services;
-    const started = await findOr(() => blueprints.get(this.#caller, blueprint.id, ['state']));
+    const started = await ifFound(blueprints.get(this.#caller, blueprint.id, ['state']));
     const upload =
       started && started.uploadExecution && !started.uploadExecution.endedAt
         ? started
@@ -234,7 +222,7 @@ class CallersManager implements ExtensionsManager {
     const { interDeploymentDependencies: dependencies } = this.#dependencies.services;
     const source = this.#execution.deploymentId ?? '';
     const key = { creator, source, target, externalSource: undefined, externalTarget: undefined };
-    await findOr(() => dependencies.remove(this.#caller, key));
+    await ifFound(dependencies.remove(this.#caller, key));
   }
 
   async countOtherConsumers(deploymentId: string): Promise<number> {
@@ -307,7 +295,7 @@ class CallersManager implements ExtensionsManager {
 
   async hasSecret(key: string): Promise<boolean> {
     const { secrets } = this.#dependencies.services;
-    return (await findOr(() => secrets.get(this.#caller, key, true))) !== undefined;
+    return (await ifFound(secrets.get(this.#caller, key, true))) !== undefined;
   }
 
   async createSecret(key: string, value: Json): Promise<void> {
@@ -326,7 +314,7 @@ class CallersManager implements ExtensionsManager {
 
   async deleteSecret(key: string): Promise<void> {
     this.#require('secret_delete');
-    await findOr(() => this.#dependencies.services.secrets.remove(this.#caller, key));
+    await ifFound(this.#dependencies.services.secrets.remove(this.#caller, key));
   }
 
   #require(permission: Permission): void {
@@ -335,7 +323,7 @@ class CallersManager implements ExtensionsManager {
 
   #deployment(id: string): Promise<Deployment | undefined> {
     const fields = ['id', 'inputs', 'labels', 'createExecutionId', 'latestExecutionId'];
-    return findOr(() => this.#dependencies.services.deployments.get(this.#caller, id, fields));
+    return ifFound(this.#dependencies.services.deployments.get(this.#caller, id, fields));
   }
 
   async #managedDeployment(deployment: Deployment): Promise<ManagedDeployment> {
