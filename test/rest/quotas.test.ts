@@ -149,7 +149,8 @@ describe('quotas of tenants', function () {
     );
 
     const soon = new Date(Date.now() + 100).toISOString();
-    const schedule = await rest.call('PUT', '/execution-schedules/soon?deployment_id=d1', {
+    const [one] = await rest.database.query<{ id: string }>(`select id from deployments where id like 'd%' limit 1`);
+    const schedule = await rest.call('PUT', `/execution-schedules/soon?deployment_id=${one?.id}`, {
       body: { workflow_id: 'uninstall', since: soon, recurrence: '1 day' },
     });
     expect(schedule.status, schedule.text).to.equal(201);
