@@ -2,7 +2,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { SamlProvider } from '../kit/saml-provider.ts';
 import type { AssertionOptions } from '../kit/saml-provider.ts';
 import { RestService } from './kit.ts';
@@ -18,7 +17,6 @@ interface Token {
 
 describe('logins by SAML', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   let folder: string;
   let certificateFile: string;
@@ -29,8 +27,7 @@ describe('logins by SAML', function () {
     certificateFile = join(folder, 'idp.pem');
     provider = await SamlProvider.create();
     await writeFile(certificateFile, provider.pair.certificate);
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, {
+    rest = await RestService.start({
       hasEngine: false,
       environment: {
         GANTRY_SAML_CERT_FILE: certificateFile,
@@ -49,7 +46,6 @@ describe('logins by SAML', function () {
 
   after(async () => {
     await rest?.stop();
-    await postgres?.stop();
     await rm(folder, { recursive: true, force: true });
   });
 
