@@ -21,6 +21,7 @@ import { accessVersion } from './020-access-version.ts';
 import { doneRequests } from './021-done-requests.ts';
 import { instanceCounts } from './022-instance-counts.ts';
 import { usedLogins } from './024-used-logins.ts';
+import { globalIds } from './025-global-ids.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration } from './migration.ts';
@@ -50,4 +51,5 @@ export const migrations: readonly Migration[] = [
   doneRequests,
   instanceCounts,
   usedLogins,
+  globalIds,
 ];

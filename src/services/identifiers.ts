@@ -116,19 +116,21 @@ export function requireOwnTenant(caller: Caller, resource: { id: string; tenantI
 export const everywhere: Scope = { tenantId: -1, tenants: 'all' };
 
 /**
- * What becomes global must not have its id in another tenant.
+ * What becomes global must not have its id in another tenant. For what comes at the same moment the database sees to it.
  * @param list finds resources of that kind
+ * @param same what it shares with others that would be in its way
  * @throws GantryError conflict_error
  */
 export async function requireFreeGlobally(
   visibility: Visibility,
   resource: { id: string; visibility: Visibility },
   list: (query: ListQuery) => Promise<Page<unknown>>,
+  same: NonNullable<ListQuery['filters']> = { id: [resource.id] },
 ): Promise<void> {
   if (visibility !== 'global' || resource.visibility === 'global') {
     return;
   }
-  const { total } = await list({ filters: { id: [resource.id] }, fields: ['id'], all: true });
+  const { total } = await list({ filters: same, fields: ['id'], all: true });
   if (total > 1) {
     throw new GantryError(
       'conflict_error',

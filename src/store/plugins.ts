@@ -107,6 +107,9 @@ function columnsOf(update: PluginUpdate): Record<string, unknown> {
   };
 }
 
+/** What keeps a package from being there twice. */
+const packageConstraints = ['plugins_package', 'plugins_global_alone'];
+
 /** The refusal of an archive that is there already. */
 function duplicate(plugin: NewPlugin, cause?: unknown): GantryError {
   const version = plugin.packageVersion === undefined ? '' : ` ${plugin.packageVersion}`;
@@ -117,17 +120,18 @@ function duplicate(plugin: NewPlugin, cause?: unknown): GantryError {
   );
 }
 
-/** Whether a plugin with the same archive is there, in the tenant or globally. */
+/** A plugin with the same archive in the tenant or globally; in any tenant, for one that is to be global. */
 async function findSamePlugin(
   session: Session,
-  plugin: Pick<NewPlugin, 'packageName' | 'archiveName' | 'tenantId'>,
+  plugin: Pick<NewPlugin, 'packageName' | 'archiveName' | 'tenantId' | 'visibility'>,
 ): Promise<Plugin | undefined> {
   const [found] = await findResources(
     session,
     pluginResource,
     (parameters) =>
       `plugin.package_name = ${parameters.add(plugin.packageName)} and plugin.archive_name = ${parameters.add(plugin.archiveName)}
-       and (plugin.tenant_id = ${parameters.add(plugin.tenantId)} or plugin.visibility = 'global')`,
+       and (plugin.tenant_id = ${parameters.add(plugin.tenantId)} or plugin.visibility = 'global'
+         or ${parameters.add(plugin.visibility === 'global')}::boolean)`,
     { limit: 1 },
   );
   return found;
@@ -159,9 +163,10 @@ export async function createPlugin(session: Session, plugin: NewPlugin): Promise
       });
       return await requireResource(transaction, pluginResource, storageId);
     } catch (error) {
-      throw error instanceof GantryError && isUniqueViolation(error.cause, 'plugins_package')
-        ? duplicate(plugin, error)
-        : error;
+      const isSame =
+        error instanceof GantryError &&
+        packageConstraints.some((constraint) => isUniqueViolation(error.cause, constraint));
+      throw isSame ? duplicate(plugin, error) : error;
     }
   });
 }
