@@ -4,7 +4,7 @@ import type { FileStore } from '../files/file-store.ts';
 import type { ByteLimit, StorageGate } from '../files/limit-bytes.ts';
 import type { Database } from '../store/database.ts';
 import type { Session, Transaction } from '../store/session.ts';
-import { findStored, lockStorage, quotaExceeded, readQuota } from '../store/tenant-quotas.ts';
+import { bookStorage, findStored, quotaExceeded, readBooked, readQuota } from '../store/tenant-quotas.ts';
 
 type Owner = Pick<Tenant, 'id' | 'name'>;
 
@@ -17,26 +17,83 @@ function exceeded(tenant: Owner, more: string, limit: number, used: number): Err
   return quotaExceeded(tenant.name, `bytes on the file server (${more} more were asked for)`, limit, used);
 }
 
-/**
- * Makes sure that so many more bytes are within the quota of a tenant. Others that ask for the same tenant wait until
- * the transaction ends, so what is let in has to be in place by then.
- * @throws GantryError quota_exceeded_error
- */
-export async function requireStorage(
-  transaction: Transaction,
-  files: FileStore,
-  tenant: Owner,
-  bytes: number,
-): Promise<void> {
-  // nothing is measured where nothing is limited
-  if (bytes <= 0 || (await readQuota(transaction, tenant.id)).storageBytes === undefined) {
+/** What a tenant had on the file server when it was measured. */
+interface Measured {
+  /** Undefined = no limit, and nothing was measured. */
+  readonly limit: number | undefined;
+  readonly used: number;
+  /** What had been booked by then, see `bookStorage`. */
+  readonly booked: number;
+}
+
+async function measure(session: Session, files: FileStore, tenant: Owner): Promise<Measured> {
+  // read before the files are: what is put in place meanwhile counts twice rather than not at all
+  const [{ storageBytes: limit }, booked] = await Promise.all([
+    readQuota(session, tenant.id),
+    readBooked(session, tenant.id),
+  ]);
+  const used = limit === undefined ? 0 : await storedBytes(session, files, tenant);
+  return { limit, used, booked };
+}
+
+/** A refusal that does not count: others brought files, or the quota was set, since it was measured. */
+class MeasuredBefore extends Error {
+  readonly refusal: Error | undefined;
+
+  constructor(refusal: Error | undefined) {
+    super('What a tenant has was measured before it changed');
+    this.refusal = refusal;
+  }
+}
+
+async function book(transaction: Transaction, tenant: Owner, measured: Measured, bytes: number): Promise<void> {
+  const { storageBytes: limit } = await readQuota(transaction, tenant.id);
+  if (bytes <= 0 || limit === undefined) {
     return;
   }
-  await lockStorage(transaction, tenant.id);
-  const { storageBytes: limit } = await readQuota(transaction, tenant.id);
-  const used = limit === undefined ? 0 : await storedBytes(transaction, files, tenant);
-  if (limit !== undefined && used + bytes > limit) {
-    throw exceeded(tenant, String(bytes), limit, used);
+  if (measured.limit === undefined) {
+    throw new MeasuredBefore(undefined);
+  }
+  const since = (await bookStorage(transaction, tenant.id, bytes)) - measured.booked;
+  if (measured.used + since <= limit) {
+    return;
+  }
+  const refusal = exceeded(tenant, String(bytes), limit, measured.used);
+  throw since > bytes ? new MeasuredBefore(refusal) : refusal;
+}
+
+/** Makes sure that so many more bytes are within a quota. @throws GantryError quota_exceeded_error */
+export type Book = (bytes: number) => Promise<void>;
+
+/** How often a tenant is measured again because others bring files all the time. */
+const mostMeasurements = 5;
+
+/**
+ * Brings files for a tenant in a transaction. Others who do so wait from the first `book` to its end, so what is let in
+ * has to be in place by then. Measuring, which takes its time where there are many files, is over before the transaction
+ * begins; `work` runs again when that was too early.
+ * @param session whose transactions are used
+ * @throws what `work` does; GantryError quota_exceeded_error
+ */
+export async function withStorage<Result>(
+  { session, files }: { session: Session; files: FileStore },
+  tenant: Owner,
+  work: (transaction: Transaction, book: Book) => Promise<Result>,
+): Promise<Result> {
+  for (let measurement = 1; ; measurement += 1) {
+    const measured = await measure(session, files, tenant);
+    try {
+      return await session.transaction((transaction) =>
+        work(transaction, (bytes) => book(transaction, tenant, measured, bytes)),
+      );
+    } catch (thrown) {
+      if (!(thrown instanceof MeasuredBefore)) {
+        throw thrown;
+      }
+      if (measurement >= mostMeasurements && thrown.refusal) {
+        throw thrown.refusal;
+      }
+    }
   }
 }
 
@@ -82,8 +139,8 @@ export async function openStorageGate(
   return {
     limit: (replaced = 0) => limitFor(replaced),
     admit: (bytes, place) =>
-      database.transaction(async (transaction) => {
-        await requireStorage(transaction, files, tenant, bytes);
+      withStorage({ session: database, files }, tenant, async (_transaction, booked) => {
+        await booked(bytes);
         return place();
       }),
   };

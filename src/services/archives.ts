@@ -4,7 +4,7 @@ import type { Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/plan.ts';
-import { arrivalLimit, requireStorage } from '../executor/storage-quota.ts';
+import { arrivalLimit, withStorage } from '../executor/storage-quota.ts';
 import type { ReceivedArchive, StoredFile } from '../files/file-store.ts';
 import type { ByteLimit } from '../files/limit-bytes.ts';
 import { fetchRemote } from '../files/remote.ts';
@@ -174,11 +174,12 @@ export function createArchiveService(dependencies: ServiceDependencies, kind: Ar
 
     create(caller, id, parameters, queue) {
       checkIdentifier(parameter, id, { mayStartWithDigit: true });
-      return database.transactionAs(actorOf(caller), async (transaction) => {
+      const session = database.actingAs(actorOf(caller));
+      return withStorage({ session, files }, caller.tenant, async (transaction, book) => {
         const isQueued = await mustWait(transaction, queue, isAlone);
         await refuseTaken(transaction, id);
         // how large it gets is known at the end only; where there is no room at all it is not begun
-        await requireStorage(transaction, files, caller.tenant, 1);
+        await book(1);
         await createArchive(transaction, kind, {
           id,
           tenantId: caller.tenant.id,
@@ -235,7 +236,8 @@ export function createArchiveService(dependencies: ServiceDependencies, kind: Ar
 
     upload(caller, id, received) {
       checkIdentifier(parameter, id, { mayStartWithDigit: true });
-      return database.transactionAs(actorOf(caller), async (transaction) => {
+      const session = database.actingAs(actorOf(caller));
+      return withStorage({ session, files }, caller.tenant, async (transaction, book) => {
         const present = await findArchiveOf(transaction, kind, id);
         if (present && (isBeingMade(present) || present.tenantId !== caller.tenant.id)) {
           throw new GantryError('conflict_error', `A ${what} with ID \`${id}\` already exists`);
@@ -249,7 +251,7 @@ export function createArchiveService(dependencies: ServiceDependencies, kind: Ar
               status: 'uploaded',
             });
         const replaced = (await files.findArchive(kind, id))?.bytes ?? 0;
-        await requireStorage(transaction, files, caller.tenant, received.bytes - replaced);
+        await book(received.bytes - replaced);
         // the row is there or nothing is: the file comes last, the commit follows
         await files.keepArchive(kind, id, received.path);
         return archive;

@@ -1,7 +1,8 @@
 import { workflowMessage } from '../amqp/workflow-message.ts';
 import type { Blueprint, Execution } from '../domain/entities.ts';
 import { GantryError, ifFound } from '../domain/errors.ts';
-import { arrivalLimit, requireStorage } from '../executor/storage-quota.ts';
+import { arrivalLimit, withStorage } from '../executor/storage-quota.ts';
+import type { Book } from '../executor/storage-quota.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import { failedBlueprintStates } from '../domain/states.ts';
 import type { BlueprintState, Visibility } from '../domain/states.ts';
@@ -124,6 +125,7 @@ async function storeUpload(
   caller: TenantCaller,
   upload: BlueprintUpload,
   transaction: Transaction,
+  book: Book,
 ): Promise<Blueprint> {
   await removeFailed(transaction, caller, upload.id);
   const { archive } = upload;
@@ -140,7 +142,7 @@ async function storeUpload(
     ? blueprint
     : await startUpload(dependencies, caller, upload, blueprint, transaction);
   if (!('url' in archive)) {
-    await requireStorage(transaction, dependencies.files, caller.tenant, archive.bytes);
+    await book(archive.bytes);
     await dependencies.files.keepBlueprintArchive(caller.tenant.name, upload.id, archive);
   }
   return stored;
@@ -254,9 +256,14 @@ export function createBlueprintService(dependencies: ServiceDependencies): Bluep
     },
 
     async upload(caller, upload) {
-      const stored = await database.transactionAs(actorOf(caller), (transaction) =>
-        storeUpload(dependencies, caller, upload, transaction),
-      );
+      const session = database.actingAs(actorOf(caller));
+      const store = (transaction: Transaction, book: Book): Promise<Blueprint> =>
+        storeUpload(dependencies, caller, upload, transaction, book);
+      // what comes from a URL is fetched, and counted, by the execution
+      const stored =
+        'url' in upload.archive
+          ? await session.transaction((transaction) => store(transaction, async () => undefined))
+          : await withStorage({ session, files }, caller.tenant, store);
       return withUpload(database, stored);
     },
 
@@ -305,8 +312,8 @@ export function createBlueprintService(dependencies: ServiceDependencies): Bluep
         throw new GantryError('illegal_action_error', `Blueprint \`${id}\` is not uploaded but ${blueprint.state}`);
       }
       // it stands beside the files and in the archive; packing that takes too long for a transaction
-      await database.transaction((transaction) =>
-        requireStorage(transaction, files, tenantOf(blueprint), 2 * icon.length),
+      await withStorage({ session: database, files }, tenantOf(blueprint), (_transaction, book) =>
+        book(2 * icon.length),
       );
       await files.setBlueprintIcon(blueprint.tenantName, blueprint.id, icon);
       return get(caller, id);
@@ -320,9 +327,9 @@ export function createBlueprintService(dependencies: ServiceDependencies): Bluep
       if (blueprint.state === 'uploaded') {
         throw new GantryError('illegal_action_error', `Blueprint \`${id}\` is uploaded: its archive stays as it is`);
       }
-      await database.transaction(async (transaction) => {
+      await withStorage({ session: database, files }, tenantOf(blueprint), async (_transaction, book) => {
         const replaced = (await files.blueprintArchive(blueprint.tenantName, blueprint.id))?.bytes ?? 0;
-        await requireStorage(transaction, files, tenantOf(blueprint), archive.bytes - replaced);
+        await book(archive.bytes - replaced);
         await files.keepBlueprintArchive(blueprint.tenantName, blueprint.id, archive);
       });
     },

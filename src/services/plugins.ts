@@ -4,7 +4,8 @@ import type { Readable } from 'node:stream';
 import { pluginInstallationStates } from '../domain/cluster.ts';
 import type { Plugin } from '../domain/entities.ts';
 import { GantryError, notFound } from '../domain/errors.ts';
-import { arrivalLimit, requireStorage } from '../executor/storage-quota.ts';
+import { arrivalLimit, withStorage } from '../executor/storage-quota.ts';
+import type { Book } from '../executor/storage-quota.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import type { Visibility } from '../domain/states.ts';
 import type { FileStore, ReceivedArchive, StoredFile } from '../files/file-store.ts';
@@ -31,7 +32,7 @@ import { listScopeOf, scopeOf } from './caller.ts';
 import type { Caller, TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
-import { requireOwnTenant, widerVisibility } from './identifiers.ts';
+import { everywhere, requireFreeGlobally, requireOwnTenant, widerVisibility } from './identifiers.ts';
 import { creationTime, newOwnerId, ownerId } from './ownership.ts';
 import type { Origin } from './ownership.ts';
 import { PluginInstallation } from './plugin-installation.ts';
@@ -121,7 +122,7 @@ export function createPluginService(dependencies: ServiceDependencies): PluginSe
   const installation = new PluginInstallation({ config, outbox, now: () => clock.now() });
 
   const keep = async (
-    transaction: Transaction,
+    { transaction, book }: { transaction: Transaction; book: Book },
     caller: TenantCaller,
     { archivePath, yamlPaths, iconPath, description, sections }: PluginPackage,
     upload: PluginUpload,
@@ -144,7 +145,7 @@ export function createPluginService(dependencies: ServiceDependencies): PluginSe
         name: basename(path),
       })),
     ];
-    await requireStorage(transaction, files, caller.tenant, await bytesOf(moved.map(({ from }) => from)));
+    await book(await bytesOf(moved.map(({ from }) => from)));
     // the row is there or nothing is: files come last, the commit follows
     await files.keepPlugin(id, moved);
     return plugin;
@@ -163,10 +164,11 @@ export function createPluginService(dependencies: ServiceDependencies): PluginSe
       const opened = await openPluginUpload(files, upload.archive);
       const ids = opened.packages.map((_, index) => (index === 0 ? upload.id : undefined) ?? newId());
       try {
-        const plugins = await database.transactionAs(actorOf(caller), async (transaction) => {
+        const session = database.actingAs(actorOf(caller));
+        const plugins = await withStorage({ session, files }, caller.tenant, async (transaction, book) => {
           const kept: Plugin[] = [];
           for (const [index, content] of opened.packages.entries()) {
-            kept.push(await keep(transaction, caller, content, upload, ids[index] ?? newId()));
+            kept.push(await keep({ transaction, book }, caller, content, upload, ids[index] ?? newId()));
           }
           return kept;
         });
@@ -277,6 +279,11 @@ export function createPluginService(dependencies: ServiceDependencies): PluginSe
         const plugin = await getPlugin(transaction, scopeOf(caller), id);
         requireOwnTenant(caller, plugin);
         const visibility = widerVisibility(caller, plugin, wanted);
+        const { packageName, archiveName } = plugin;
+        await requireFreeGlobally(visibility, plugin, (query) => listPlugins(transaction, everywhere, query), {
+          packageName: [packageName],
+          archiveName: [archiveName],
+        });
         return updatePlugin(transaction, plugin.storageId, { visibility });
       }),
 

@@ -2,9 +2,7 @@
 import { GantryError } from '../domain/errors.ts';
 import { activeExecutionStatuses } from '../domain/states.ts';
 import type { Session, Transaction } from './session.ts';
-
-/** Any number nobody else uses. */
-const storageLock = 7_163_003;
+import { onlyRow } from './values.ts';
 
 /**
  * What is not counted among the executions of a tenant: the manager's own work on its blueprints and deployments, which
@@ -98,9 +96,25 @@ export async function findStored(session: Session, tenantId: number): Promise<St
   return row ?? { plugins: [], snapshots: [], logBundles: [] };
 }
 
-/** Lets others who bring files of the same tenant wait until the transaction ends. */
-export async function lockStorage(transaction: Transaction, tenantId: number): Promise<void> {
-  await transaction.prepared('select pg_advisory_xact_lock($1, $2)', [storageLock, tenantId]);
+/** All bytes that a tenant has ever booked; what is added to it tells what others brought since it was read last. */
+export async function readBooked(session: Session, tenantId: number): Promise<number> {
+  const [row] = await session.prepared<{ booked: number }>('select booked from tenant_storage where tenant_id = $1', [
+    tenantId,
+  ]);
+  return row?.booked ?? 0;
+}
+
+/**
+ * Books bytes that a tenant brings. Others who bring files of the same tenant wait until the transaction ends.
+ * @returns all bytes that it has ever booked, these included
+ */
+export async function bookStorage(transaction: Transaction, tenantId: number, bytes: number): Promise<number> {
+  const rows = await transaction.prepared<{ booked: number }>(
+    `insert into tenant_storage as known (tenant_id, booked) values ($1, $2)
+     on conflict (tenant_id) do update set booked = known.booked + excluded.booked returning booked`,
+    [tenantId, bytes],
+  );
+  return onlyRow(rows).booked;
 }
 
 /** The refusal of what would be more than a tenant may use. */

@@ -167,6 +167,56 @@ describe('the storage quota', function () {
     expect((await rest.call('PUT', '/blueprints/dense', { raw: archive })).status).to.equal(201);
   });
 
+  it('is measured while no transaction is open', async () => {
+    const { files } = rest.services;
+    const measure = files.tenantBytes.bind(files);
+    const open: number[] = [];
+    files.tenantBytes = async (...given) => {
+      const [row] = await rest.database.query<{ count: number }>(
+        `select count(*) as count from pg_stat_activity
+         where datname = current_database() and state = 'idle in transaction'`,
+      );
+      open.push(row?.count ?? 0);
+      return measure(...given);
+    };
+    try {
+      await leave(1000 * kilobyte);
+      const raw = zip([{ name: 'x', content: randomBytes(kilobyte) }]);
+      const brought = [
+        await put('small', kilobyte),
+        await rest.upload('small', { 'blueprint.yaml': simpleBlueprint }),
+        await rest.call('POST', '/plugins', { raw: wagon('small', kilobyte) }),
+        await rest.call('PUT', '/snapshots/small/archive', { raw }),
+      ];
+      expect(brought.map(({ status }) => status)).to.deep.equal([200, 201, 201, 201]);
+      expect(open.length).to.be.greaterThan(brought.length);
+      expect(new Set(open)).to.deep.equal(new Set([0]));
+    } finally {
+      files.tenantBytes = measure;
+    }
+  });
+
+  it('counts what others brought since it was measured', async () => {
+    const { files } = rest.services;
+    const measure = files.tenantBytes.bind(files);
+    await leave(15 * kilobyte);
+    let other: Promise<Answer> | undefined;
+    files.tenantBytes = async (...given) => {
+      const bytes = await measure(...given);
+      // the gate of the second file has been measured when the first one comes
+      files.tenantBytes = measure;
+      other = put('faster', 10 * kilobyte);
+      await other;
+      return bytes;
+    };
+    try {
+      const late = await put('late', 10 * kilobyte);
+      expect([(await other)?.status, late.status]).to.deep.equal([200, 403]);
+    } finally {
+      files.tenantBytes = measure;
+    }
+  });
+
   it('counts snapshots, and starts none when the quota is used up', async () => {
     const before = await used();
     const raw = zip([{ name: 'x', content: randomBytes(10 * kilobyte) }]);
