@@ -23,7 +23,8 @@ export interface RestoredGraph {
  * Ended tasks are left out, and what waited for them goes on; what waited for a task that was tried again waits for
  * the last attempt. Subgraphs around live tasks are live. Failed tasks that were not tried again stay in the graph with
  * their outcome, so that their failure has the same consequences as before. Answers that were stored but not handled
- * become outcomes as well.
+ * become outcomes as well. A subgraph that was put before another one after the graph was stored (`transientInfo`) goes
+ * on when it is whole and had not ended; otherwise whoever restores the graph makes another one.
  *
  * Compatibility: Cloudify 7 resume rules; the content of a subgraph that was replaced never runs again.
  *
@@ -44,6 +45,8 @@ class Restoration {
   readonly #retries = new Map<string, string>();
   readonly #outcomes = new Map<string, TaskOutcome>();
   readonly #deadSubgraphs = new Map<string, boolean>();
+  /** Id of a subgraph -> how many rows name it as theirs. */
+  readonly #contents = new Map<string, number>();
 
   constructor(settings: GraphSettings, rows: readonly StoredTask[]) {
     this.#graph = new TasksGraph(settings);
@@ -52,6 +55,10 @@ class Restoration {
       const retried = textField(row.parameters, 'retried_task');
       if (retried !== undefined) {
         this.#retries.set(retried, row.id);
+      }
+      const container = textField(row.parameters, 'containing_subgraph');
+      if (container !== undefined) {
+        this.#contents.set(container, (this.#contents.get(container) ?? 0) + 1);
       }
     }
   }
@@ -69,6 +76,7 @@ class Restoration {
     }
     for (const task of this.#graph.tasks.values()) {
       this.#restoreDependencies(task);
+      this.#putBefore(task);
     }
     const graph = this.#graph;
     graph.onAdded = (task) => graph.unstored.push(task);
@@ -77,10 +85,21 @@ class Restoration {
 
   /** Whether something is still to be done about a task. */
   #isLive(row: StoredTask): boolean {
-    return row.state !== 'succeeded' && !this.#retries.has(row.id) && !isTransient(row) && !this.#isInDeadSubgraph(row);
+    return (
+      row.state !== 'succeeded' && !this.#retries.has(row.id) && !this.#isSpent(row) && !this.#isInDeadSubgraph(row)
+    );
   }
 
-  /** Whether a subgraph around the task was replaced by another attempt, or is made anew by every resume. */
+  /** Whether a transient subgraph has ended, or was not stored to its end: then another one is made where it is needed. */
+  #isSpent(row: StoredTask): boolean {
+    const info = transientInfoOf(row);
+    if (!info) {
+      return false;
+    }
+    return isOperationTerminal(row.state) || (this.#contents.get(row.id) ?? 0) < info.size;
+  }
+
+  /** Whether a subgraph around the task was replaced by another attempt, or is a transient one that is spent. */
   #isInDeadSubgraph(row: StoredTask): boolean {
     const containerId = textField(row.parameters, 'containing_subgraph');
     const container = containerId === undefined ? undefined : this.#rows.get(containerId);
@@ -89,7 +108,7 @@ class Restoration {
     }
     let isDead = this.#deadSubgraphs.get(container.id);
     if (isDead === undefined) {
-      isDead = this.#retries.has(container.id) || isTransient(container) || this.#isInDeadSubgraph(container);
+      isDead = this.#retries.has(container.id) || this.#isSpent(container) || this.#isInDeadSubgraph(container);
       this.#deadSubgraphs.set(container.id, isDead);
     }
     return isDead;
@@ -151,6 +170,16 @@ class Restoration {
     }
   }
 
+  /** The row of what waits for a transient subgraph was stored before there was one. */
+  #putBefore(task: Task): void {
+    const row = this.#rows.get(task.id);
+    const before = row && transientInfoOf(row)?.before;
+    const waiting = before === undefined ? undefined : this.#graph.tasks.get(this.#lastAttempt(before));
+    if (waiting) {
+      this.#graph.addDependency(waiting, task);
+    }
+  }
+
   /** What stands for a task that never ran because the subgraph around it was replaced. */
   #replacementOf(id: string): Task | undefined {
     const row = this.#rows.get(this.#lastAttempt(id));
@@ -174,9 +203,32 @@ class Restoration {
   }
 }
 
-/** Whether a subgraph is added again by whoever restores the graph. */
-function isTransient(row: StoredTask): boolean {
-  return objectField(row.parameters, 'info')['transient'] === true;
+/** What marks a subgraph that is put before another one when a graph is taken up again. */
+export interface TransientInfo {
+  readonly transient: true;
+  /** Id of the task that waits for it. */
+  readonly before: string;
+  /** How many tasks are in it: it may have been stored in parts. */
+  readonly size: number;
+}
+
+/** Marks a subgraph that holds all it ever will. @param before the task that waits for it, which is stored already */
+export function transientInfo(subgraph: Task, before: Task): TransientInfo {
+  return { transient: true, before: before.id, size: subgraph.contents?.tasks.size ?? 0 };
+}
+
+function transientInfoOf(row: StoredTask): TransientInfo | undefined {
+  const info = objectField(row.parameters, 'info');
+  if (info['transient'] !== true) {
+    return undefined;
+  }
+  // what does not say what it stands before, or how much it holds, cannot be gone on with
+  const { before, size } = info;
+  return {
+    transient: true,
+    before: typeof before === 'string' ? before : '',
+    size: typeof size === 'number' ? size : Infinity,
+  };
 }
 
 function isWithin(task: Task, subgraph: Task): boolean {

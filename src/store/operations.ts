@@ -217,10 +217,16 @@ const resetStatement = `
     select operation.parameters ->> 'retried_task' as id from operations operation
     where operation.tasks_graph_id in (select storage_id from graphs)
       and operation.parameters ->> 'retried_task' is not null
+  ), transient as (
+    select operation.id from operations operation
+    where operation.tasks_graph_id in (select storage_id from graphs)
+      and operation.parameters #>> '{info,transient}' = 'true'
   ), chosen as (
     select operation.storage_id, operation.type, operation.state from operations operation
     where operation.tasks_graph_id in (select storage_id from graphs) and operation.state = any($2)
       and not exists (select from retried where retried.id = operation.id)
+      and (operation.state not in ('failed', 'rescheduled') or not exists (select from transient
+        where transient.id in (operation.id, operation.parameters ->> 'containing_subgraph')))
   ), reset as (
     update operations operation set state = 'pending', parameters = (operation.parameters::jsonb || '{"current_retries": 0}')::json,
       worker = null, result = null, error = null, sent_at = null, started_at = null, ended_at = null
@@ -238,7 +244,8 @@ const resetStatement = `
 
 /**
  * Puts operations of executions back to pending with current_retries 0 for a resume: failed and rescheduled ones that
- * no other operation retries; with `force` also sending, sent and started ones. @returns how many
+ * no other operation retries, those of an earlier resume's cleanup left out, for another is made where it is needed; with
+ * `force` also sending, sent and started ones. @returns how many
  */
 export async function resetOperations(
   session: Session,

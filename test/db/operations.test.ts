@@ -277,6 +277,22 @@ describe('operations in the store', () => {
     expect(await states(graphId)).to.deep.equal(['failed', 'pending', 'pending', 'pending', 'pending']);
   });
 
+  it('are left as they ended in a cleanup before a resume, since the next resume makes another', async () => {
+    const [cleanup] = sampleOperations(1, { type: 'SubgraphTask', parameters: { info: { transient: true } } });
+    const inside = { containing_subgraph: cleanup?.id ?? '', info: null };
+    const [stop, under] = sampleOperations(2, { parameters: inside });
+    const [other] = sampleOperations(1, { parameters: { containing_subgraph: null, info: { name: 'x' } } });
+    const operations = [cleanup, stop, under, other].flatMap((operation) => operation ?? []);
+    const { graphId, executionId, ids } = await addGraph(operations);
+    const ended = ['failed', 'failed', 'started', 'failed'] as const;
+    await storeProgress(database, {
+      ...nothing,
+      operations: ended.map((state, index) => ({ id: ids[index] ?? '', state })),
+    });
+    expect(await resetOperations(database, [executionId], true)).to.equal(2);
+    expect(await states(graphId)).to.deep.equal(['failed', 'failed', 'pending', 'pending']);
+  });
+
   it('are added, listed and deleted one by one for clients', async () => {
     const { ids, graphId, executionId } = await addGraph(sampleOperations(1));
     const [more] = sampleOperations(1);

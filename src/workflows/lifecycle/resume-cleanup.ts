@@ -1,4 +1,5 @@
 import type { NodeInstance } from '../../domain/topology.ts';
+import { transientInfo } from '../../graph/restore.ts';
 import type { Task } from '../../graph/task.ts';
 import { handlerPaths, operationNames } from '../names.ts';
 import { setFailureHandler } from './builder.ts';
@@ -7,24 +8,30 @@ import { postdeleteSteps, prestopSteps } from './uninstall.ts';
 
 /**
  * Adds to a restored install graph what undoes operations that broke off and are about to run again: stop before
- * start, delete before create. The cleanup of an instance runs before its installation goes on and cannot fail it.
+ * start, delete before create. The cleanup of an instance runs before its installation goes on and cannot fail it; one
+ * that had begun when the graph was left goes on instead.
  *
  * Compatibility: Cloudify 7 resume of installations.
  */
 export function addResumeCleanup(builder: LifecycleBuilder, instances: readonly NodeInstance[]): void {
-  const installations = new Map<string, Task>();
+  const subgraphs = new Map<string, Task>();
   for (const task of builder.graph.tasks.values()) {
-    if (task.action.kind === 'subgraph' && task.name.startsWith('install_')) {
-      installations.set(task.name.slice('install_'.length), task);
+    if (task.action.kind === 'subgraph') {
+      subgraphs.set(task.name, task);
     }
   }
   for (const instance of instances) {
-    const installation = installations.get(instance.id);
-    const steps = installation ? cleanupSteps(builder, instance, installation) : [];
+    const installation = subgraphs.get(`install_${instance.id}`);
+    const steps =
+      installation && !subgraphs.has(cleanupName(instance)) ? cleanupSteps(builder, instance, installation) : [];
     if (installation && steps.length > 0) {
       runBefore(builder, instance, installation, steps);
     }
   }
+}
+
+function cleanupName(instance: NodeInstance): string {
+  return `resume_cleanup_${instance.id}`;
 }
 
 function cleanupSteps(builder: LifecycleBuilder, instance: NodeInstance, installation: Task): Steps {
@@ -59,10 +66,7 @@ function isAboutToRun(installation: Task, operation: string): boolean {
 
 function runBefore(builder: LifecycleBuilder, instance: NodeInstance, installation: Task, steps: Steps): void {
   const { graph } = builder;
-  const cleanup = graph.subgraph(`resume_cleanup_${instance.id}`, {
-    parent: installation.container,
-    info: { transient: true },
-  });
+  const cleanup = graph.subgraph(cleanupName(instance), { parent: installation.container });
   graph
     .sequence(cleanup)
     .add(
@@ -70,6 +74,7 @@ function runBefore(builder: LifecycleBuilder, instance: NodeInstance, installati
       ...steps,
       builder.event(instance, 'Finished rolling back, now resuming install'),
     );
+  cleanup.info = { name: cleanup.name, ...transientInfo(cleanup, installation) };
   setFailureHandler(cleanup, { path: handlerPaths.ignoreTaskInCleanup });
   for (const dependency of installation.dependencies ?? []) {
     graph.addDependency(cleanup, dependency);

@@ -3,7 +3,7 @@ import { install } from '../../../src/workflows/install.ts';
 import { uninstall } from '../../../src/workflows/uninstall.ts';
 import { ExecutionCancelled } from '../../../src/workflows/errors.ts';
 import { Crash, failFinally, failForNow, resetForResume, Simulation, World } from './simulation.ts';
-import type { Behaviour } from './simulation.ts';
+import type { Behaviour, SimulationOptions } from './simulation.ts';
 import { topologyOf } from './topology-kit.ts';
 
 const failing =
@@ -87,15 +87,65 @@ describe('a resumed install', () => {
     expect(world.operations().slice(3)).to.deep.equal(['b.configure', 'b.start', 'c.create', 'c.start']);
   });
 
-  it('does not repeat the cleanup of an instance that it had begun before a crash', async () => {
+  const afterFailedStart = ['b.start', 'b.prestop', 'b.stop', 'b.start', 'c.create', 'c.start'];
+  const deaths: [string, SimulationOptions][] = [
+    ['before the cleanup is stored', { crashAt: 1 }],
+    ['before its first operation is sent', { crashAtSend: 1 }],
+    ['while its first operation runs', { crashAt: 2 }],
+    ['before its second operation is sent', { crashAtSend: 2 }],
+    ['while its second operation runs', { crashAt: 3 }],
+  ];
+  for (const [moment, death] of deaths) {
+    it(`goes on with the cleanup of an instance, without beginning it again, when it died ${moment}`, async () => {
+      const world = new World(topologyOf(specs));
+      await new Simulation(world, { behaviour: failing('b.start') }).execute(install);
+      resetForResume(world);
+      const dying = new Simulation(world, { isResume: true, ...death });
+      expect(await dying.execute(install).catch((error: unknown) => error)).to.be.instanceOf(Crash);
+      expect(await new Simulation(world, { isResume: true }).execute(install)).to.equal(undefined);
+      expect(world.states()).to.deep.equal({ a: 'started', b: 'started', c: 'started' });
+      expect(world.operations().slice(4)).to.deep.equal(afterFailedStart);
+    });
+  }
+
+  it('goes on with the cleanup of an instance when the graph is read again as it is stored', async () => {
     const world = new World(topologyOf(specs));
     await new Simulation(world, { behaviour: failing('b.start') }).execute(install);
     resetForResume(world);
-    const crashing = new Simulation(world, { isResume: true, crashAt: 2 });
-    expect(await crashing.execute(install).catch((error: unknown) => error)).to.be.instanceOf(Crash);
+    const left = new Simulation(world, { isResume: true, crashAt: 2 });
+    await left.execute(install).catch(() => undefined);
+    // what is not a resume adds nothing of its own to what is stored, as after a decision about an operation
+    expect(await new Simulation(world, { isResume: false }).execute(install)).to.equal(undefined);
+    expect(world.operations().slice(4)).to.deep.equal(afterFailedStart);
+  });
+
+  it('makes another cleanup when one was stored in part only', async () => {
+    const world = new World(topologyOf(specs));
+    await new Simulation(world, { behaviour: failing('b.start') }).execute(install);
+    resetForResume(world);
+    const left = new Simulation(world, { isResume: true, crashAtSend: 1 });
+    await left.execute(install).catch(() => undefined);
+    const rows = world.graphs.get('install');
+    const last = [...(rows?.values() ?? [])].findLast(({ parameters }) => parameters['containing_subgraph'] !== null);
+    rows?.delete(last?.id ?? '');
     expect(await new Simulation(world, { isResume: true }).execute(install)).to.equal(undefined);
-    expect(world.states()).to.deep.equal({ a: 'started', b: 'started', c: 'started' });
-    expect(world.operations().at(-1)).to.equal('c.start');
+    expect(world.operations().slice(4)).to.deep.equal(afterFailedStart);
+    expect(world.trace).to.include('b: Finished rolling back, now resuming install');
+  });
+
+  it('makes another cleanup when what followed the one before has failed', async () => {
+    const world = new World(topologyOf(specs));
+    await new Simulation(world, { behaviour: failing('b.start') }).execute(install);
+    for (const broken of ['b.stop', 'b.start']) {
+      resetForResume(world);
+      const behaviour: Behaviour = (call, attempt) =>
+        failing(broken)(call, attempt) ?? failing('b.start')(call, attempt);
+      await new Simulation(world, { isResume: true, behaviour }).execute(install);
+    }
+    resetForResume(world);
+    expect(await new Simulation(world, { isResume: true }).execute(install)).to.equal(undefined);
+    const round = ['b.prestop', 'b.stop', 'b.start'];
+    expect(world.operations().slice(4)).to.deep.equal(['b.start', ...round, ...round, ...round, 'c.create', 'c.start']);
   });
 });
 

@@ -482,12 +482,19 @@ function withStateEffects(properties: JsonObject, state: string): JsonObject {
   return state === 'started' ? { ...properties, previous_status: null, status: fresh } : properties;
 }
 
+function isTransient({ parameters: { info } }: StoredTask): boolean {
+  return typeof info === 'object' && info !== null && !Array.isArray(info) && info['transient'] === true;
+}
+
 /** Resets what a resume of a failed or cancelled execution resets. */
 export function resetForResume(world: World): void {
   for (const rows of world.graphs.values()) {
     const retried = new Set([...rows.values()].map((row) => row.parameters['retried_task']));
+    const transient = new Set<unknown>([...rows.values()].filter(isTransient).map(({ id }) => id));
+    const isOfCleanup = (row: StoredTask): boolean =>
+      transient.has(row.id) || transient.has(row.parameters['containing_subgraph']);
     for (const row of rows.values()) {
-      if ((row.state === 'failed' || row.state === 'rescheduled') && !retried.has(row.id)) {
+      if ((row.state === 'failed' || row.state === 'rescheduled') && !retried.has(row.id) && !isOfCleanup(row)) {
         rows.set(row.id, { ...row, state: 'pending', parameters: { ...row.parameters, current_retries: 0 } });
         world.jobs.delete(row.id);
       }
