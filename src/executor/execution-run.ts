@@ -152,7 +152,7 @@ export class ExecutionRun {
       return;
     }
     this.#execution = { ...this.#execution, status };
-    this.#cancelling.abort();
+    this.#cancelling.abort(new ExecutionCancelled());
     if (status === 'kill_cancelling') {
       this.#killOperations();
     }
@@ -173,7 +173,7 @@ export class ExecutionRun {
       this.#isReleased = true;
       this.#workflow?.abandon(reason);
       this.#letGo(reason);
-      this.#cancelling.abort();
+      this.#cancelling.abort(reason);
     }
   }
 
@@ -183,7 +183,7 @@ export class ExecutionRun {
       if (status === 'kill_cancelling') {
         this.#killOperations();
       }
-      return { status: 'cancelled' };
+      return this.#discarded();
     }
     this.#gate = new ExecutionGate();
     const isResume = this.#execution.resume || status === 'started' || status === 'paused';
@@ -192,11 +192,22 @@ export class ExecutionRun {
     // whoever runs the workflow hears of it
     preparing?.catch(() => undefined);
     if (!(await this.#begin({ isResume, tokenHash }))) {
-      return { status: 'cancelled' };
+      return this.#discarded();
     }
     const working = this.#work(isResume, preparing);
     working.catch(() => undefined);
     return Promise.race([working, this.#leaving]);
+  }
+
+  /** The end of an execution that was cancelled when nobody ran it: what an earlier run has left goes. */
+  async #discarded(): Promise<ExecutionOutcome> {
+    const discard = this.#dependencies.systemWorkflows.get(this.#execution.workflowId)?.discard;
+    try {
+      await discard?.(this.#systemContext(true));
+    } catch (error) {
+      this.#log.warn('What a cancelled execution has left could not be removed', { error });
+    }
+    return { status: 'cancelled' };
   }
 
   /** @returns whether the execution is started; it may have been cancelled a moment ago */

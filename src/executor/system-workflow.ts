@@ -5,6 +5,7 @@ import type { Database } from '../store/database.ts';
 import type { NewExecution } from '../store/executions.ts';
 import type { Transaction } from '../store/session.ts';
 import type { LogLevel, WorkflowFunction } from '../workflows/context.ts';
+import { ExecutionCancelled } from '../workflows/errors.ts';
 
 /** What the product's own workflows work with. */
 export interface SystemWorkflowContext {
@@ -15,7 +16,10 @@ export interface SystemWorkflowContext {
   readonly clock: Clock;
   readonly newId: IdGenerator;
   readonly logger: Logger;
-  /** Aborted when the execution is being cancelled, and when this process lets go of it. */
+  /**
+   * Aborted with `ExecutionCancelled` as its reason when the execution is being cancelled, and with any other one when this
+   * process lets go of it, so that another process goes on.
+   */
   readonly signal: AbortSignal;
   /** Writes to the log of the execution. */
   log(level: LogLevel, message: string): void;
@@ -54,7 +58,19 @@ export interface SystemWorkflowResult {
  * A workflow the product brings for itself. It may be started again after a crash at any moment, so every step must
  * be one that can be repeated.
  */
-export type SystemWorkflow = (context: SystemWorkflowContext) => Promise<SystemWorkflowResult | undefined>;
+export interface SystemWorkflow {
+  (context: SystemWorkflowContext): Promise<SystemWorkflowResult | undefined>;
+  /**
+   * Removes what an earlier run may have left of an execution that was cancelled when nobody ran it. Called before its end
+   * is stored, maybe more than once.
+   */
+  readonly discard?: (context: SystemWorkflowContext) => Promise<void>;
+}
+
+/** Whether another process goes on with the execution of this signal: whatever there is has to stay. */
+export function isReleased(signal: AbortSignal): boolean {
+  return signal.aborted && !(signal.reason instanceof ExecutionCancelled);
+}
 
 /** By workflow id. */
 export type SystemWorkflows = ReadonlyMap<string, SystemWorkflow>;

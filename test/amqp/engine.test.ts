@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { expect } from 'chai';
 import type { Execution } from '../../src/domain/entities.ts';
 import { operationError } from '../../src/domain/operation-error.ts';
@@ -5,7 +6,8 @@ import { changeExecutionStatus, createExecutions, findExecution } from '../../sr
 import { resetOperations } from '../../src/store/operations.ts';
 import { workflowMessage } from '../../src/amqp/workflow-message.ts';
 import { managementExchange } from '../../src/amqp/names.ts';
-import type { SystemWorkflow } from '../../src/executor/system-workflow.ts';
+import { isReleased } from '../../src/executor/system-workflow.ts';
+import type { SystemWorkflow, SystemWorkflowContext } from '../../src/executor/system-workflow.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { startScheduler } from '../../src/scheduler/scheduler.ts';
 import { createTestDatabase } from '../kit/database.ts';
@@ -224,6 +226,46 @@ function suite(makeUrl: () => Promise<string>) {
     await act(execution, 'force-cancel');
     expect(await ended(test.database, execution.id)).to.include({ status: 'cancelled' });
     expect((await eventsOf(execution.id)).at(-1)).to.equal("'install' workflow execution cancelled");
+  });
+
+  it('lets a workflow of the product tell a cancel from the end of its process, after which another goes on', async () => {
+    const ends: string[] = [];
+    let begin: () => void = () => undefined;
+    const begins = (): Promise<void> => new Promise((resolve) => (begin = resolve));
+    const workflow: SystemWorkflow = async ({ signal }) => {
+      begin();
+      await once(signal, 'abort');
+      ends.push(isReleased(signal) ? 'released' : 'cancelled');
+      throw signal.reason;
+    };
+    const systemWorkflows = new Map([['install', workflow]]);
+    let hasBegun = begins();
+    const first = await start({ systemWorkflows });
+    const deployment = await seedDeployment(test.database, { instances: 1 });
+    const execution = await startWorkflow(first, deployment, 'install');
+    await hasBegun;
+    hasBegun = begins();
+    await first.executor?.stop();
+    await start({ systemWorkflows });
+    await hasBegun;
+    await act(execution, 'cancel');
+    expect(await ended(test.database, execution.id)).to.include({ status: 'cancelled' });
+    expect(ends).to.deep.equal(['released', 'cancelled']);
+  });
+
+  it('lets a workflow of the product remove what it has left of an execution that is cancelled while nobody runs it', async () => {
+    const discarded: string[] = [];
+    const run: SystemWorkflow = async () => undefined;
+    const workflow = Object.assign(run, {
+      discard: async (context: SystemWorkflowContext) => void discarded.push(context.execution.id),
+    });
+    const waiting = await start({ roles: ['broker'] });
+    const deployment = await seedDeployment(test.database, { instances: 1 });
+    const execution = await startWorkflow(waiting, deployment, 'install');
+    await act(execution, 'cancel');
+    await start({ roles: ['executor'], systemWorkflows: new Map([['install', workflow]]) });
+    expect(await ended(test.database, execution.id)).to.include({ status: 'cancelled' });
+    expect(discarded).to.deep.equal([execution.id]);
   });
 
   it('ends running operations at a kill', async () => {

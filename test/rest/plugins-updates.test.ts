@@ -89,6 +89,15 @@ describe('updates of plugins', function () {
     return (await rest.call('GET', `/deployments/${deploymentId}`)).json<{ blueprint_id: string }>().blueprint_id;
   }
 
+  /** What is left of the files of its temporary blueprint. */
+  async function filesOf({ temp_blueprint_id: id }: PluginsUpdate): Promise<'gone' | undefined> {
+    const directory = rest.services.files.blueprintDirectory('default_tenant', id ?? '');
+    return access(directory).then(
+      () => undefined,
+      () => 'gone' as const,
+    );
+  }
+
   async function hiddenBlueprints(): Promise<unknown[]> {
     return (await rest.call('GET', '/blueprints?is_hidden=true')).json<{ items: unknown[] }>().items;
   }
@@ -154,8 +163,7 @@ describe('updates of plugins', function () {
     const history = (await rest.call('GET', '/deployment-updates?deployment_id=first')).json<{ items: object[] }>();
     expect(history.items[0]).to.include({ state: 'successful', old_blueprint_id: 'app', new_blueprint_id: 'app' });
     expect(await hiddenBlueprints()).to.deep.equal([]);
-    const directory = rest.services.files.blueprintDirectory('default_tenant', update.temp_blueprint_id ?? '');
-    expect(await access(directory).catch(() => 'gone')).to.equal('gone');
+    expect(await filesOf(update)).to.equal('gone');
     const events = await rest.call('GET', `/events?execution_id=${update.execution_id}&event_type=workflow_stage`);
     expect(events.json<{ items: object[] }>().items).to.have.length(2);
   });
@@ -275,6 +283,7 @@ describe('updates of plugins', function () {
     expect(await get(update.id)).to.include({ state: 'failed', temp_blueprint_id: null });
     expect(await versionsOf('app')).to.deep.equal(['other 2.0.0', 'thing 5.0.0']);
     expect(await hiddenBlueprints()).to.deep.equal([]);
+    expect(await filesOf(update)).to.equal('gone');
   });
 
   it('are stored as they were when they are restored', async () => {

@@ -1,6 +1,7 @@
 import { coerceError, GantryError } from '../../domain/errors.ts';
 import { findArchiveOf, setArchiveStatus } from '../../store/archives.ts';
 import type { ArchiveKind } from '../../store/archives.ts';
+import { isReleased } from '../system-workflow.ts';
 import type { SystemWorkflowContext, SystemWorkflowResult } from '../system-workflow.ts';
 
 const parameterOf: Readonly<Record<ArchiveKind, string>> = { snapshots: 'snapshot_id', log_bundles: 'log_bundle_id' };
@@ -32,6 +33,9 @@ export async function finishArchive(
   try {
     await make(id);
   } catch (error) {
+    if (isReleased(signal)) {
+      throw error;
+    }
     const reason = signal.aborted ? 'The execution was cancelled' : coerceError(error).message;
     await setArchiveStatus(database, kind, archive.storageId, { status: 'failed', error: reason });
     throw error;

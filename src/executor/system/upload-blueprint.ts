@@ -11,7 +11,8 @@ import { isConnectionError } from '../../store/database-errors.ts';
 import { replaceLabels } from '../../store/labels.ts';
 import type { NewLabel } from '../../store/labels.ts';
 import type { Transaction } from '../../store/session.ts';
-import { arrivalLimit, requireStorage } from '../storage-quota.ts';
+import { arrivalLimit, withStorage } from '../storage-quota.ts';
+import { isReleased } from '../system-workflow.ts';
 import type { SystemWorkflow, SystemWorkflowContext } from '../system-workflow.ts';
 import { ParseFailure } from './blueprint-parser.ts';
 import type { SystemDependencies } from './dependencies.ts';
@@ -113,12 +114,17 @@ class Upload {
     } catch (thrown) {
       throw asRefusal(thrown);
     } finally {
-      if (!this.#context.signal.aborted) {
-        await deleteBlueprint(this.#context.database, this.#blueprint.storageId);
-        await this.#dependencies.files.removeBlueprint(this.#blueprint.tenantName, this.#blueprint.id);
+      if (!isReleased(this.#context.signal)) {
+        await this.discard();
       }
     }
     return undefined;
+  }
+
+  /** Removes the blueprint. */
+  async discard(): Promise<void> {
+    await deleteBlueprint(this.#context.database, this.#blueprint.storageId);
+    await this.#dependencies.files.removeBlueprint(this.#blueprint.tenantName, this.#blueprint.id);
   }
 
   async run(): Promise<undefined> {
@@ -148,8 +154,9 @@ class Upload {
 
   /** Puts files in place that the tenant's quota has room for. */
   async #admit(bytes: number, place: () => Promise<unknown>): Promise<void> {
-    await this.#context.database.transaction(async (transaction) => {
-      await requireStorage(transaction, this.#dependencies.files, this.#owner, bytes);
+    const storage = { session: this.#context.database, files: this.#dependencies.files };
+    await withStorage(storage, this.#owner, async (_transaction, book) => {
+      await book(bytes);
       await place();
     });
   }

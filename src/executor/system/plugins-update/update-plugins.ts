@@ -15,6 +15,7 @@ import type { BlueprintDeployment } from '../../../store/plugins-updates.ts';
 import type { Transaction } from '../../../store/session.ts';
 import { WorkflowRefused } from '../../../workflows/errors.ts';
 import { derivedExecutionId } from '../../services-run.ts';
+import { isReleased } from '../../system-workflow.ts';
 import type { SystemWorkflow, SystemWorkflowContext } from '../../system-workflow.ts';
 import type { SystemDependencies } from '../dependencies.ts';
 import { updateSwitches } from '../update/order.ts';
@@ -35,7 +36,7 @@ interface Work {
  * after a crash those that were started are waited for instead of being started again.
  */
 export function updatePlugins({ files }: SystemDependencies): SystemWorkflow {
-  return async (context) => {
+  const run: SystemWorkflow = async (context) => {
     const work = await findWork(context);
     const { update, blueprint } = work;
     const removeFiles = (): Promise<void> => files.removeBlueprint(update.tenantName, blueprint.id);
@@ -46,7 +47,7 @@ export function updatePlugins({ files }: SystemDependencies): SystemWorkflow {
       }
       await requireAllUpdated(context, update);
     } catch (thrown) {
-      if (!context.signal.aborted) {
+      if (!isReleased(context.signal)) {
         await removeFiles();
       }
       throw thrown;
@@ -60,6 +61,13 @@ export function updatePlugins({ files }: SystemDependencies): SystemWorkflow {
       afterEnd: removeFiles,
     };
   };
+  const discard = async (context: SystemWorkflowContext): Promise<void> => {
+    const update = await context.patiently(() => findPluginsUpdateOf(context.database, context.execution.storageId));
+    if (update?.temporaryBlueprintId !== undefined) {
+      await files.removeBlueprint(update.tenantName, update.temporaryBlueprintId);
+    }
+  };
+  return Object.assign(run, { discard });
 }
 
 async function findWork(context: SystemWorkflowContext): Promise<Work> {
