@@ -68,7 +68,7 @@ async function searchPage<Item>(
   return transport.json<Page<Item>>('POST', `/searches${path}`, {
     query: listQuery({ ...options, filters: Object.fromEntries(parameters) }),
     body: { filter_rules: [...rules, ...byField] },
-    isIdempotent: true,
+    isReading: true,
     ...(options.signal ? { signal: options.signal } : {}),
   });
 }

@@ -1,9 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pRetry, { AbortError } from 'p-retry';
-import { ManagerUnreachableError, connectionErrorCode, errorFromBody } from './errors.ts';
+import { GantryApiError, ManagerUnreachableError, connectionErrorCode, errorFromBody } from './errors.ts';
 
 /** Who calls: a user with password, or a token made by `POST /tokens`. */
 export type Credentials =
@@ -19,8 +20,10 @@ export interface TransportOptions {
   caCertificate?: string;
   /** Accept any certificate; for tests of one's own manager only. */
   isInsecure?: boolean;
-  /** Repetitions after a failed connection or a 503, with growing pauses. Default 3. */
+  /** Repetitions while nobody listens at the address, with growing pauses. Default 3. */
   retries?: number;
+  /** Repetitions once the manager was heard of: its connection broke, or it is not ready. Default 6, some ten seconds. */
+  patience?: number;
   /** Milliseconds without any byte of an answer. Default 300 000, the read timeout of Cloudify's client. */
   timeout?: number;
 }
@@ -46,8 +49,13 @@ export interface RequestOptions {
   tenant?: string;
   /** Milliseconds without any byte of the answer; that of the transport when absent. */
   timeout?: number;
-  /** Whether repeating the call cannot change its effect; by default GET, HEAD and DELETE. */
-  isIdempotent?: boolean;
+  /** Whether the call changes nothing, by default GET and HEAD; others are sent with a key, so that each counts once. */
+  isReading?: boolean;
+  /**
+   * The answer to a change that was carried out by an attempt whose answer was lost, where the manager cannot tell it
+   * again. Default: none for DELETE, otherwise the manager's refusal (`request_done_before`) is thrown.
+   */
+  whenDone?: () => Promise<unknown>;
   signal?: AbortSignal;
 }
 
@@ -56,9 +64,19 @@ export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /** Failures that tell that the request never reached the manager, so that every method may be tried again. */
 const neverConnected = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 /** Failures of an open connection; the manager may have worked on the request. */
-const brokenConnection = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED']);
+const brokenConnection = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE']);
+/** Minutes have passed: only what costs the manager nothing is asked for again. */
+const timedOut = 'ETIMEDOUT';
+/** Answers of a manager that is not ready, and of proxies that do not reach one. */
+const notReady = new Set(['manager_unavailable', 'http_502', 'http_503']);
+const carriedOut = 'request_done_before';
 
-/** Speaks HTTP to one manager: authentication, tenant, retries, errors. Knows no resource. */
+/**
+ * Speaks HTTP to one manager: authentication, tenant, retries, errors. Knows no resource.
+ *
+ * Every change has a key that is the same for all attempts (`Idempotency-Key`), by which the manager carries it out once:
+ * what got no answer is sent again, to whichever process is there.
+ */
 export class Transport {
   readonly url: string;
   private readonly options: TransportOptions;
@@ -91,16 +109,27 @@ export class Transport {
    * @throws ManagerUnreachableError when no answer came
    */
   async json<Answer>(method: Method, path: string, options: RequestOptions = {}): Promise<Answer> {
-    const text = await this.withRetries(method, options, async () => {
-      const response = await this.send(method, path, options);
-      return readText(response);
-    });
-    return (text === '' ? undefined : JSON.parse(text)) as Answer;
+    const isReading = options.isReading ?? (method === 'GET' || method === 'HEAD');
+    const keyed = isReading ? options : withKey(options);
+    let attempts = 0;
+    try {
+      const text = await this.withRetries({ ...options, isReading }, async () => {
+        attempts += 1;
+        return this.read(await this.send(method, path, keyed), options);
+      });
+      return (text === '' ? undefined : JSON.parse(text)) as Answer;
+    } catch (thrown) {
+      const { whenDone = method === 'DELETE' ? async () => undefined : undefined } = options;
+      if (whenDone && attempts > 1 && thrown instanceof GantryApiError && thrown.code === carriedOut) {
+        return (await whenDone()) as Answer;
+      }
+      throw thrown;
+    }
   }
 
   /** Sends a GET and pipes the answer's body into what `open` gives; returns the file name the manager proposes. */
   async download(path: string, open: () => NodeJS.WritableStream, options: RequestOptions = {}): Promise<string> {
-    const response = await this.withRetries('GET', options, () => this.send('GET', path, options));
+    const response = await this.withRetries({ ...options, isReading: true }, () => this.send('GET', path, options));
     await pipeline(response, open());
     const disposition = response.headers['content-disposition'] ?? '';
     return /filename="?([^";]+)"?/.exec(disposition)?.[1] ?? '';
@@ -115,23 +144,23 @@ export class Transport {
     return this.send('GET', path, options);
   }
 
-  private async withRetries<Result>(
-    method: Method,
-    options: RequestOptions,
-    attempt: () => Promise<Result>,
-  ): Promise<Result> {
-    const isIdempotent = options.isIdempotent ?? (method === 'GET' || method === 'HEAD' || method === 'DELETE');
+  private async withRetries<Result>(options: RequestOptions, attempt: () => Promise<Result>): Promise<Result> {
+    const { retries = 3, patience = 6 } = this.options;
+    let wasHeardOf = false;
     return pRetry(attempt, {
-      retries: this.options.retries ?? 3,
+      retries: Math.max(retries, patience),
       minTimeout: 200,
       maxTimeout: 5000,
       randomize: true,
       ...(options.signal ? { signal: options.signal } : {}),
-      shouldRetry: ({ error }) => {
-        if (error instanceof ManagerUnreachableError) {
-          return neverConnected.has(error.reason) || (isIdempotent && brokenConnection.has(error.reason));
+      shouldRetry: ({ error, attemptNumber }) => {
+        const reason = error instanceof ManagerUnreachableError ? error.reason : '';
+        const isBroken = brokenConnection.has(reason) || isNotReady(error);
+        wasHeardOf ||= isBroken;
+        if (reason === timedOut) {
+          return options.isReading === true && attemptNumber <= retries;
         }
-        return isIdempotent && 'status' in error && (error.status === 503 || error.status === 502);
+        return (isBroken || neverConnected.has(reason)) && attemptNumber <= (wasHeardOf ? patience : retries);
       },
     });
   }
@@ -175,13 +204,25 @@ export class Transport {
       }
       throw errorFromBody(`${method} ${target.pathname}`, status, await readText(response));
     } catch (thrown) {
-      if (options.signal?.aborted) {
-        throw new AbortError(thrown instanceof Error ? thrown : new Error('Aborted'));
-      }
-      const reason = connectionErrorCode(thrown);
-      const isConnectionError = thrown instanceof Error && thrown.name !== 'GantryApiError';
-      throw isConnectionError ? new ManagerUnreachableError(this.url, reason, thrown) : thrown;
+      throw this.failure(thrown, options);
     }
+  }
+
+  private async read(response: http.IncomingMessage, options: RequestOptions): Promise<string> {
+    try {
+      return await readText(response);
+    } catch (thrown) {
+      throw this.failure(thrown, options);
+    }
+  }
+
+  /** What an attempt fails with. */
+  private failure(thrown: unknown, { signal }: RequestOptions): unknown {
+    if (signal?.aborted) {
+      return new AbortError(thrown instanceof Error ? thrown : new Error('Aborted'));
+    }
+    const isConnectionError = thrown instanceof Error && thrown.name !== 'GantryApiError';
+    return isConnectionError ? new ManagerUnreachableError(this.url, connectionErrorCode(thrown), thrown) : thrown;
   }
 
   private start(
@@ -203,6 +244,14 @@ export class Transport {
     responded.catch(() => undefined);
     return { request, responded };
   }
+}
+
+function isNotReady(error: Error): boolean {
+  return error instanceof GantryApiError && notReady.has(error.code);
+}
+
+function withKey(options: RequestOptions): RequestOptions {
+  return { ...options, headers: { 'idempotency-key': randomUUID(), ...options.headers } };
 }
 
 function appendQuery(target: URL, query: Readonly<Record<string, QueryValue>>): void {

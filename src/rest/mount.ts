@@ -8,6 +8,7 @@ import type { Credentials, Identity } from '../services/authentication.ts';
 import type { Caller, TenantCaller } from '../services/caller.ts';
 import { refuseWhileCancelling } from '../services/caller.ts';
 import type { Services } from '../services/services.ts';
+import { requestDoneBefore } from '../store/done-requests.ts';
 import { checkBody, readJson } from './body.ts';
 import { credentialsOf } from './credentials.ts';
 import { QueryValues } from './query.ts';
@@ -194,8 +195,12 @@ async function handleOnce(route: Route, call: Call, doneRequests: MountDependenc
     return await route.handle(call);
   } catch (error) {
     const once = call.knownCaller?.once;
-    if (!route.replay || !once || call.response.headersSent || !(await doneRequests.isDone(once))) {
+    if (!once || call.response.headersSent || !(await doneRequests.isDone(once))) {
       throw error;
+    }
+    if (!route.replay) {
+      // e.g. that it exists already, which is what the request itself has done
+      throw requestDoneBefore();
     }
     return route.replay(call);
   }

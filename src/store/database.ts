@@ -3,10 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import knexModule from 'knex';
 import type { Knex } from 'knex';
 import pg from 'pg';
-import { coerceError, GantryError } from '../domain/errors.ts';
+import { coerceError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { isConnectionError, isReadOnly, isReadTimeout, isSerializationConflict } from './database-errors.ts';
 import { unreachable } from './database-address.ts';
+import { requestDoneBefore } from './done-requests.ts';
 import { Listener } from './listener.ts';
 import type { NotificationHandler } from './listener.ts';
 import { connectionTo, DatabaseServers } from './primary.ts';
@@ -156,10 +157,7 @@ async function markDone(client: Runner, { key, attempt }: Once): Promise<void> {
     values: [key, attempt],
   });
   if (rowCount === 0) {
-    throw new GantryError(
-      'request_done_before',
-      'The request was carried out before, but its answer was lost with the process that sent it. Read what it was meant to change.',
-    );
+    throw requestDoneBefore();
   }
 }
 

@@ -1,4 +1,13 @@
+import { GantryError } from '../domain/errors.ts';
 import type { Once, Session } from './session.ts';
+
+/** The refusal of a request that was carried out before and whose answer cannot be given again. */
+export function requestDoneBefore(): GantryError {
+  return new GantryError(
+    'request_done_before',
+    'The request was carried out before, but its answer was lost with the process that sent it. Read what it was meant to change.',
+  );
+}
 
 /** Whether another attempt of the same request was carried out. */
 export async function isDoneByAnother(session: Session, { key, attempt }: Once): Promise<boolean> {

@@ -1,5 +1,14 @@
+import { once as onceTold } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, request as toProcess } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
-import { RestService } from './kit.ts';
+import { packBlueprint } from '../../src/client/archive.ts';
+import { GantryClient } from '../../src/client/client.ts';
+import { RestService, simpleBlueprint } from './kit.ts';
 import type { Answer, CallOptions } from './kit.ts';
 
 /** A change that is asked for twice with one key, as a proxy does when the first answer never came. */
@@ -181,6 +190,83 @@ node_templates:
     expect((await one.call('POST', '/tokens', options)).status).to.equal(200);
     const again = await other.call('POST', '/tokens', options);
     expect([again.status, again.json<{ error_code: string }>().error_code]).to.deep.equal([409, 'request_done_before']);
+  });
+
+  it('are not done again by what they have done: its refusal is that they were carried out', async () => {
+    const options = keyed('taken', { body: { tenant_name: 'x' } });
+    expect((await one.call('POST', '/tenants/taken', options)).status).to.equal(201);
+    const again = await other.call('POST', '/tenants/taken', options);
+    expect(again.json<{ error_code: string }>().error_code).to.equal('request_done_before');
+  });
+
+  describe('by the client of this program, whose connection breaks when they have been carried out', () => {
+    let breaking: Server;
+    let client: GantryClient;
+    let folder: string;
+    /** Changes whose answers do not arrive. */
+    let lost: string[];
+
+    before(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'gantry-once-'));
+      await writeFile(join(folder, 'blueprint.yaml'), simpleBlueprint);
+      lost = [];
+      const seen = new Set<string>();
+      breaking = createServer((request, response) => {
+        const key = request.headers['idempotency-key'];
+        // the process that answers the second time is another one
+        const isSecond = typeof key === 'string' && seen.has(key);
+        const { method = '', url = '', headers } = request;
+        const forward = toProcess(`${(isSecond ? other : one).origin}${url}`, { method, headers }, (answer) => {
+          if (typeof key === 'string' && !isSecond) {
+            seen.add(key);
+            lost.push(`${method} ${url.replace('/api/v3.1', '')} ${answer.statusCode ?? 0}`);
+            answer.resume();
+            request.socket.destroy();
+          } else {
+            response.writeHead(answer.statusCode ?? 0, answer.headers);
+            answer.pipe(response);
+          }
+        });
+        request.pipe(forward);
+      });
+      breaking.listen(0, '127.0.0.1');
+      await onceTold(breaking, 'listening');
+      client = new GantryClient({
+        url: `http://127.0.0.1:${(breaking.address() as AddressInfo).port}`,
+        credentials: { kind: 'basic', username: 'admin', password: 'a-password-for-tests' },
+        tenant: 'default_tenant',
+      });
+    });
+
+    after(async () => {
+      client?.close();
+      breaking?.closeAllConnections();
+      breaking?.close();
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    it('are carried out once, and answered', async () => {
+      const { blueprints, deployments, executions } = client;
+      const archive = await packBlueprint(join(folder, 'blueprint.yaml'));
+      expect(await blueprints.upload('lost', archive)).to.include({ id: 'lost' });
+      expect((await blueprints.waitUntilFinal('lost')).state).to.equal('uploaded');
+      expect(await deployments.create('lost', 'lost')).to.include({ id: 'lost' });
+      const started = await executions.start('lost', 'install');
+      expect(started).to.include({ workflow_id: 'install', deployment_id: 'lost' });
+      await client.secrets.delete((await client.secrets.create('lost', 'x')).key);
+      expect(lost.map((request) => request.replace(/\?.*? /, ' '))).to.deep.equal([
+        'PUT /blueprints/lost 201',
+        'PUT /deployments/lost 201',
+        'POST /executions 201',
+        'PUT /secrets/lost 200',
+        'DELETE /secrets/lost 204',
+      ]);
+      const [row] = await one.database.query<{ count: number }>(
+        `select count(*)::integer as count from executions where workflow_id = 'install' and deployment_id =
+           (select storage_id from deployments where id = 'lost')`,
+      );
+      expect(row?.count).to.equal(1);
+    });
   });
 
   it('need a key that can be written into a header', async () => {

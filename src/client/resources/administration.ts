@@ -72,7 +72,7 @@ export class TenantsApi {
   }
 
   create(name: string): Promise<TenantShape> {
-    return this.transport.json('POST', `/tenants/${encodeURIComponent(name)}`);
+    return this.transport.json('POST', `/tenants/${encodeURIComponent(name)}`, { whenDone: () => this.get(name) });
   }
 
   delete(name: string): Promise<void> {
@@ -110,7 +110,8 @@ export class UsersApi {
   }
 
   create(username: string, password: string, role = 'default'): Promise<UserShape> {
-    return this.transport.json('PUT', '/users', { body: { username, password, role } });
+    const body = { username, password, role };
+    return this.transport.json('PUT', '/users', { body, whenDone: () => this.get(username) });
   }
 
   setPassword(username: string, password: string): Promise<UserShape> {

@@ -83,6 +83,7 @@ export class BlueprintsApi {
     return this.transport.json('PUT', `/blueprints/${encodeURIComponent(id)}`, {
       stream,
       onProgress: (sent) => options.onProgress?.(sent, stream.length),
+      whenDone: () => this.get(id),
       ...(options.signal ? { signal: options.signal } : {}),
     });
   }

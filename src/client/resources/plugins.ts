@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { fileUpload } from '../archive.ts';
 import { fetchPage } from '../pages.ts';
@@ -43,9 +44,11 @@ export class PluginsApi {
     options: { visibility?: string; title?: string; onProgress?: (sent: number, total: number) => void } = {},
   ): Promise<PluginShape> {
     const { size } = await stat(file);
+    const id = randomUUID();
     return this.transport.json('POST', '/plugins', {
-      query: { visibility: options.visibility ?? 'tenant', title: options.title },
+      query: { id, visibility: options.visibility ?? 'tenant', title: options.title },
       stream: fileUpload(file, size),
+      whenDone: () => this.get(id),
       onProgress: (sent) => options.onProgress?.(sent, size),
     });
   }

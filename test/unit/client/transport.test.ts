@@ -1,9 +1,10 @@
+import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import { GantryApiError, ManagerUnreachableError } from '../../../src/client/errors.ts';
 import { Transport } from '../../../src/client/transport.ts';
-import type { TransportOptions } from '../../../src/client/transport.ts';
+import type { StreamBody, TransportOptions } from '../../../src/client/transport.ts';
 import { FakeManager } from '../../kit/fake-manager.ts';
-import type { FakeHandler } from '../../kit/fake-manager.ts';
+import type { FakeAnswer, FakeHandler } from '../../kit/fake-manager.ts';
 
 async function withTransport(
   handler: FakeHandler,
@@ -30,6 +31,16 @@ async function thrownBy(work: Promise<unknown>): Promise<unknown> {
 }
 
 describe('transport', () => {
+  let opened = 0;
+  const stream: StreamBody = {
+    contentType: 'application/octet-stream',
+    length: 9,
+    open: () => {
+      opened += 1;
+      return Readable.from(['all of it']);
+    },
+  };
+
   it('sends credentials and tenant with every request', async () => {
     await withTransport(
       () => ({ body: {} }),
@@ -104,16 +115,106 @@ describe('transport', () => {
     );
   });
 
-  it('does not repeat a call that may have had its effect', async () => {
-    for (const answer of ['hang up', { status: 503, body: {} }] as const) {
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'] as const) {
+    it(`sends a ${method} again with the same key when its answer was lost, and another one with a key of its own`, async () => {
+      const done = new Set<unknown>();
+      let count = 0;
+      await withTransport(
+        ({ headers }) => {
+          done.add(headers['idempotency-key']);
+          count += 1;
+          // it is carried out each time; twice nobody hears of it
+          const isNotReady = method === 'POST' && count === 2;
+          return count === 1 ? 'hang up' : isNotReady ? { status: 503, body: {} } : { body: { done: true } };
+        },
+        async (transport) => {
+          expect(await transport.json(method, '/executions', { body: {} })).to.deep.equal({ done: true });
+          expect([...done])
+            .to.have.length(1)
+            .and.satisfy(([key]: unknown[]) => /^[0-9a-f-]{36}$/.test(String(key)));
+          await transport.json(method, '/executions', { body: {} });
+          expect(done.size).to.equal(2);
+        },
+      );
+    });
+  }
+
+  it('sends no key with what changes nothing', async () => {
+    await withTransport(
+      () => ({ body: {} }),
+      async (transport, manager) => {
+        await transport.json('GET', '/status');
+        await transport.json('POST', '/searches/deployments', { body: {}, isReading: true });
+        expect(manager.seen.map(({ headers }) => headers['idempotency-key'])).to.deep.equal([undefined, undefined]);
+      },
+    );
+  });
+
+  it('sends an upload again from its start', async () => {
+    await withTransport(
+      () => (opened === 1 ? 'hang up' : { body: {} }),
+      async (transport, manager) => {
+        await transport.json('PUT', '/x', { stream });
+        expect(manager.seen.map(({ body }) => body.toString())).to.deep.equal(['all of it', 'all of it']);
+      },
+    );
+  });
+
+  describe('when a change was carried out whose answer nobody can give again', () => {
+    const lost: FakeHandler = () =>
+      tries++ === 0 ? 'hang up' : { status: 409, body: { error_code: 'request_done_before', message: 'done' } };
+    let tries = 0;
+    beforeEach(() => (tries = 0));
+
+    it('takes a deletion for done', async () => {
+      await withTransport(lost, async (transport) => {
+        expect(await transport.json('DELETE', '/x')).to.equal(undefined);
+      });
+    });
+
+    it('looks where it was told to', async () => {
+      await withTransport(lost, async (transport) => {
+        expect(await transport.json('PUT', '/x', { whenDone: async () => 'there' })).to.equal('there');
+      });
+    });
+
+    it('says so otherwise, and when it was somebody else who did it', async () => {
+      await withTransport(lost, async (transport) => {
+        expect(await thrownBy(transport.json('POST', '/x'))).to.include({ code: 'request_done_before' });
+        // this one gets the refusal at once
+        expect(await thrownBy(transport.json('DELETE', '/x'))).to.include({ code: 'request_done_before' });
+      });
+    });
+  });
+
+  const refusals: [string, FakeAnswer][] = [
+    ['a refusal', { status: 409, body: { error_code: 'conflict_error', message: 'no' } }],
+    ['maintenance mode', { status: 503, body: { error_code: 'maintenance_mode_active', message: 'later' } }],
+    ['a proxy that has waited long enough', { status: 504, body: {} }],
+  ];
+  for (const [what, answer] of refusals) {
+    it(`does not send anything again after ${what}`, async () => {
       await withTransport(
         () => answer,
         async (transport, manager) => {
-          await thrownBy(transport.json('POST', '/executions', { body: {} }));
-          expect(manager.seen).to.have.length(1);
+          for (const method of ['GET', 'POST'] as const) {
+            await thrownBy(transport.json(method, '/executions'));
+          }
+          expect(manager.seen).to.have.length(2);
         },
       );
-    }
+    });
+  }
+
+  it('goes on longer with a manager it has heard of than with an address where nobody listens', async () => {
+    await withTransport(
+      () => 'hang up',
+      async (transport, manager) => {
+        await thrownBy(transport.json('POST', '/x'));
+        expect(manager.seen).to.have.length(3);
+      },
+      { retries: 0, patience: 2 },
+    );
   });
 
   it('says which address does not answer, and why', async () => {
@@ -126,16 +227,19 @@ describe('transport', () => {
     expect(error).to.include({ url, reason: 'ECONNREFUSED' });
   });
 
-  it('gives up at once when it is told to', async () => {
-    const abort = new AbortController();
-    await withTransport(
-      () => {
-        abort.abort();
-        return 'hang up';
-      },
-      async (transport) => {
-        await thrownBy(transport.json('GET', '/x', { signal: abort.signal }));
-      },
-    );
+  it('gives up at once when it is told to, also between two attempts', async () => {
+    for (const method of ['GET', 'POST'] as const) {
+      const abort = new AbortController();
+      await withTransport(
+        () => {
+          setImmediate(() => abort.abort());
+          return 'hang up';
+        },
+        async (transport, manager) => {
+          await thrownBy(transport.json(method, '/x', { signal: abort.signal }));
+          expect(manager.seen).to.have.length(1);
+        },
+      );
+    }
   });
 });
