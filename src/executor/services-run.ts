@@ -1,6 +1,7 @@
 import { workflowMessage } from '../amqp/workflow-message.ts';
 import { derivedId } from '../security/derived-id.ts';
 import type { Deployment, Execution, OutboxMessage } from '../domain/entities.ts';
+import { GantryError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/plan.ts';
 import { endedExecutionStatuses } from '../domain/states.ts';
 import { findChildren } from '../store/deployment-hierarchy.ts';
@@ -9,6 +10,7 @@ import { findStatuses } from '../store/driving.ts';
 import { createExecutions, findExecutions } from '../store/executions.ts';
 import type { NewExecution } from '../store/executions.ts';
 import { addToOutbox, deletePublished } from '../store/outbox.ts';
+import { mergeWorkflowParameters } from '../workflows/declared-parameters.ts';
 import { ExecutionCancelled } from '../workflows/errors.ts';
 import type { RunDependencies } from './executor.ts';
 import { whileDatabaseAway } from './patience.ts';
@@ -35,21 +37,36 @@ export async function runOnServices(
   const services = await findDeployments(database, children, { fields: ['id', 'workflows'] });
   const wanted = services
     .filter(({ workflows }) => workflows?.[request.workflowId])
-    .map(
-      (service): NewExecution => ({
-        id: derivedExecutionId(execution.id, request.workflowId, service.storageId),
-        tenantId: service.tenantId,
-        creatorId: execution.creatorId,
-        visibility: service.visibility,
-        workflowId: request.workflowId,
-        status: 'pending',
-        parameters: request.parameters,
-        deploymentStorageId: service.storageId,
-        blueprintId: service.blueprintId,
-        allowCustomParameters: true,
-      }),
-    );
+    .map((service) => newPart(service, execution, request));
   await runExecutions(dependencies, wanted, request.signal);
+}
+
+/**
+ * An execution that another one waits for, on a deployment as it is now. Its parameters are made as for one that people
+ * start: with the defaults that the workflow declares, in which functions are evaluated when it begins.
+ * @throws GantryError nonexistent_workflow_error, illegal_execution_parameters_error
+ */
+export function newPart(
+  deployment: Pick<Deployment, 'id' | 'storageId' | 'tenantId' | 'visibility' | 'blueprintId' | 'workflows'>,
+  { id, creatorId }: Pick<Execution, 'id' | 'creatorId'>,
+  { workflowId, parameters }: Pick<ServicesRequest, 'workflowId' | 'parameters'>,
+): NewExecution {
+  const workflow = deployment.workflows?.[workflowId];
+  if (!workflow) {
+    throw new GantryError('nonexistent_workflow_error', `Workflow ${workflowId} does not exist in ${deployment.id}`);
+  }
+  return {
+    id: derivedExecutionId(id, workflowId, deployment.storageId),
+    tenantId: deployment.tenantId,
+    creatorId,
+    visibility: deployment.visibility,
+    workflowId,
+    status: 'pending',
+    parameters: mergeWorkflowParameters(workflowId, workflow, parameters, { allowCustom: true }),
+    deploymentStorageId: deployment.storageId,
+    blueprintId: deployment.blueprintId,
+    allowCustomParameters: true,
+  };
 }
 
 /**

@@ -3,6 +3,7 @@ import { writeServiceTask } from '../amqp/envelopes.ts';
 import { routingKeys, tenantVhost } from '../amqp/names.ts';
 import type { Execution } from '../domain/entities.ts';
 import { GantryError, notFound } from '../domain/errors.ts';
+import type { JsonObject } from '../domain/plan.ts';
 import type { Topology } from '../domain/topology.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
@@ -84,9 +85,7 @@ export class WorkflowRun {
     if (!deployment) {
       throw notFound('Deployment', input.execution.deploymentId ?? '');
     }
-    const workflow = deployment.workflows?.[input.execution.workflowId];
-    const parameters = await beginParameters(dependencies, input.execution, workflow);
-    const execution = { ...input.execution, parameters };
+    const execution = { ...input.execution, parameters: await parametersOf(input, deployment) };
     const stopping = new AbortController();
     const run = input.run ?? (await findFunction(input, deployment, stopping.signal));
     const environments = executionEnvironments({
@@ -222,6 +221,14 @@ async function findManagedPlugins(
     found.push(...(await findPluginVersions(dependencies.database, execution.tenantId, name)));
   }
   return found;
+}
+
+/** What a workflow of the deployment is given; the product's own have read their parameters before. */
+async function parametersOf(
+  { dependencies, execution, run }: WorkflowRunInput,
+  { workflows }: DrivenDeployment,
+): Promise<JsonObject> {
+  return run ? execution.parameters : beginParameters(dependencies, execution, workflows?.[execution.workflowId]);
 }
 
 /** @throws GantryError nonexistent_workflow_error for an execution without a deployment */

@@ -228,11 +228,14 @@ describe('deployment updates', function () {
 
   it('runs a workflow of the blueprint instead of its own part', async () => {
     const mapping = 'default_workflows.cloudify.plugins.workflows.execute_operation';
-    const parameters = { operation: { default: 'cloudify.interfaces.lifecycle.start' } };
+    const parameters = {
+      operation: { default: { concat: ['cloudify.interfaces.lifecycle.', { get_input: 'which' }] } },
+    };
+    const declared = { inputs: { which: { default: 'start' } }, workflows: { own: { mapping, parameters } } };
     await prepare(
       'custom',
       { nodes: { a: thing } },
-      { nodes: { a: { ...thing, properties: { size: 2 } } }, rest: { workflows: { own: { mapping, parameters } } } },
+      { nodes: { a: { ...thing, properties: { size: 2 } } }, rest: declared },
     );
     const update = await driver.update('custom', { blueprint_id: 'custom-next', workflow_id: 'own' });
     expect(update.error).to.equal('');
@@ -241,13 +244,31 @@ describe('deployment updates', function () {
       items: { status: string; parameters: Record<string, unknown> }[];
     }>();
     expect(items[0]).to.include({ status: 'terminated' });
-    expect(items[0]?.parameters).to.deep.include({ update_id: update.id, skip_install: false, update_plugins: true });
+    expect(items[0]?.parameters).to.deep.include({
+      update_id: update.id,
+      skip_install: false,
+      update_plugins: true,
+      operation: 'cloudify.interfaces.lifecycle.start',
+    });
     journal.failing.add('a.start');
-    await driver.upload('custom-last', { nodes: { a: thing }, rest: { workflows: { own: { mapping, parameters } } } });
+    await driver.upload('custom-last', { nodes: { a: thing }, rest: declared });
     const failed = await driver.update('custom', { blueprint_id: 'custom-last', workflow_id: 'own' });
     expect(failed.error).to.contain('Workflow own');
     journal.failing.clear();
     journal.take();
+  });
+
+  it('takes inputs that are functions as they are: they are for the deployment, not for the update', async () => {
+    const nodes = { a: { type: 'updatable', properties: { size: { get_input: 'size' } } } };
+    await driver.upload('computed', { nodes, rest: { inputs: { size: { default: '1' } } } });
+    await driver.deploy('computed', 'computed');
+    journal.take();
+    const inputs = { size: { concat: ['4', '2'] } };
+    const update = await driver.update('computed', { inputs });
+    expect(update).to.include({ error: '', state: 'successful' });
+    expect(journal.take()).to.deep.equal(['a.update']);
+    const execution = await rest.call('GET', `/executions/${update.execution_id}`);
+    expect(execution.json<{ parameters: object }>().parameters).to.deep.include({ inputs });
   });
 
   it('keeps schedules that the new blueprint does not have, and changes those that it has', async () => {

@@ -8,12 +8,11 @@ import { recordDecision } from '../../../store/deployment-updates.ts';
 import { findExecutions } from '../../../store/executions.ts';
 import { changedNodes, updateWorkflowParameters } from '../../../topology/index.ts';
 import type { UpdateStep } from '../../../topology/index.ts';
-import { mergeWorkflowParameters } from '../../../workflows/declared-parameters.ts';
 import { WorkflowFailed } from '../../../workflows/errors.ts';
 import { runChanges, runRemovals } from '../../../workflows/update.ts';
 import type { Decisions, UpdateInput } from '../../../workflows/update.ts';
 import { uninstallHostPlugins } from '../../../workflows/uninstall-plugins.ts';
-import { derivedExecutionId } from '../../services-run.ts';
+import { newPart } from '../../services-run.ts';
 import type { SystemWorkflowContext } from '../../system-workflow.ts';
 import { asObject, partOf, relationshipPartOf } from './documents.ts';
 import type { UpdateRequest } from './request.ts';
@@ -120,29 +119,10 @@ async function runCustomWorkflow(
   const deployment = await context.patiently(() =>
     getDeployment(database, { tenantId: update.tenantId }, update.deploymentId),
   );
-  const workflow = deployment.workflows?.[workflowId];
-  if (!workflow) {
-    throw new GantryError('nonexistent_workflow_error', `Workflow ${workflowId} does not exist in ${deployment.id}`);
-  }
-  const parameters = mergeWorkflowParameters(workflowId, workflow, workflowParameters(update, request), {
-    allowCustom: true,
-  });
-  const id = derivedExecutionId(execution.id, workflowId, deployment.storageId);
+  const part = newPart(deployment, execution, { workflowId, parameters: workflowParameters(update, request) });
+  const { id } = part;
   context.log('info', `Running workflow ${workflowId} instead of the built-in part of the update, as execution ${id}`);
-  await context.runExecutions([
-    {
-      id,
-      tenantId: deployment.tenantId,
-      creatorId: execution.creatorId,
-      visibility: deployment.visibility,
-      workflowId,
-      status: 'pending',
-      parameters,
-      deploymentStorageId: deployment.storageId,
-      blueprintId: deployment.blueprintId,
-      allowCustomParameters: true,
-    },
-  ]);
+  await context.runExecutions([part]);
   const [ended] = await context.patiently(() => findExecutions(database, [id]));
   if (ended?.status !== 'terminated') {
     const reason = ended?.error ? `: ${ended.error}` : '';
