@@ -5,16 +5,14 @@ import { insertEvents } from '../store/events.ts';
 import { storeBeginnings } from '../store/execution-beginnings.ts';
 import { applyExecutionStatus } from '../store/execution-effects.ts';
 import {
-  countActiveExecutions,
-  findBlockingExecutions,
   findRunnableExecutions,
   findRunnableParts,
   lockQueue,
+  readQueueState,
   takeQueuedSystemWorkflow,
 } from '../store/execution-queue.ts';
 import { changeExecutionStatus, changeExecutionStatuses } from '../store/executions.ts';
 import type { Transaction } from '../store/session.ts';
-import { readSettings } from '../store/settings.ts';
 import { recheckQueued } from './recheck.ts';
 import type { Ready, Refused } from './recheck.ts';
 
@@ -83,18 +81,17 @@ async function fail(transaction: Transaction, refused: readonly Refused[]): Prom
 }
 
 async function chooseRunnable(transaction: Transaction): Promise<Execution[]> {
-  const system = await takeQueuedSystemWorkflow(transaction);
-  const blocking = await findBlockingExecutions(transaction, system ? {} : { isSystemWorkflow: true });
-  if (blocking.length > 0) {
+  const state = await readQueueState(transaction);
+  const blocking = state.isSystemWorkflowQueued ? state.active : state.activeSystemWorkflows;
+  if (blocking > 0) {
     // what a running system workflow waits for must not wait for it
-    return blocking.some(({ workflowId }) => workflowId === 'update_plugin') ? findRunnableParts(transaction) : [];
+    return state.isUpdatingPlugins ? findRunnableParts(transaction) : [];
   }
-  if (system) {
-    return [system];
+  if (state.isSystemWorkflowQueued) {
+    const system = await takeQueuedSystemWorkflow(transaction);
+    return system ? [system] : [];
   }
-  const settings = await readSettings(transaction, 'rest');
-  const configured = settings.get('max_concurrent_workflows');
-  const limit = typeof configured === 'number' ? configured : defaultConcurrency;
-  const room = limit - (await countActiveExecutions(transaction));
+  const limit = typeof state.limit === 'number' ? state.limit : defaultConcurrency;
+  const room = limit - state.active;
   return room > 0 ? findRunnableExecutions(transaction, room) : [];
 }

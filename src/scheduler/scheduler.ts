@@ -14,7 +14,7 @@ import { changeExecutionStatus } from '../store/executions.ts';
 import { forgetDeadProcesses } from '../store/processes.ts';
 import { ensureBrokerAccounts, removeBrokerLeftovers } from './broker-accounts.ts';
 import type { BrokerAccountsDependencies } from './broker-accounts.ts';
-import { dequeueExecutions } from './dequeue.ts';
+import { Dequeuer } from './dequeue.ts';
 import { Job } from './job.ts';
 import { Leadership } from './leader.ts';
 import { OrphanRecovery } from './orphan-recovery.ts';
@@ -136,10 +136,12 @@ class Caretaker implements Scheduler {
 /** What the scheduler does while it is the leader. */
 class Term {
   readonly #jobs: readonly Job[];
+  readonly #dequeuer: Dequeuer;
   readonly #unlisten: (() => Promise<void>)[] = [];
 
-  private constructor(jobs: readonly Job[]) {
+  private constructor(jobs: readonly Job[], dequeuer: Dequeuer) {
     this.#jobs = jobs;
+    this.#dequeuer = dequeuer;
   }
 
   static async begin(dependencies: SchedulerDependencies): Promise<Term> {
@@ -148,11 +150,12 @@ class Term {
     const { staleAfterSeconds } = dependencies.config.executor;
     const orphanPause = (staleAfterSeconds * 1000) / 2;
     const outbox = new Job({ name: 'outbox', log, work: () => sweepOutbox(database, broker, log) });
+    const dequeuer = new Dequeuer(database, broker, log);
     const queue = new Job({
       name: 'queue',
       log,
       work: async () => {
-        await dequeueExecutions(database, broker, log);
+        await dequeuer.run();
         return undefined;
       },
     });
@@ -185,7 +188,7 @@ class Term {
       },
     });
     const accounts = accountsJob(dependencies);
-    const term = new Term([outbox, queue, due, schedules, recovery, upkeep, retention, accounts.job]);
+    const term = new Term([outbox, queue, due, schedules, recovery, upkeep, retention, accounts.job], dequeuer);
     await term.#listen(database, {
       gantry_outbox: () => outbox.askIn(graceSeconds * 1000 + 100),
       gantry_schedules: () => schedules.ask(),
@@ -221,6 +224,7 @@ class Term {
   async end(): Promise<void> {
     await Promise.all(this.#unlisten.map((unlisten) => unlisten()));
     await Promise.all(this.#jobs.map((job) => job.stop()));
+    await this.#dequeuer.settled();
   }
 }
 

@@ -128,14 +128,6 @@ export async function isAnythingActive(session: Session): Promise<boolean> {
   return row?.any ?? false;
 }
 
-/** Whether any execution waits for its turn. */
-export async function isAnythingQueued(session: Session): Promise<boolean> {
-  const [row] = await session.prepared<{ any: boolean }>(
-    `select exists (select from executions where status = 'queued') as any`,
-  );
-  return row?.any ?? false;
-}
-
 /** The instances of a deployment as they are, in the shape clients know: kept with a modification. */
 export async function snapshotInstances(session: Session, deploymentStorageId: number): Promise<JsonObject[]> {
   const rows = await session.prepared<{ instance: JsonObject }>(

@@ -113,7 +113,8 @@ async function tellGroups(session: Session, executions: readonly Execution[]): P
   }
 }
 
-function stateChange({ id, status, error }: Execution): string {
+/** What a group is told of a member. */
+export function stateChange({ id, status, error }: Pick<Execution, 'id' | 'status' | 'error'>): string {
   const suffix = error ? ` with error '${error}'` : '';
   return `execution '${id}' changed state to '${status}'${suffix}`;
 }

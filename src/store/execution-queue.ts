@@ -1,10 +1,12 @@
 /** What decides whether an execution may run now, and which of the waiting ones is next. */
 import type { Execution } from '../domain/entities.ts';
+import type { Json } from '../domain/plan.ts';
 import { activeExecutionStatuses, endedExecutionStatuses } from '../domain/states.ts';
 import { findResources } from './list-query.ts';
 import { executionResource } from './executions.ts';
 import type { Session } from './session.ts';
 import { isCountedExecution } from './tenant-quotas.ts';
+import { onlyRow } from './values.ts';
 
 /** Any number nobody else uses. */
 const queueLock = 7_163_002;
@@ -17,13 +19,40 @@ export async function lockQueue(session: Session): Promise<void> {
   await session.prepared('select pg_advisory_xact_lock($1)', [queueLock]);
 }
 
-/** How many executions are active in the whole system. */
-export async function countActiveExecutions(session: Session): Promise<number> {
-  const [row] = await session.prepared<{ count: number }>(
-    'select count(*) as count from executions where status = any($1)',
+/** What decides how many executions may begin, and which. */
+export interface QueueState {
+  /** Executions that are active in the whole system. */
+  active: number;
+  activeSystemWorkflows: number;
+  /** Whether plugins are being updated, which others run for. */
+  isUpdatingPlugins: boolean;
+  /** Whether a system workflow waits. */
+  isSystemWorkflowQueued: boolean;
+  /** How many may be active; undefined = not set. */
+  limit: Json | undefined;
+}
+
+/** Reads what decides how many executions may begin. */
+export async function readQueueState(session: Session): Promise<QueueState> {
+  const rows = await session.prepared<QueueState & { limit: Json }>(
+    `select count(*) as active, count(*) filter (where is_system_workflow) as "activeSystemWorkflows",
+       coalesce(bool_or(workflow_id = 'update_plugin'), false) as "isUpdatingPlugins",
+       exists (select from executions where status = 'queued' and is_system_workflow) as "isSystemWorkflowQueued",
+       (select value from config where scope = 'rest' and name = 'max_concurrent_workflows') as limit
+     from executions where status = any($1)`,
     [[...activeExecutionStatuses]],
   );
-  return row?.count ?? 0;
+  const { limit, ...state } = onlyRow(rows);
+  return { ...state, limit: limit ?? undefined };
+}
+
+/** Whether any execution waits for its turn and may have it. */
+export async function isAnythingStartable(session: Session): Promise<boolean> {
+  const [row] = await session.prepared<{ any: boolean }>(
+    `select exists (select from executions where status = 'queued')
+       and not exists (select from maintenance_mode where status = 'activated') as any`,
+  );
+  return row?.any ?? false;
 }
 
 /** Active executions of any tenant, oldest first, of the kinds asked for. */
@@ -68,56 +97,71 @@ export async function takeQueuedSystemWorkflow(session: Session): Promise<Execut
   return execution;
 }
 
+const runnableStatement = `
+  with active as materialized (
+    select storage_id, deployment_id, tenant_id, ${isCountedExecution} as is_counted
+    from executions where status = any($1)
+  ), queued as materialized (
+    select * from executions where status = 'queued' and not is_system_workflow
+    order by created_at, storage_id limit $3
+  ), waiting as (
+    select distinct on (coalesce(case when not execution.is_forced then execution.deployment_id end, -execution.storage_id))
+      execution.storage_id, execution.id, execution.created_at, execution.tenant_id,
+      ${isCountedExecution} as is_counted
+    from queued execution
+    where execution.deployment_id is null or execution.workflow_id = 'create_deployment_environment'
+      or (execution.is_forced or not exists (select from active where active.deployment_id = execution.deployment_id))
+        and not exists (select from executions creation where creation.deployment_id = execution.deployment_id
+          and creation.status = 'queued' and creation.workflow_id = 'create_deployment_environment')
+    order by coalesce(case when not execution.is_forced then execution.deployment_id end, -execution.storage_id),
+      execution.created_at, execution.storage_id
+  ), occupied as (
+    select member.execution_group_id, count(*) as running from active
+    join execution_groups_executions member on member.execution_id = active.storage_id
+    group by member.execution_group_id
+  ), grouped as (
+    select waiting.*, execution_group.concurrency, coalesce(occupied.running, 0) as running,
+      row_number() over (partition by execution_group.storage_id order by waiting.created_at, waiting.storage_id) as place
+    from waiting
+    left join execution_groups_executions member on member.execution_id = waiting.storage_id
+    left join execution_groups execution_group on execution_group.storage_id = member.execution_group_id
+    left join occupied on occupied.execution_group_id = execution_group.storage_id
+  ), admitted as (
+    select id, created_at, storage_id, tenant_id, is_counted,
+      row_number() over (partition by tenant_id, is_counted order by created_at, storage_id) as place
+    from grouped group by id, created_at, storage_id, tenant_id, is_counted
+    having bool_and(concurrency is null or running + place <= concurrency)
+  ), runnable as (
+    select admitted.* from admitted
+    left join tenant_quotas quota on quota.tenant_id = admitted.tenant_id
+    where not is_counted or quota.executions is null or place <= quota.executions - (
+      select count(*) from active where active.tenant_id = admitted.tenant_id and active.is_counted)
+    order by created_at, storage_id limit $2
+  )
+  select array(select id from runnable order by created_at, storage_id) as ids,
+    (select count(*) from queued) as looked`;
+
+/** Of those that wait, how many are looked at first: mostly the oldest may run, and there can be very many. */
+const firstLook = 200;
+
 /**
  * Queued executions that may run now, oldest first, at most one per deployment: their deployment has no active
  * execution and no environment waiting to be created (unless that is the execution itself), and their execution
- * groups and tenants are below what they may run at once, counting what is taken here. Forced ones run beside others of their deployment.
+ * groups and tenants are below what they may run at once, counting what is taken here. Forced ones run beside others of
+ * their deployment.
  */
 export async function findRunnableExecutions(session: Session, limit: number): Promise<Execution[]> {
-  const rows = await session.prepared<{ id: string }>(
-    `with active as materialized (
-       select storage_id, deployment_id, tenant_id, ${isCountedExecution} as is_counted
-       from executions where status = any($1)
-     ), waiting as (
-       select distinct on (coalesce(case when not execution.is_forced then execution.deployment_id end, -execution.storage_id))
-         execution.storage_id, execution.id, execution.created_at, execution.tenant_id,
-         ${isCountedExecution} as is_counted
-       from executions execution
-       where execution.status = 'queued' and not execution.is_system_workflow
-         and (execution.deployment_id is null or execution.workflow_id = 'create_deployment_environment'
-           or (execution.is_forced or not exists (select from active where active.deployment_id = execution.deployment_id))
-             and not exists (select from executions creation where creation.deployment_id = execution.deployment_id
-               and creation.status = 'queued' and creation.workflow_id = 'create_deployment_environment'))
-       order by coalesce(case when not execution.is_forced then execution.deployment_id end, -execution.storage_id),
-         execution.created_at, execution.storage_id
-     ), occupied as (
-       select member.execution_group_id, count(*) as running from active
-       join execution_groups_executions member on member.execution_id = active.storage_id
-       group by member.execution_group_id
-     ), grouped as (
-       select waiting.*, execution_group.concurrency, coalesce(occupied.running, 0) as running,
-         row_number() over (partition by execution_group.storage_id order by waiting.created_at, waiting.storage_id) as place
-       from waiting
-       left join execution_groups_executions member on member.execution_id = waiting.storage_id
-       left join execution_groups execution_group on execution_group.storage_id = member.execution_group_id
-       left join occupied on occupied.execution_group_id = execution_group.storage_id
-     ), admitted as (
-       select id, created_at, storage_id, tenant_id, is_counted,
-         row_number() over (partition by tenant_id, is_counted order by created_at, storage_id) as place
-       from grouped group by id, created_at, storage_id, tenant_id, is_counted
-       having bool_and(concurrency is null or running + place <= concurrency)
-     )
-     select id from admitted
-     left join tenant_quotas quota on quota.tenant_id = admitted.tenant_id
-     where not is_counted or quota.executions is null or place <= quota.executions - (
-       select count(*) from active where active.tenant_id = admitted.tenant_id and active.is_counted)
-     order by created_at, storage_id limit $2`,
-    [[...activeExecutionStatuses], limit],
-  );
-  return takeFree(
-    session,
-    rows.map(({ id }) => id),
-  );
+  const look = async (most: number | null): Promise<{ ids: string[]; looked: number }> =>
+    onlyRow(
+      await session.prepared<{ ids: string[]; looked: number }>(runnableStatement, [
+        [...activeExecutionStatuses],
+        limit,
+        most,
+      ]),
+    );
+  const first = await look(firstLook);
+  const isEnough = first.ids.length >= limit || first.looked < firstLook;
+  return takeFree(session, isEnough ? first.ids : (await look(null)).ids);
 }
 
 /**
@@ -143,17 +187,13 @@ export async function findRunnableParts(session: Session): Promise<Execution[]> 
 
 /** Those that nobody holds: whoever holds one of them is about to change it, and tells when that is done. */
 async function takeFree(session: Session, ids: readonly string[]): Promise<Execution[]> {
-  const free = await session.prepared<{ id: string }>(
-    `select id from executions where id = any($1) and status = 'queued' order by storage_id
-     for no key update skip locked`,
-    [[...ids]],
-  );
-  return free.length === 0
+  return ids.length === 0
     ? []
     : findResources(
         session,
         executionResource,
-        (parameters) => `execution.id = any(${parameters.add(free.map(({ id }) => id))})`,
+        (parameters) => `execution.id = any(${parameters.add([...ids])}) and execution.status = 'queued'`,
+        { lock: 'free' },
       );
 }
 

@@ -201,19 +201,28 @@ export async function listResources<Entity extends object>(
   return { items: await toEntities(session, resource, rows, wants), total, filtered };
 }
 
+export interface FindOptions extends Omit<ReadOptions, 'lock'> {
+  order?: string;
+  limit?: number;
+  /** Lock the rows until the transaction ends; `free`: leave out those that somebody else has locked. */
+  lock?: boolean | 'free';
+}
+
 /** Entities that meet `condition`, whatever tenant they are of: how the engine and other stores read. */
 export async function findResources<Entity extends object>(
   session: Session,
   resource: Resource<Entity>,
   condition: Condition,
-  options: ReadOptions & { order?: string; limit?: number } = {},
+  options: FindOptions = {},
 ): Promise<Entity[]> {
   const parameters = new Parameters();
   const wants = wantsOf(options.fields);
+  const lock = options.lock === 'free' ? 'for no key update' : 'for update';
+  const others = options.lock === 'free' ? 'skip locked' : '';
   const where = condition(parameters);
   const limit = options.limit === undefined ? '' : `limit ${parameters.add(options.limit)}`;
   const rows = await session.prepared(
-    `select ${selection(resource, wants)} from ${resource.from} where ${where} order by ${options.order ?? resource.defaultOrder} ${limit} ${options.lock ? `for update of ${resource.alias}` : ''}`,
+    `select ${selection(resource, wants)} from ${resource.from} where ${where} order by ${options.order ?? resource.defaultOrder} ${limit} ${options.lock ? `${lock} of ${resource.alias} ${others}` : ''}`,
     parameters.values,
   );
   return toEntities(session, resource, rows, wants);

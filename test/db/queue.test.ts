@@ -3,7 +3,7 @@ import { connectBroker } from '../../src/amqp/connection.ts';
 import type { BrokerConnection } from '../../src/amqp/connection.ts';
 import type { ExecutionStatus } from '../../src/domain/states.ts';
 import { silentLogger } from '../../src/log/logger.ts';
-import { dequeueExecutions } from '../../src/scheduler/dequeue.ts';
+import { Dequeuer } from '../../src/scheduler/dequeue.ts';
 import type { Database } from '../../src/store/database.ts';
 import { addGroupExecutions, createExecutionGroup, updateExecutionGroup } from '../../src/store/execution-groups.ts';
 import { findStatuses } from '../../src/store/driving.ts';
@@ -19,6 +19,7 @@ describe('the queue of executions', () => {
   let test: TestDatabase;
   let database: Database;
   let broker: BrokerConnection;
+  let dequeuer: Dequeuer;
   let names = new Map<string, string>();
 
   before(async () => {
@@ -26,6 +27,7 @@ describe('the queue of executions', () => {
     database = test.database;
     broker = connectBroker({ url: 'memory:queue', log: silentLogger, name: 'queue' });
     await broker.whenConnected();
+    dequeuer = new Dequeuer(database, broker, silentLogger);
   });
   after(async () => {
     await broker?.close();
@@ -46,7 +48,7 @@ describe('the queue of executions', () => {
   };
   /** Lets those begin that may. @returns the names of all that have begun so far */
   const begun = async (): Promise<string[]> => {
-    await dequeueExecutions(database, broker, silentLogger);
+    await dequeuer.run();
     const statuses = await findStatuses(database, [...names.keys()]);
     return [...names].flatMap(([id, name]) => (statuses.get(id) === 'pending' ? [name] : []));
   };

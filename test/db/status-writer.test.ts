@@ -13,7 +13,8 @@ import {
   findExecution,
   findExecutionByToken,
 } from '../../src/store/executions.ts';
-import { createExecutionGroup } from '../../src/store/execution-groups.ts';
+import { createDeploymentGroup } from '../../src/store/deployment-groups.ts';
+import { createExecutionGroup, updateExecutionGroup } from '../../src/store/execution-groups.ts';
 import { beat } from '../../src/store/processes.ts';
 import type { TestDatabase } from '../kit/database.ts';
 import { createTestDatabase } from '../kit/database.ts';
@@ -93,7 +94,7 @@ describe('starts and ends of executions', () => {
     expect((await findDeployment(database, other.storageId))?.latestExecutionId).to.equal(executions[2]?.id);
   });
 
-  it('are one statement where they concern nobody but the deployment, and a transaction where others are told', async () => {
+  it('are one statement, also for members of groups, and a transaction where ancestors are told', async () => {
     const [alone, child, parent, member] = await Promise.all(
       Array.from({ length: 4 }, async () => addDeployment(database)),
     );
@@ -108,6 +109,8 @@ describe('starts and ends of executions', () => {
       workflowId: 'install',
       concurrency: 5,
     });
+    const successes = await createDeploymentGroup(database, { id: 'successes', ...owner });
+    await updateExecutionGroup(database, group.storageId, { successGroupStorageId: successes.storageId });
     const tried: [Execution, number][] = [];
     for (const storageId of deployments) {
       const execution = await addClaimed(storageId);
@@ -130,10 +133,16 @@ describe('starts and ends of executions', () => {
       expect(ended.endedAt).to.be.instanceOf(Date);
       tried.push([execution, transactions]);
     }
-    expect(tried.map(([, count]) => count)).to.deep.equal([0, 2, 2]);
+    expect(tried.map(([, count]) => count)).to.deep.equal([0, 2, 0]);
     expect((await findDeployment(database, parent?.storageId ?? 0))?.subServicesCount).to.equal(1);
     const told = await listEvents(database, everything, { executionGroupIds: [group.id] });
-    expect(told.items).to.have.lengthOf(2);
+    const { id = '' } = (tried[2] as [Execution, number])[0];
+    expect(told.items.map(({ message }) => message)).to.deep.equal([
+      `execution '${id}' changed state to 'started'`,
+      `execution '${id}' changed state to 'terminated'`,
+    ]);
+    const succeeded = await database.query('select deployment_id from deployment_groups_deployments');
+    expect(succeeded).to.deep.equal([{ deployment_id: member?.storageId }]);
     expect(await messages((tried[0] as [Execution, number])[0])).to.deep.equal([
       "Starting 'install' workflow execution",
       "'install' workflow execution succeeded",
