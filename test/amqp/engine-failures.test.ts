@@ -9,6 +9,7 @@ import { EngineProcess, ended, seedDeployment, startWorkflow } from '../kit/engi
 import { HeldOperations } from '../kit/held-operations.ts';
 import { isRabbitmqInstalled, sharedRabbitmq } from '../kit/rabbitmq.ts';
 import { TcpProxy } from '../kit/tcp-proxy.ts';
+import { until } from '../kit/until.ts';
 
 describe('an execution during failures', () => {
   let test: TestDatabase;
@@ -104,7 +105,10 @@ describe('an execution during failures', () => {
     operations.release();
     expect(await ended(test.database, execution.id)).to.include({ status: 'terminated' });
     expect(operations.runs).to.have.length(6);
-    expect([lonely.executor?.running(), other.executor?.running()]).to.deep.equal([[], []]);
+    // the end is stored a moment before the process has forgotten the execution
+    await until('both executors to be idle', () =>
+      [lonely, other].every((each) => each.executor?.running().length === 0),
+    );
     proxy.become('pass');
     await lonely.connection.whenConnected();
     await scheduler.stop();
