@@ -239,7 +239,10 @@ export type EventLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical';
 /** An event or a log line before it is stored. Exactly one of the execution ids is given. */
 export interface EventInput {
   kind: 'event' | 'log';
+  /** When it happened. */
   timestamp: Date;
+  /** When it was stored, for what is restored; now otherwise. */
+  storedAt?: Date;
   executionId?: string;
   executionGroupId?: string;
   tenantId: number;

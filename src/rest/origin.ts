@@ -1,6 +1,6 @@
 import type { Json } from '../domain/plan.ts';
 import type { Origin } from '../services/ownership.ts';
-import { readTime } from './times.ts';
+import { readTime } from '../domain/read-time.ts';
 
 /** Schema of the members that tell the origin of a resource. */
 export const originProperties = {

@@ -16,7 +16,7 @@ import type { TenantQuotaService } from '../services/tenant-quotas.ts';
 import { credentialsOf } from './credentials.ts';
 import { sendContent } from './download.ts';
 import { QueryValues } from './query.ts';
-import { readTime } from './times.ts';
+import { readTime } from '../domain/read-time.ts';
 import { bodyStream, isMultipart, readFiles } from './upload.ts';
 import type { FileForm } from './upload.ts';
 

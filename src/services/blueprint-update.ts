@@ -12,6 +12,7 @@ import type { TenantCaller } from './caller.ts';
 import { requireOwnTenant } from './identifiers.ts';
 import { creationTime, newOwnerId } from './ownership.ts';
 import type { Origin } from './ownership.ts';
+import { labelsToStore } from './labels.ts';
 import type { NewLabel } from './labels.ts';
 
 /** What a client changes of a blueprint; undefined = nothing. */
@@ -21,6 +22,7 @@ export interface BlueprintChange {
   readonly description: string | undefined;
   readonly mainFileName: string | undefined;
   readonly visibility: Visibility | undefined;
+  readonly isHidden: boolean | undefined;
   readonly state: BlueprintState | undefined;
   readonly error: string | undefined;
   readonly errorTraceback: string | undefined;
@@ -67,7 +69,7 @@ export async function changeBlueprint(
     });
   }
   if (change.labels) {
-    const labels = change.labels.map((label) => ({ ...label, creatorId: caller.user.id }));
+    const labels = await labelsToStore(transaction, caller, change.labels, change.origin, blueprint.labels);
     await replaceLabels(transaction, 'blueprints', blueprint.storageId, labels);
   }
   const upload =
@@ -80,6 +82,7 @@ export async function changeBlueprint(
     description: change.description,
     mainFileName: change.mainFileName,
     visibility: change.visibility,
+    isHidden: change.isHidden,
     updatedAt: new Date(),
     creatorId: await newOwnerId(transaction, caller, change.origin.creator),
     createdAt: creationTime(caller, change.origin.createdAt),

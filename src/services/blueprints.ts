@@ -18,6 +18,7 @@ import {
 } from '../store/blueprints.ts';
 import { findDeploymentsOfBlueprint } from '../store/deployments.ts';
 import { createExecutions, findExecution, findExecutions } from '../store/executions.ts';
+import { addLabels } from '../store/labels.ts';
 import type { ListQuery, Page } from '../store/scope.ts';
 import type { Session, Transaction } from '../store/session.ts';
 import { changeBlueprint } from './blueprint-update.ts';
@@ -28,6 +29,7 @@ import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { createExecutionToken } from '../security/tokens.ts';
 import { checkIdentifier, everywhere, requireFreeGlobally, requireOwnTenant, widerVisibility } from './identifiers.ts';
+import { labelsToStore } from './labels.ts';
 import type { NewLabel } from './labels.ts';
 import { creationTime, ownerId } from './ownership.ts';
 import type { Origin } from './ownership.ts';
@@ -51,6 +53,8 @@ export interface BlueprintUpload {
   readonly isValidation: boolean;
   /** Only keeps it: who restores a blueprint tells plan and state afterwards. */
   readonly isKeptOnly: boolean;
+  /** Undefined = the one its upload begins with. */
+  readonly state: BlueprintState | undefined;
 }
 
 export interface BlueprintService {
@@ -135,11 +139,15 @@ async function storeUpload(
     creatorId: await ownerId(transaction, caller, upload.origin.creator),
     createdAt: creationTime(caller, upload.origin.createdAt),
     visibility: upload.visibility,
-    state: upload.isValidation ? 'validating' : 'url' in archive ? 'pending' : 'uploading',
+    state: upload.isValidation ? 'validating' : (upload.state ?? ('url' in archive ? 'pending' : 'uploading')),
     mainFileName: upload.mainFileName,
   });
+  // those an upload sets itself tell nothing; what is there already it leaves as it is
+  const told = (upload.labels ?? []).filter(({ origin }) => upload.isKeptOnly || origin !== undefined);
+  const labels = await labelsToStore(transaction, caller, told);
+  await addLabels(transaction, 'blueprints', [blueprint.storageId], labels);
   const stored = upload.isKeptOnly
-    ? blueprint
+    ? await getBlueprint(transaction, scopeOf(caller), upload.id)
     : await startUpload(dependencies, caller, upload, blueprint, transaction);
   if (!('url' in archive)) {
     await book(archive.bytes);

@@ -7,6 +7,7 @@ import type { Visibility } from '../domain/states.ts';
 import { getBlueprint } from '../store/blueprints.ts';
 import { createDeployment, deleteDeployment, getDeployment, updateDeployment } from '../store/deployments.ts';
 import { createExecutions, listExecutions } from '../store/executions.ts';
+import { addLabels } from '../store/labels.ts';
 import type { Session, Transaction } from '../store/session.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
@@ -14,6 +15,9 @@ import { requireQuota } from '../store/tenant-quotas.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { createExecutionToken } from '../security/tokens.ts';
+import { restoreDeployment } from './deployment-restoring.ts';
+import type { RestoredParts } from './deployment-restoring.ts';
+import { labelsToStore } from './labels.ts';
 import type { NewLabel } from './labels.ts';
 import { sendAfterCommit } from './outbox.ts';
 import { creationTime, ownerId } from './ownership.ts';
@@ -31,6 +35,8 @@ export interface DeploymentRequest {
   readonly runtimeOnlyEvaluation: boolean | undefined;
   readonly isSkippingPluginsValidation: boolean;
   readonly origin: Origin;
+  /** Undefined = it is to be created. */
+  readonly restored: RestoredParts | undefined;
 }
 
 /** Milliseconds a synchronous creation may take, and the wait for a blueprint that is still being uploaded. */
@@ -138,12 +144,16 @@ async function store(
   });
   const isQueued = await isSystemWorkflowUnfinished(transaction);
   const createdAt = new Date(dependencies.clock.now()).toISOString();
-  const labels = request.labels.map(({ key, value }) => ({
+  const labels = request.labels.map(({ key, value, origin }) => ({
     key,
     value,
-    created_at: createdAt,
-    created_by: caller.user.username,
+    created_at: origin?.createdAt?.toISOString() ?? createdAt,
+    created_by: origin?.creator ?? caller.user.username,
   }));
+  // what the creation adds later leaves these as they are
+  const told = request.labels.filter(({ origin }) => origin !== undefined);
+  const toldLabels = await labelsToStore(transaction, caller, told);
+  await addLabels(transaction, 'deployments', [deployment.storageId], toldLabels);
   const { token, tokenHash } = createExecutionToken();
   const [execution] = await createExecutions(transaction, [
     {
@@ -207,6 +217,12 @@ export async function createDeploymentFrom(
     await lookups.requirePlugins(database, caller, blueprint.plan);
   }
   requireVisibility(request, blueprint);
+  if (request.restored) {
+    const references = { blueprint, siteStorageId };
+    return restoreDeployment(dependencies, caller, request, request.restored, references, (transaction) =>
+      removeFailedAttempt(transaction, caller, request.id),
+    );
+  }
   if (blueprint.plan) {
     checkInputNames(blueprint.plan, request.inputs);
   }

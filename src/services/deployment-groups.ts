@@ -28,7 +28,7 @@ import { addMembers, removeMembers, setGroupLabels, setMembers } from './group-m
 import type { MemberSelection } from './group-members.ts';
 import { checkIdentifier, everywhere, requireFreeGlobally, requireOwnTenant } from './identifiers.ts';
 import type { NewLabel } from './labels.ts';
-import { creationTime, ownerId } from './ownership.ts';
+import { creationTime, newOwnerId, ownerId } from './ownership.ts';
 import type { Origin } from './ownership.ts';
 
 /** What a client says of a group; undefined leaves it as it is. */
@@ -128,7 +128,11 @@ async function createOrUpdate(
       listDeploymentGroups(transaction, everywhere, query),
     );
   }
-  return updateDeploymentGroup(transaction, present.storageId, update);
+  return updateDeploymentGroup(transaction, present.storageId, {
+    ...update,
+    creatorId: await newOwnerId(transaction, caller, origin.creator),
+    createdAt,
+  });
 }
 
 async function startDeletions(
@@ -176,9 +180,9 @@ export function createDeploymentGroupService(
     async put(caller, id, request) {
       checkIdentifier('group_id', id, { mayStartWithDigit: true });
       return database.transactionAs(actorOf(caller), async (transaction) => {
-        const { storageId } = await createOrUpdate(transaction, caller, id, request);
+        const stored = await createOrUpdate(transaction, caller, id, request);
         if (request.labels) {
-          await setGroupLabels(transaction, caller, storageId, request.labels);
+          await setGroupLabels(transaction, caller, stored, request.labels);
         }
         const group = await lock(transaction, caller, id);
         await setMembers(transaction, caller, group, request.members);

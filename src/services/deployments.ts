@@ -6,6 +6,7 @@ import { evaluateCapabilities, evaluateFunctions, evaluateOutputs } from '../dsl
 import type { Declared, PayloadContext } from '../dsl/functions/index.ts';
 import { newDeletions, requireRemovable } from '../executor/system/deletion.ts';
 import type { DeletionRequest } from '../executor/system/deletion.ts';
+import { packWorkingDirectory } from '../files/working-directory.ts';
 import type { DeploymentActivityRow } from '../store/deployment-activity.ts';
 import { readDeploymentActivity } from '../store/deployment-activity.ts';
 import { readDirectChildren } from '../store/deployment-status.ts';
@@ -43,6 +44,8 @@ export interface DeploymentService {
   get(caller: TenantCaller, id: string, fields?: readonly string[]): Promise<Deployment>;
   /** The same with its documents, workflows apart, as `JsonText`: for an answer that only hands them on. */
   show(caller: TenantCaller, id: string, fields: readonly string[]): Promise<Deployment>;
+  /** The working directory of a deployment as a zip archive in base64. @throws GantryError illegal_action_error when it is too large */
+  workdir(deployment: Pick<Deployment, 'id' | 'tenantName'>): Promise<string>;
   /** The deployment, with numbers and statuses of its direct children only. */
   withDirectChildren(deployment: Deployment): Promise<Deployment>;
   /** Which workflows of the deployments can be started now: storage id -> names. */
@@ -142,6 +145,9 @@ export function createDeploymentService(
       const { workflows } = deployment as { workflows: unknown };
       return workflows instanceof JsonText ? { ...deployment, workflows: readWorkflows(workflows) } : deployment;
     },
+
+    workdir: async ({ tenantName, id }) =>
+      (await packWorkingDirectory(dependencies.files, tenantName, id)).toString('base64'),
 
     withDirectChildren: async (deployment) => ({
       ...deployment,

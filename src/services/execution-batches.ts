@@ -21,6 +21,8 @@ export interface NewExecutionGroup {
   /** Undefined when the deployment group is about to go. */
   readonly deploymentGroupStorageId: number | undefined;
   readonly createdAt?: Date | undefined;
+  /** Default: the caller. */
+  readonly creatorId?: number;
 }
 
 /** Stores a group of executions as they are; `startReady` starts those that are queued. */
@@ -33,7 +35,7 @@ export async function storeExecutionGroup(
   const stored = await createExecutionGroup(transaction, {
     ...group,
     tenantId: caller.tenant.id,
-    creatorId: caller.user.id,
+    creatorId: group.creatorId ?? caller.user.id,
   });
   const created = await createExecutions(transaction, executions);
   await addGroupExecutions(

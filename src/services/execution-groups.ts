@@ -1,4 +1,4 @@
-import { GantryError } from '../domain/errors.ts';
+import { GantryError, notFound } from '../domain/errors.ts';
 import type { ExecutionGroup } from '../domain/resources.ts';
 import { getDeploymentGroup } from '../store/deployment-groups.ts';
 import {
@@ -21,7 +21,6 @@ import { cancelExecutions, resumeInTurn } from './execution-actions.ts';
 import { startReady } from './execution-batches.ts';
 import { requireOwnTenant } from './identifiers.ts';
 import { creationTime, ownerId } from './ownership.ts';
-import type { Origin } from './ownership.ts';
 import { startOnGroup } from './group-executions.ts';
 import type { GroupStartRequest } from './group-executions.ts';
 
@@ -29,12 +28,9 @@ export const executionGroupActions = ['cancel', 'force-cancel', 'kill', 'resume'
 export type ExecutionGroupAction = (typeof executionGroupActions)[number];
 
 /** A group that ran elsewhere and is stored with executions that are there already. */
-export interface GroupRestoreRequest extends Pick<
-  GroupStartRequest,
-  'deploymentGroupId' | 'workflowId' | 'concurrency'
-> {
-  readonly id: string | undefined;
-  readonly origin: Origin;
+export interface GroupRestoreRequest extends Pick<GroupStartRequest, 'workflowId' | 'concurrency' | 'id' | 'origin'> {
+  /** Undefined = it has gone since. */
+  readonly deploymentGroupId: string | undefined;
   readonly executionIds: readonly string[];
 }
 
@@ -84,31 +80,45 @@ async function act(
   }
 }
 
+/** @throws GantryError forbidden_error */
+function requireDetails(caller: TenantCaller, { id }: Pick<GroupStartRequest, 'id'>): void {
+  if (id !== undefined) {
+    requirePermission(caller, 'set_execution_group_details');
+  }
+}
+
 async function restore(
   dependencies: ServiceDependencies,
   transaction: Transaction,
   caller: TenantCaller,
   request: GroupRestoreRequest,
 ): Promise<string> {
-  if (request.id !== undefined) {
-    requirePermission(caller, 'set_execution_group_details');
-  }
+  requireDetails(caller, request);
   const createdAt = creationTime(caller, request.origin.createdAt);
-  const deploymentGroup = await getDeploymentGroup(transaction, scopeOf(caller), request.deploymentGroupId);
+  const { deploymentGroupId } = request;
+  const deploymentGroup =
+    deploymentGroupId === undefined
+      ? undefined
+      : await getDeploymentGroup(transaction, scopeOf(caller), deploymentGroupId, { fields: ['id'] });
   const { items } = await listExecutions(transaction, scopeOf(caller), {
     filters: { id: request.executionIds },
-    fields: [],
+    fields: ['id'],
     all: true,
   });
+  const found = new Set(items.map(({ id }) => id));
+  const missing = request.executionIds.find((id) => !found.has(id));
+  if (missing !== undefined) {
+    throw notFound('Execution', missing);
+  }
   const group = await createExecutionGroup(transaction, {
     id: request.id ?? dependencies.newId(),
     tenantId: caller.tenant.id,
     creatorId: await ownerId(transaction, caller, request.origin.creator),
-    visibility: deploymentGroup.visibility,
+    visibility: deploymentGroup?.visibility ?? 'tenant',
     createdAt,
     workflowId: request.workflowId,
     concurrency: request.concurrency,
-    deploymentGroupStorageId: deploymentGroup.storageId,
+    deploymentGroupStorageId: deploymentGroup?.storageId,
   });
   await addGroupExecutions(
     transaction,
@@ -141,6 +151,7 @@ export function createExecutionGroupService(dependencies: ServiceDependencies): 
 
     async start(caller, request) {
       requireConcurrency(request.concurrency);
+      requireDetails(caller, request);
       return database.transactionAs(actorOf(caller), async (transaction) => {
         const deploymentGroup = await getDeploymentGroup(transaction, scopeOf(caller), request.deploymentGroupId, {
           fields: ['id'],

@@ -224,6 +224,6 @@ async function startCreation(
   await startReady(dependencies, transaction);
 }
 
-function uniqueLabels(labels: readonly NewLabel[]): NewLabel[] {
+function uniqueLabels(labels: readonly NewLabel[]): { key: string; value: string }[] {
   return [...new Map(labels.map(({ key, value }) => [`${key}\n${value}`, { key, value }])).values()];
 }

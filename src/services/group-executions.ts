@@ -19,6 +19,8 @@ import type { TenantCaller } from './caller.ts';
 import { refuseNeeded } from '../domain/dependents.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { sendExecutions, startReady, storeExecutionGroup } from './execution-batches.ts';
+import { creationTime, ownerId } from './ownership.ts';
+import type { Origin } from './ownership.ts';
 import { mergeWorkflowParameters } from '../workflows/declared-parameters.ts';
 
 export interface GroupStartRequest {
@@ -31,6 +33,9 @@ export interface GroupStartRequest {
   readonly force: boolean;
   /** Executions that may run at once; 0 = paused. */
   readonly concurrency: number;
+  /** Id, owner and time of the group, where they are told; those of its executions are the caller and now. */
+  readonly id: string | undefined;
+  readonly origin: Origin;
 }
 
 function hasWorkflow({ workflow }: StartCandidate, workflowId: string): boolean {
@@ -157,11 +162,13 @@ export async function startOnGroup(
     transaction,
     caller,
     {
-      id: dependencies.newId(),
+      id: request.id ?? dependencies.newId(),
       workflowId,
       concurrency,
       visibility: deploymentGroup.visibility,
       deploymentGroupStorageId: deploymentGroup.storageId,
+      creatorId: await ownerId(transaction, caller, request.origin.creator),
+      createdAt: creationTime(caller, request.origin.createdAt),
     },
     wanted,
   );

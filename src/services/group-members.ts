@@ -17,6 +17,7 @@ import type { Transaction } from '../store/session.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import { parseFilterRules } from './filter-rules.ts';
+import { labelsToStore } from './labels.ts';
 import type { NewLabel } from './labels.ts';
 import { addDeploymentLabels, removeDeploymentLabels } from './parent-links.ts';
 
@@ -117,20 +118,20 @@ export async function setMembers(
   await addDeploymentLabels(transaction, caller, added, group.labels);
 }
 
-/** Makes `labels` those of the group; what is added and removed is added to and removed from every member. */
+/** Makes `labels` those of the group (`group` has those of before); what is added and removed is added to and removed from every member. */
 export async function setGroupLabels(
   transaction: Transaction,
   caller: TenantCaller,
-  groupStorageId: number,
+  group: Pick<DeploymentGroup, 'storageId' | 'labels'>,
   labels: readonly NewLabel[],
 ): Promise<void> {
   const { added, removed } = await replaceLabels(
     transaction,
     'deploymentGroups',
-    groupStorageId,
-    labels.map(({ key, value }) => ({ key, value, creatorId: caller.user.id })),
+    group.storageId,
+    await labelsToStore(transaction, caller, labels, {}, group.labels),
   );
-  const members = await loadGroupMembers(transaction, groupStorageId);
+  const members = await loadGroupMembers(transaction, group.storageId);
   await removeDeploymentLabels(transaction, caller, members, removed);
   await addDeploymentLabels(transaction, caller, members, added);
 }

@@ -19,7 +19,7 @@ import type { TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { requireOwnTenant } from './identifiers.ts';
-import { creationTime, ownerId } from './ownership.ts';
+import { creationTime, ownerIds } from './ownership.ts';
 import type { Origin } from './ownership.ts';
 
 /** How one deployment uses another. */
@@ -112,10 +112,11 @@ async function store(
   source: Source | undefined,
   requests: readonly (DependencyRequest & { visibility?: Visibility | undefined })[],
 ): Promise<InterDeploymentDependency[]> {
-  const owners = new Map<string | undefined, number>();
-  for (const { creator } of requests.map(({ origin }) => origin)) {
-    owners.set(creator, owners.get(creator) ?? (await ownerId(transaction, caller, creator)));
-  }
+  const owners = await ownerIds(
+    transaction,
+    caller,
+    requests.map(({ origin }) => origin.creator),
+  );
   const named = requests.flatMap(({ target, externalTarget }) =>
     target === undefined || externalTarget !== undefined ? [] : [target],
   );
@@ -128,7 +129,7 @@ async function store(
     return {
       id: request.id ?? dependencies.newId(),
       tenantId: caller.tenant.id,
-      creatorId: owners.get(request.origin.creator) ?? caller.user.id,
+      creatorId: owners.get(request.origin.creator ?? '') ?? caller.user.id,
       visibility: request.visibility ?? source?.visibility ?? 'tenant',
       createdAt: creationTime(caller, request.origin.createdAt),
       dependencyCreator: request.creator,

@@ -1,10 +1,19 @@
+import type { Label } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { Json } from '../domain/plan.ts';
+import { readTime } from '../domain/read-time.ts';
+import type { NewLabel as StoredLabel } from '../store/labels.ts';
+import type { Session } from '../store/session.ts';
+import type { Caller } from './caller.ts';
+import { creationTime, ownerIds } from './ownership.ts';
+import type { Origin } from './ownership.ts';
 
 /** A label before it is stored. */
 export interface NewLabel {
   readonly key: string;
   readonly value: string;
+  /** Who set it and when, where the client tells. */
+  readonly origin?: Origin;
 }
 
 const longestText = 256;
@@ -83,7 +92,14 @@ function entryOf(element: Json): [string, Json] {
   return entry;
 }
 
-function isKeyAndValue(element: Json): element is { key: string; value: string } {
+interface WholeLabel {
+  readonly key: string;
+  readonly value: string;
+  readonly created_at?: Json;
+  readonly created_by?: Json;
+}
+
+function isKeyAndValue(element: Json): element is Json & WholeLabel {
   return (
     typeof element === 'object' &&
     element !== null &&
@@ -93,8 +109,39 @@ function isKeyAndValue(element: Json): element is { key: string; value: string }
   );
 }
 
+function optionalText(value: Json | undefined, name: string): string | undefined {
+  if (value !== undefined && value !== null && typeof value !== 'string') {
+    return refuse(`${name} of a label must be a text`);
+  }
+  return value === null || value === '' ? undefined : value;
+}
+
+function originOf({ created_by: creator, created_at: time }: WholeLabel): Origin | undefined {
+  const createdAt = optionalText(time, 'created_at');
+  const origin = {
+    creator: optionalText(creator, 'created_by'),
+    createdAt: createdAt === undefined ? undefined : readTime(createdAt, 'created_at'),
+  };
+  return (origin.creator ?? origin.createdAt) === undefined ? undefined : origin;
+}
+
+interface GivenLabel {
+  readonly key: string;
+  readonly value: Json;
+  readonly origin: Origin | undefined;
+}
+
+function givenLabels(element: Json): GivenLabel[] {
+  if (isKeyAndValue(element)) {
+    return [{ key: element.key, value: element.value, origin: originOf(element) }];
+  }
+  const [key, value] = entryOf(element);
+  return [value].flat(1).map((single) => ({ key, value: single, origin: undefined }));
+}
+
 /**
- * Reads labels as clients give them: `[{"key": "value"}, {"key": ["a", "b"]}]` or `[{"key": k, "value": v}]`.
+ * Reads labels as clients give them: `[{"key": "value"}, {"key": ["a", "b"]}]`, or as they are shown:
+ * `[{"key": k, "value": v, "created_by": user, "created_at": time}]`, where the last two may be missing.
  * @throws GantryError bad_parameters_error
  */
 export function parseLabels(given: Json): NewLabel[] {
@@ -103,22 +150,56 @@ export function parseLabels(given: Json): NewLabel[] {
       'Labels must be a list of 1-entry dictionaries: [{<key1>: <value1>}, {<key2>: [<value2>, <value3>]}, ...]',
     );
   }
-  const pairs = given.flatMap((element): [string, Json][] => {
-    if (isKeyAndValue(element)) {
-      return [[element.key, element.value]];
-    }
-    const [key, value] = entryOf(element);
-    return [value].flat(1).map((single): [string, Json] => [key, single]);
-  });
-  const labels = pairs.map(([rawKey, rawValue]) => {
+  const labels = given.flatMap(givenLabels).map(({ key: rawKey, value: rawValue, origin }): NewLabel => {
     const key = normaliseLabelKey(rawKey);
     if (typeof rawValue !== 'string') {
       return refuse(`The value of the label \`${rawKey}\` must be a text`);
     }
-    return { key, value: normaliseLabelValue(key, rawValue) };
+    return { key, value: normaliseLabelValue(key, rawValue), ...(origin ? { origin } : {}) };
   });
-  if (new Set(labels.map(({ key, value }) => `${key}\0${value}`)).size < labels.length) {
+  if (new Set(labels.map(labelKey)).size < labels.length) {
     refuse('You cannot define the same label twice');
   }
   return labels;
+}
+
+/** What tells labels of one resource apart. */
+function labelKey({ key, value }: { readonly key: string; readonly value: string }): string {
+  return `${key}\0${value}`;
+}
+
+/**
+ * Labels with the users they are of and the times they are from.
+ * @param common what counts for labels that tell nothing themselves
+ * @param present labels that are there; those stay as they are, so whatever is told of them needs no permission
+ * @throws GantryError forbidden_error without set_owner or set_timestamp, not_found_error for an unknown user
+ */
+export async function labelsToStore(
+  session: Session,
+  caller: Caller,
+  labels: readonly NewLabel[],
+  common: Origin = {},
+  present: readonly Label[] = [],
+): Promise<StoredLabel[]> {
+  const known = new Set(present.map(labelKey));
+  const told = labels.map((label) => ({
+    key: label.key,
+    value: label.value,
+    origin: known.has(labelKey(label)) ? {} : { ...common, ...definedOf(label.origin) },
+  }));
+  const owners = await ownerIds(
+    session,
+    caller,
+    told.map(({ origin }) => origin.creator),
+  );
+  return told.map(({ key, value, origin }) => ({
+    key,
+    value,
+    creatorId: owners.get(origin.creator ?? '') ?? caller.user.id,
+    createdAt: creationTime(caller, origin.createdAt),
+  }));
+}
+
+function definedOf({ creator, createdAt }: Origin = {}): Origin {
+  return { ...(creator === undefined ? {} : { creator }), ...(createdAt === undefined ? {} : { createdAt }) };
 }

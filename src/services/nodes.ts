@@ -14,12 +14,30 @@ import type { NewNodeInstance, NodeInstanceUpdate } from '../store/node-instance
 import { createNodes, deleteNodes, listNodes, updateNode } from '../store/nodes.ts';
 import type { NewNode, NodeUpdate } from '../store/nodes.ts';
 import type { ListQuery, Page } from '../store/scope.ts';
+import type { Session } from '../store/session.ts';
 import { listScopeOf, requireDeploymentUpdate, scopeOf } from './caller.ts';
 import type { Caller, TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { requireOwnTenant } from './identifiers.ts';
+import { ownerIds } from './ownership.ts';
 import type { SecretReader } from './secret-reader.ts';
+
+/** Something new with the name of the user it is of; undefined = whoever the deployment is of. */
+export type Owned<New> = Omit<New, 'creatorId'> & { readonly creator: string | undefined };
+
+async function withOwners<New extends object>(
+  session: Session,
+  caller: TenantCaller,
+  items: readonly (New & { readonly creator: string | undefined })[],
+): Promise<(New & { creatorId: number | undefined })[]> {
+  const owners = await ownerIds(
+    session,
+    caller,
+    items.map(({ creator }) => creator),
+  );
+  return items.map(({ creator, ...item }) => ({ ...(item as unknown as New), creatorId: owners.get(creator ?? '') }));
+}
 
 /** A node with the number of instances its scaling groups plan. */
 export interface CountedNode extends NodeRow {
@@ -30,7 +48,8 @@ export interface NodeService {
   list(caller: Caller, query: ListQuery, isAllTenants: boolean): Promise<Page<CountedNode>>;
   /** The same nodes with the functions in their properties evaluated. @throws DslError */
   evaluate(caller: TenantCaller, nodes: readonly CountedNode[], instanceId?: string): Promise<CountedNode[]>;
-  create(caller: TenantCaller, deploymentId: string, nodes: readonly NewNode[]): Promise<void>;
+  /** @throws GantryError conflict_error; forbidden_error without set_owner where another creator is named */
+  create(caller: TenantCaller, deploymentId: string, nodes: readonly Owned<NewNode>[]): Promise<void>;
   /** @throws GantryError only_deployment_update */
   update(caller: TenantCaller, deploymentId: string, nodeId: string, update: NodeUpdate): Promise<void>;
   remove(caller: TenantCaller, deploymentId: string, nodeId: string): Promise<void>;
@@ -41,7 +60,8 @@ export interface NodeInstanceService {
   get(caller: TenantCaller, id: string): Promise<NodeInstanceRow>;
   /** The same instance with the functions in its runtime properties evaluated. @throws DslError */
   evaluate(caller: TenantCaller, instance: NodeInstanceRow): Promise<NodeInstanceRow>;
-  create(caller: TenantCaller, deploymentId: string, instances: readonly NewNodeInstance[]): Promise<void>;
+  /** @throws GantryError not_found_error, conflict_error; forbidden_error without set_owner for another creator */
+  create(caller: TenantCaller, deploymentId: string, instances: readonly Owned<NewNodeInstance>[]): Promise<void>;
   /** @throws GantryError conflict_error when it has changed since `update.version`; only_deployment_update */
   update(caller: TenantCaller, id: string, update: NodeInstanceUpdate, isForced: boolean): Promise<NodeInstanceRow>;
   remove(caller: TenantCaller, id: string): Promise<void>;
@@ -120,7 +140,7 @@ export function createNodeService(dependencies: ServiceDependencies, secrets: Se
       database.transactionAs(actorOf(caller), async (transaction) => {
         const deployment = await getDeployment(transaction, scopeOf(caller), deploymentId, { fields: ['id'] });
         requireOwnTenant(caller, deployment);
-        await createNodes(transaction, deployment.storageId, nodes);
+        await createNodes(transaction, deployment.storageId, await withOwners(transaction, caller, nodes));
       }),
 
     update: (caller, deploymentId, nodeId, update) => {
@@ -175,7 +195,7 @@ export function createNodeInstanceService(
       database.transactionAs(actorOf(caller), async (transaction) => {
         const deployment = await getDeployment(transaction, scopeOf(caller), deploymentId, { fields: ['id'] });
         requireOwnTenant(caller, deployment);
-        await createNodeInstances(transaction, deployment.storageId, instances);
+        await createNodeInstances(transaction, deployment.storageId, await withOwners(transaction, caller, instances));
       }),
 
     update: (caller, id, update, isForced) => {

@@ -8,7 +8,7 @@ import { storeProgress } from '../store/progress.ts';
 import type { ListQuery, Page } from '../store/scope.ts';
 import { findTasksGraphs, getTasksGraph, storeTasksGraph } from '../store/tasks-graphs.ts';
 import type { NewOperation } from '../store/tasks-graphs.ts';
-import { isAdministrator, scopeOf } from './caller.ts';
+import { isAdministrator, requirePermission, scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { requireOwnTenant } from './identifiers.ts';
@@ -22,16 +22,25 @@ export interface OperationReport {
   readonly agentName: string | undefined;
 }
 
+export interface TasksGraphRequest {
+  /** Undefined = a new one. */
+  readonly id: string | undefined;
+  readonly name: string;
+  /** Undefined = now; also that of operations that tell none. */
+  readonly createdAt: Date | undefined;
+  readonly operations: readonly NewOperation[];
+}
+
 export interface OperationService {
   listGraphs(caller: TenantCaller, executionId: string, name?: string): Promise<TasksGraphRow[]>;
-  /** @throws GantryError not_found_error, conflict_error */
   /** A graph that the caller may change. @throws GantryError not_found_error, forbidden_error */
   ownGraph(caller: TenantCaller, id: string): Promise<TasksGraphRow>;
-  storeGraph(
-    caller: TenantCaller,
-    executionId: string,
-    graph: { id: string | undefined; name: string; operations: readonly NewOperation[] },
-  ): Promise<TasksGraphRow>;
+  /**
+   * Stores a graph with its operations.
+   * @throws GantryError not_found_error, conflict_error; forbidden_error without set_execution_details for its id and
+   *   set_timestamp for times
+   */
+  storeGraph(caller: TenantCaller, executionId: string, graph: TasksGraphRequest): Promise<TasksGraphRow>;
   list(
     caller: TenantCaller,
     of: { tasksGraphId: string } | { executionId: string },
@@ -141,8 +150,19 @@ export function createOperationService({ database, newId, clock }: ServiceDepend
     },
 
     async storeGraph(caller, executionId, graph) {
+      const { id, createdAt } = graph;
+      if (id !== undefined) {
+        requirePermission(caller, 'set_execution_details');
+      }
+      if (createdAt !== undefined || graph.operations.some((operation) => operation.createdAt !== undefined)) {
+        requirePermission(caller, 'set_timestamp');
+      }
       requireOwn(caller, await getExecution(database, scopeOf(caller), executionId));
-      return storeTasksGraph(database, executionId, { ...graph, id: graph.id ?? newId() });
+      const operations = graph.operations.map((operation) => ({
+        ...operation,
+        createdAt: operation.createdAt ?? createdAt,
+      }));
+      return storeTasksGraph(database, executionId, { ...graph, operations, id: id ?? newId() });
     },
 
     async ownGraph(caller, id) {

@@ -23,6 +23,25 @@ export async function ownerId(session: Session, caller: Caller, creator: string 
 }
 
 /**
+ * The ids of the users that several things are to belong to, each looked up once.
+ * @param creators names of users
+ * @throws GantryError see `ownerId`
+ */
+export async function ownerIds(
+  session: Session,
+  caller: Caller,
+  creators: Iterable<string | undefined>,
+): Promise<ReadonlyMap<string, number>> {
+  const owners = new Map<string, number>();
+  for (const creator of new Set(creators)) {
+    if (creator !== undefined) {
+      owners.set(creator, await ownerId(session, caller, creator));
+    }
+  }
+  return owners;
+}
+
+/**
  * The new owner of a resource that is handed on.
  * @returns undefined when there is none named
  * @throws GantryError forbidden_error without the permission set_owner, not_found_error for an unknown user

@@ -19,6 +19,8 @@ export interface DeploymentGroupUpdate {
   defaultBlueprintStorageId?: number | undefined;
   defaultInputs?: JsonObject | undefined;
   creationCounter?: number | undefined;
+  creatorId?: number | undefined;
+  createdAt?: Date | undefined;
 }
 
 async function attachMembers(session: Session, items: DeploymentGroup[]): Promise<void> {
@@ -70,6 +72,8 @@ function columnsOf(update: DeploymentGroupUpdate): Record<string, unknown> {
     default_blueprint_id: update.defaultBlueprintStorageId,
     default_inputs: jsonChange(update.defaultInputs),
     creation_counter: update.creationCounter,
+    creator_id: update.creatorId,
+    created_at: update.createdAt,
   };
 }
 

@@ -16,6 +16,28 @@ export async function addParents(session: Session, edges: readonly HierarchyEdge
   );
 }
 
+/**
+ * The edges that labels of a deployment and its children ask for: to parents of its tenant (or global ones) that are
+ * there, and from deployments of its tenant that name it as their parent.
+ */
+export async function findLabelledEdges(session: Session, storageId: number): Promise<HierarchyEdge[]> {
+  return session.prepared<HierarchyEdge>(
+    `select deployment.storage_id as "childId", parent.storage_id as "parentId"
+     from deployments deployment
+     join deployments_labels label on label.resource_id = deployment.storage_id and label.key = 'csys-obj-parent'
+     join deployments parent on parent.id = label.value
+       and (parent.tenant_id = deployment.tenant_id or parent.visibility = 'global')
+     where deployment.storage_id = $1
+     union
+     select child.storage_id, deployment.storage_id
+     from deployments deployment
+     join deployments_labels label on label.key = 'csys-obj-parent' and label.value = deployment.id
+     join deployments child on child.storage_id = label.resource_id and child.tenant_id = deployment.tenant_id
+     where deployment.storage_id = $1`,
+    [storageId],
+  );
+}
+
 export async function removeParents(session: Session, edges: readonly HierarchyEdge[]): Promise<void> {
   await session.prepared(
     `delete from deployment_labels_dependencies edge using unnest($1::bigint[], $2::bigint[]) as gone (child, parent)

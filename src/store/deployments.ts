@@ -23,7 +23,7 @@ import {
 } from './resource.ts';
 import { changeResource, createResource, deleteResource, updateResource } from './resource-writes.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';
-import type { Session } from './session.ts';
+import type { Session, Transaction } from './session.ts';
 import { jsonChange } from './values.ts';
 
 /** What the create workflow and updates write into a deployment; undefined = leave as it is. */
@@ -242,6 +242,23 @@ export async function findDeployments(
 /** @throws GantryError conflict_error when the id is taken in the tenant or by a global deployment */
 export async function createDeployment(session: Session, deployment: NewDeployment): Promise<Deployment> {
   return createResource(session, deploymentResource, deployment, columnsOf(deployment));
+}
+
+/** Names the advisory lock on working directories; the tenant and deployment are the second half of its key. */
+const filesLock = 0x67_64_66_73;
+
+/**
+ * Keeps the working directory of an id from being made and removed at the same time, until the transaction ends.
+ * @param id of a deployment that is about to be there, or has just gone
+ */
+export async function lockDeploymentFiles(transaction: Transaction, tenantId: number, id: string): Promise<void> {
+  await transaction.prepared('select pg_advisory_xact_lock($1, hashtext($2))', [filesLock, `${tenantId} ${id}`]);
+}
+
+/** Whether the tenant has a deployment of that id. */
+export async function hasDeployment(session: Session, tenantId: number, id: string): Promise<boolean> {
+  const rows = await session.prepared('select from deployments where tenant_id = $1 and id = $2', [tenantId, id]);
+  return rows.length > 0;
 }
 
 /** @throws GantryError not_found_error, ambiguous_name */

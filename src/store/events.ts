@@ -54,10 +54,11 @@ export function eventClauses(first: number, { condition = 'true', executions }: 
       execution_group.creator_id, execution_group.visibility
     from claimed_owners join locked_groups execution_group using (id, tenant_id) where claimed_owners.is_group
   ), stored as (
-    insert into events (kind, reported_timestamp, tenant_id, creator_id, visibility, execution_id, execution_group_id,
+    insert into events (timestamp, kind, reported_timestamp, tenant_id, creator_id, visibility, execution_id, execution_group_id,
       message, event_type, logger, level, operation, node_instance_id, manager_name, message_code, source_id,
       target_id, error_causes, agent_name)
-    select given.kind, to_timestamp(given.milliseconds / 1000), owners.tenant_id, owners.creator_id,
+    select coalesce(to_timestamp((given.more ->> 'storedAt')::float8 / 1000), now()), given.kind,
+      to_timestamp(given.milliseconds / 1000), owners.tenant_id, owners.creator_id,
       owners.visibility, owners.execution_id, owners.group_id, given.message, given.event_type, given.logger,
       given.level, given.operation, given.node_instance_id, given.manager_name, given.more ->> 'messageCode',
       given.more ->> 'sourceId', given.more ->> 'targetId', (given.more -> 'errorCauses')::jsonb,
@@ -106,10 +107,12 @@ function textColumn(events: readonly EventInput[], member: TextMember): (string 
 }
 
 /** What few events have. */
-function moreOf({ messageCode, sourceId, targetId, errorCauses, agentName }: EventInput): string | null {
-  return (messageCode ?? sourceId ?? targetId ?? errorCauses ?? agentName) === undefined
+function moreOf(event: EventInput): string | null {
+  const { messageCode, sourceId, targetId, errorCauses, agentName } = event;
+  const storedAt = event.storedAt?.getTime();
+  return (messageCode ?? sourceId ?? targetId ?? errorCauses ?? agentName ?? storedAt) === undefined
     ? null
-    : toJson({ messageCode, sourceId, targetId, errorCauses, agentName });
+    : toJson({ messageCode, sourceId, targetId, errorCauses, agentName, storedAt });
 }
 
 /** The parameters of `eventClauses`. */

@@ -33,6 +33,9 @@ export interface NewNodeInstance {
   systemProperties?: JsonObject;
   scalingGroups?: readonly { name: string; id: string }[];
   creatorId?: number | undefined;
+  /** Default: what systemProperties say. */
+  hasConfigurationDrift?: boolean | undefined;
+  isStatusCheckOk?: boolean | undefined;
 }
 
 export interface NodeInstanceUpdate {
@@ -122,8 +125,8 @@ export async function createNodeInstances(
   const { renamed, instances } = await renameTaken(session, given);
   const rows = instances.map((instance) => ({
     ...instance,
-    isStatusCheckOk: isStatusOk(instance.systemProperties ?? {}),
-    hasConfigurationDrift: hasDrift(instance.systemProperties ?? {}),
+    isStatusCheckOk: instance.isStatusCheckOk ?? isStatusOk(instance.systemProperties ?? {}),
+    hasConfigurationDrift: instance.hasConfigurationDrift ?? hasDrift(instance.systemProperties ?? {}),
   }));
   try {
     const stored = await session.prepared(

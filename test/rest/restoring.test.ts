@@ -2,6 +2,8 @@ import { expect } from 'chai';
 import { zip } from '../unit/files/archives.ts';
 import { blueprintZip, RestService, simpleBlueprint } from './kit.ts';
 import type { CallOptions } from './kit.ts';
+import { describeRestoredDeployments } from './restored-deployments.ts';
+import { describeRestoredDetails } from './restored-details.ts';
 
 describe('restored resources and changes of ownership', function () {
   this.timeout(60_000);
@@ -185,6 +187,9 @@ describe('restored resources and changes of ownership', function () {
       expect(answer.status).to.equal(403);
     });
   });
+
+  describeRestoredDeployments(() => rest, ada, time);
+  describeRestoredDetails(() => rest, ada, time);
 
   it('finds nodes, types and groups in the plan of a blueprint', async () => {
     const ids = async (path: string, body: object = {}): Promise<string[]> => {

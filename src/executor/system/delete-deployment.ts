@@ -1,6 +1,6 @@
 import { GantryError } from '../../domain/errors.ts';
 import { findParents, refreshSubDeployments } from '../../store/deployment-status.ts';
-import { deleteDeployment } from '../../store/deployments.ts';
+import { deleteDeployment, hasDeployment, lockDeploymentFiles } from '../../store/deployments.ts';
 import type { SystemWorkflow, SystemWorkflowContext } from '../system-workflow.ts';
 import type { DeletionRequest } from './deletion.ts';
 import { deleteServices } from './delete-services.ts';
@@ -12,7 +12,7 @@ import type { SystemDependencies } from './dependencies.ts';
  */
 export function deleteDeploymentEnvironment({ files }: SystemDependencies): SystemWorkflow {
   return async (context) => {
-    const { deploymentStorageId, deploymentId, tenantName, parameters } = context.execution;
+    const { deploymentStorageId, deploymentId, tenantId, tenantName, parameters } = context.execution;
     if (deploymentStorageId === undefined || deploymentId === undefined) {
       throw new GantryError('not_found_error', 'The deployment to delete is gone');
     }
@@ -25,7 +25,14 @@ export function deleteDeploymentEnvironment({ files }: SystemDependencies): Syst
         await deleteDeployment(transaction, deploymentStorageId);
         await refreshSubDeployments(transaction, parents);
       },
-      afterEnd: () => files.removeDeploymentDirectory(tenantName, deploymentId),
+      afterEnd: () =>
+        context.database.transaction(async (transaction) => {
+          // somebody may have restored a deployment of this id in the meantime
+          await lockDeploymentFiles(transaction, tenantId, deploymentId);
+          if (!(await hasDeployment(transaction, tenantId, deploymentId))) {
+            await files.removeDeploymentDirectory(tenantName, deploymentId);
+          }
+        }),
     };
   };
 }

@@ -12,7 +12,7 @@ import { envelope, readBoolean } from '../query.ts';
 import type { QueryValues } from '../query.ts';
 import { noContent, ok } from '../route.ts';
 import type { Route } from '../route.ts';
-import { readTime } from '../times.ts';
+import { readTime } from '../../domain/read-time.ts';
 
 const injectSchema = {
   type: 'array',

@@ -103,6 +103,22 @@ function isKeptOnly(parameters: Upload['parameters']): boolean {
   return isTrue(parameters['skip_execution'], 'skip_execution') ?? false;
 }
 
+/**
+ * The state of a blueprint whose archive is only kept; an upload that runs sets its own.
+ * @throws GantryError bad_parameters_error
+ */
+function keptState(parameters: Upload['parameters']): BlueprintUpload['state'] {
+  const given = text(parameters, 'state');
+  const state = given === undefined || !isKeptOnly(parameters) ? undefined : settableState(given);
+  if (state === 'uploaded') {
+    throw new GantryError(
+      'bad_parameters_error',
+      'state: a blueprint is `uploaded` when its plan is known; tell both with PATCH afterwards',
+    );
+  }
+  return state;
+}
+
 /** Labels of an upload: a list in a form, its JSON text in the query. */
 function labelsOf({ labels }: Upload['parameters']): BlueprintUpload['labels'] {
   if (labels === undefined || labels === null || labels === '') {
@@ -133,6 +149,7 @@ function uploadOf(caller: TenantCaller, id: string, upload: Upload, isValidation
     labels: labelsOf(parameters),
     isValidation,
     isKeptOnly: isKeptOnly(parameters) && !isValidation,
+    state: keptState(parameters),
     origin: originOf(parameters),
   };
 }
@@ -213,6 +230,7 @@ const changeSchema = {
     description: { type: ['string', 'null'] },
     main_file_name: { type: ['string', 'null'] },
     visibility: { type: ['string', 'null'] },
+    is_hidden: { type: ['boolean', 'null'] },
     state: { type: ['string', 'null'] },
     error: { type: ['string', 'null'] },
     error_traceback: { type: ['string', 'null'] },
@@ -239,6 +257,7 @@ function changeOf(caller: TenantCaller, body: JsonObject): BlueprintChange {
     description: given('description'),
     mainFileName: given('main_file_name'),
     visibility: visibility === undefined ? undefined : visibilityFor(caller, { visibility }),
+    isHidden: typeof body['is_hidden'] === 'boolean' ? body['is_hidden'] : undefined,
     state: state === undefined ? undefined : settableState(state),
     error: given('error'),
     errorTraceback: given('error_traceback'),
@@ -293,7 +312,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
       access: { permission: 'blueprint_upload' },
       query: [
         ...['application_file_name', 'blueprint_archive_url', 'visibility', 'private_resource', 'async_upload'],
-        'skip_execution',
+        ...['skip_execution', 'state', 'labels', 'created_at', 'created_by'],
       ],
       answer: single(blueprintShape),
       handle: receiveBlueprint(dependencies, false),

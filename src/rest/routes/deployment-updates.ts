@@ -11,7 +11,7 @@ import { created, noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
 import { shapeOne } from '../shapes/field.ts';
 import { deploymentUpdateShape } from '../shapes/records.ts';
-import { readTime } from '../times.ts';
+import { readTime } from '../../domain/read-time.ts';
 
 const stepSchema = {
   type: 'object',

@@ -4,11 +4,11 @@ import type { Deployment } from '../../domain/entities.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import type { DeploymentService } from '../../services/deployments.ts';
 import type { FilterService } from '../../services/filters.ts';
-import type { DeploymentChange, DocumentName } from '../../services/deployment-update.ts';
+import type { DeploymentChange } from '../../services/deployment-update.ts';
 import { checkIdentifier, visibilityFor } from '../../services/identifiers.ts';
 import { parseLabels } from '../../services/labels.ts';
 import { json, mapOf, nothing, pageOf, record, single, textSchema } from '../answer.ts';
-import { isObject } from '../body.ts';
+import { documentProperties, documentsOf, restoredPartsOf, restoredProperties } from '../deployment-parts.ts';
 import { originOf, originProperties } from '../origin.ts';
 import { listAnswer, parseList } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
@@ -23,7 +23,6 @@ const createSchema = {
   required: ['blueprint_id'],
   properties: {
     blueprint_id: { type: 'string' },
-    inputs: { type: ['object', 'null'] },
     visibility: { type: ['string', 'null'] },
     skip_plugins_validation: { type: ['boolean', 'null'] },
     site_name: { type: ['string', 'null'] },
@@ -31,6 +30,7 @@ const createSchema = {
     display_name: { type: ['string', 'null'] },
     labels: { type: ['array', 'null'] },
     ...originProperties,
+    ...restoredProperties,
   },
 };
 
@@ -147,8 +147,15 @@ function createRoute(deployments: DeploymentService): Route {
           typeof body['runtime_only_evaluation'] === 'boolean' ? body['runtime_only_evaluation'] : undefined,
         isSkippingPluginsValidation: body['skip_plugins_validation'] === true,
         origin: originOf(body),
+        restored: restoredPartsOf(body),
       };
       const isAsync = query.switch('async_create');
+      if (isAsync && request.restored) {
+        throw new GantryError(
+          'deployment_creation_error',
+          'A deployment with a workdir_zip is restored at once: leave async_create out',
+        );
+      }
       const deployment = await deployments.create(tenantCaller, request, isAsync, call.signal);
       const [view] = await withWorkflows(deployments, [deployment]);
       return created(shapeOne(deploymentShape, view ?? deployment, query.include()));
@@ -171,6 +178,10 @@ const changeSchema = {
     blueprint_id: { type: ['string', 'null'] },
     runtime_only_evaluation: { type: ['boolean', 'null'] },
     creator: { type: ['string', 'null'] },
+    created_at: { type: ['string', 'null'] },
+    create_execution: { type: ['string', 'null'] },
+    latest_execution: { type: ['string', 'null'] },
+    ...documentProperties,
   },
 };
 
@@ -179,34 +190,20 @@ const siteSchema = {
   properties: { site_name: { type: ['string', 'null'] }, detach_site: { type: ['boolean', 'null'] } },
 };
 
-/** Member on the wire -> document. */
-const documents: Readonly<Record<string, DocumentName>> = {
-  inputs: 'inputs',
-  groups: 'groups',
-  policy_triggers: 'policyTriggers',
-  policy_types: 'policyTypes',
-  outputs: 'outputs',
-  capabilities: 'capabilities',
-  scaling_groups: 'scalingGroups',
-  workflows: 'workflows',
-  resource_tags: 'resourceTags',
-};
-
 function changeOf(body: JsonObject): DeploymentChange {
   const text = (name: string): string | undefined => (typeof body[name] === 'string' ? body[name] : undefined);
   const { labels, runtime_only_evaluation: evaluation } = body;
-  const given = Object.entries(documents).flatMap(([member, name]) => {
-    const value = body[member];
-    return isObject(value) ? [[name, value] as const] : [];
-  });
   return {
     displayName: displayNameOf(body['display_name']),
     description: text('description'),
     blueprintId: text('blueprint_id'),
     runtimeOnlyEvaluation: typeof evaluation === 'boolean' ? evaluation : undefined,
     labels: labels === undefined || labels === null ? undefined : parseLabels(labels),
-    documents: Object.fromEntries(given),
-    creator: text('creator'),
+    documents: documentsOf(body),
+    creator: text('creator') || undefined,
+    createdAt: originOf(body).createdAt,
+    createExecutionId: text('create_execution'),
+    latestExecutionId: text('latest_execution'),
   };
 }
 
@@ -271,7 +268,7 @@ export function deploymentRoutes(deployments: DeploymentService, filters: Filter
       path: '/deployments/:deployment_id',
       summary: 'Get a deployment',
       access: { permission: 'deployment_get' },
-      query: ['all_sub_deployments'],
+      query: ['all_sub_deployments', 'include_workdir'],
       answer: single(deploymentShape),
       handle: async (call) => {
         const include = call.query.include();
@@ -281,7 +278,10 @@ export function deploymentRoutes(deployments: DeploymentService, filters: Filter
         const isDeep = call.query.switch('all_sub_deployments', true);
         const deployment = isDeep ? found : await deployments.withDirectChildren(found);
         const [view] = fields.includes('workflows') ? await withWorkflows(deployments, [deployment]) : [];
-        const shown = view ?? deployment;
+        const known: DeploymentView = view ?? deployment;
+        const shown = call.query.switch('include_workdir')
+          ? { ...known, workdirZip: await deployments.workdir(deployment) }
+          : known;
         return ok(new JsonText(writeProjected(selectFields(deploymentShape, include), shown)));
       },
     },

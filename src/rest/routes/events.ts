@@ -1,9 +1,7 @@
 import { GantryError } from '../../domain/errors.ts';
 import type { EventRow } from '../../domain/entities.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
-import { holds } from '../../services/caller.ts';
-import type { Caller } from '../../services/caller.ts';
-import { notPermitted } from '../../services/caller.ts';
+import { requirePermission } from '../../services/caller.ts';
 import type { EventService, NewEvent } from '../../services/events.ts';
 import type { EventQuery } from '../../store/events.ts';
 import { json, list, none, optional, paged, partial, record } from '../answer.ts';
@@ -12,7 +10,7 @@ import type { QueryValues } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
 import type { Route } from '../route.ts';
 import { eventFields, eventMembers, shapeEvent } from '../shapes/event.ts';
-import { readTime } from '../times.ts';
+import { readTime } from '../../domain/read-time.ts';
 
 const defaultSize = 10_000;
 
@@ -111,6 +109,21 @@ function contextOf(item: JsonObject): JsonObject {
   return isObject(item['context']) ? item['context'] : {};
 }
 
+/**
+ * When something happened, and for what is restored when it was stored.
+ *
+ * Compatibility: Cloudify 7 answers `timestamp` as when it was stored and `reported_timestamp` as when it happened; who
+ * may not tell the latter gives when it happened as `timestamp`.
+ */
+function timesOf(item: JsonObject): Pick<NewEvent, 'timestamp' | 'storedAt'> {
+  const [stored, reported] = [textOf(item['timestamp']), textOf(item['reported_timestamp'])];
+  const time = stored === undefined ? undefined : readTime(stored, 'timestamp');
+  if (reported === undefined) {
+    return time ? { timestamp: time } : {};
+  }
+  return { timestamp: readTime(reported, 'reported_timestamp'), ...(time ? { storedAt: time } : {}) };
+}
+
 interface Sender {
   readonly managerName?: string;
   readonly agentName?: string;
@@ -119,7 +132,7 @@ interface Sender {
 function readEvent(item: JsonObject, kind: 'event' | 'log', sender: Sender): NewEvent {
   const context = contextOf(item);
   const message = isObject(item['message']) ? item['message'] : {};
-  const timestamp = textOf(item['timestamp']);
+  const times = timesOf(item);
   const given = {
     messageCode: textOf(item['message_code']),
     operation: textOf(kind === 'log' ? context['operation'] : (item['operation'] ?? context['operation'])),
@@ -129,8 +142,9 @@ function readEvent(item: JsonObject, kind: 'event' | 'log', sender: Sender): New
     eventType: kind === 'event' ? textOf(item['event_type']) : undefined,
     logger: kind === 'log' ? textOf(item['logger']) : undefined,
     level: kind === 'log' ? textOf(item['level']) : undefined,
-    errorCauses: kind === 'event' ? (context['task_error_causes'] ?? undefined) : undefined,
-    timestamp: timestamp === undefined ? undefined : readTime(timestamp, 'timestamp'),
+    // what is restored has its causes where answers have them
+    errorCauses: kind === 'event' ? (context['task_error_causes'] ?? item['error_causes'] ?? undefined) : undefined,
+    ...times,
     ...sender,
   };
   const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
@@ -140,15 +154,6 @@ function readEvent(item: JsonObject, kind: 'event' | 'log', sender: Sender): New
 function itemsOf(body: JsonObject, name: string): JsonObject[] {
   const items = body[name];
   return Array.isArray(items) ? items.filter(isObject) : [];
-}
-
-function requireOwnTimestamps(caller: Caller, items: readonly JsonObject[]): void {
-  if (
-    items.some((item) => (item['reported_timestamp'] ?? undefined) !== undefined) &&
-    !holds(caller, 'set_timestamp')
-  ) {
-    throw notPermitted(caller, 'set_timestamp');
-  }
 }
 
 const removedSchema = record(undefined, {
@@ -217,19 +222,24 @@ export function eventRoutes(events: EventService): Route[] {
       answer: optional(none),
       handle: async ({ tenantCaller, body }) => {
         const request = body as JsonObject;
-        const executionId = textOf(request['execution_id']);
-        if (executionId !== undefined && textOf(request['execution_group_id']) !== undefined) {
+        const owner = {
+          executionId: textOf(request['execution_id']),
+          executionGroupId: textOf(request['execution_group_id']),
+        };
+        if (owner.executionId !== undefined && owner.executionGroupId !== undefined) {
           throw new GantryError('conflict_error', 'Pass either an execution or an execution group, not both');
         }
         const logs = itemsOf(request, 'logs');
         const plain = itemsOf(request, 'events');
-        requireOwnTimestamps(tenantCaller, [...plain, ...logs]);
         const managerName = textOf(request['manager_name']);
         const agentName = textOf(request['agent_name']);
         const sender: Sender = {
           ...(managerName === undefined ? {} : { managerName }),
           ...(agentName === undefined ? {} : { agentName }),
         };
+        if ([...plain, ...logs].some((item) => textOf(item['reported_timestamp']) !== undefined)) {
+          requirePermission(tenantCaller, 'set_timestamp');
+        }
         const all = [
           ...plain.map((item) => readEvent(item, 'event', sender)),
           ...logs.map((item) => readEvent(item, 'log', sender)),
@@ -237,7 +247,7 @@ export function eventRoutes(events: EventService): Route[] {
         if (all.length === 0) {
           return noContent;
         }
-        await events.add(tenantCaller, executionId, all);
+        await events.add(tenantCaller, owner, all);
         return created();
       },
       replay: () => created(),

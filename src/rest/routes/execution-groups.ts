@@ -7,7 +7,7 @@ import { originOf, originProperties } from '../origin.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
 import { ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
-import { isObject } from '../body.ts';
+import { isObject, textMember } from '../body.ts';
 import { shapeOne } from '../shapes/field.ts';
 import { executionGroupShape, withoutMembers } from '../shapes/records.ts';
 import { pythonRepr } from '../../domain/python-text.ts';
@@ -16,7 +16,8 @@ const startSchema = {
   type: 'object',
   required: ['deployment_group_id', 'workflow_id'],
   properties: {
-    deployment_group_id: { type: 'string' },
+    // null in a group that is restored after its deployments' group has gone
+    deployment_group_id: { type: ['string', 'null'] },
     workflow_id: { type: 'string' },
     default_parameters: { type: ['object', 'null'] },
     parameters: { type: ['object', 'null'], additionalProperties: { type: ['object', 'null'] } },
@@ -60,8 +61,10 @@ function startRoute(groups: ExecutionGroupService): Route {
     handle: async (call) => {
       const body = call.body as JsonObject;
       const { force, associated_executions: executions, parameters, default_parameters: defaults } = body;
+      const deploymentGroupId = text(body['deployment_group_id']);
       const common = {
-        deploymentGroupId: text(body['deployment_group_id']) ?? '',
+        id: text(body['id']),
+        origin: originOf(body),
         workflowId: text(body['workflow_id']) ?? '',
         concurrency: typeof body['concurrency'] === 'number' ? body['concurrency'] : defaultConcurrency,
       };
@@ -69,12 +72,12 @@ function startRoute(groups: ExecutionGroupService): Route {
         Array.isArray(executions) && executions.length > 0
           ? await groups.restore(call.tenantCaller, {
               ...common,
-              id: text(body['id']),
-              origin: originOf(body),
+              deploymentGroupId,
               executionIds: executions as string[],
             })
           : await groups.start(call.tenantCaller, {
               ...common,
+              deploymentGroupId: textMember(body, 'deployment_group_id'),
               defaultParameters: (defaults ?? {}) as JsonObject,
               parameters: Object.fromEntries(
                 Object.entries(parameters ?? {}).flatMap(([id, own]) => (isObject(own) ? [[id, own]] : [])),

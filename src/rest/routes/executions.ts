@@ -19,7 +19,7 @@ import type { Answer, ApiCall, Route } from '../route.ts';
 import { breakpointsSchema, readBreakpoints } from './execution-control.ts';
 import { executionShape } from '../shapes/execution.ts';
 import { shapeOne } from '../shapes/field.ts';
-import { readTime } from '../times.ts';
+import { readTime } from '../../domain/read-time.ts';
 
 const booleanOrText = { type: ['boolean', 'string', 'null'] };
 

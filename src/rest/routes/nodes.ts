@@ -1,9 +1,9 @@
 import { GantryError } from '../../domain/errors.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
-import type { NodeInstanceService, NodeService } from '../../services/nodes.ts';
+import type { NodeInstanceService, NodeService, Owned } from '../../services/nodes.ts';
 import type { NewNodeInstance, NodeInstanceUpdate } from '../../store/node-instances.ts';
 import type { NewNode, NodeUpdate } from '../../store/nodes.ts';
-import { nothing, pageOf, single } from '../answer.ts';
+import { none, nothing, optional, pageOf, single } from '../answer.ts';
 import { isObject, textMember } from '../body.ts';
 import { envelope, listAnswer, parseList } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
@@ -11,12 +11,15 @@ import type { ApiCall, Route } from '../route.ts';
 import { project, shapeOne } from '../shapes/field.ts';
 import { nodeInstanceShape, nodeShape } from '../shapes/node.ts';
 
+/** Whose a node or instance is, as clients that restore it tell. */
+const ownedProperties = { creator: { type: ['string', 'null'] } };
+
 const nodesSchema = {
   type: 'object',
   required: ['deployment_id', 'nodes'],
   properties: {
     deployment_id: { type: 'string' },
-    nodes: { type: 'array', items: { type: 'object', required: ['id', 'type'] } },
+    nodes: { type: 'array', items: { type: 'object', required: ['id', 'type'], properties: ownedProperties } },
   },
 };
 
@@ -36,7 +39,18 @@ const instancesSchema = {
   required: ['deployment_id', 'node_instances'],
   properties: {
     deployment_id: { type: 'string' },
-    node_instances: { type: 'array', items: { type: 'object', required: ['id', 'node_id'] } },
+    node_instances: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['id', 'node_id'],
+        properties: {
+          ...ownedProperties,
+          has_configuration_drift: { type: ['boolean', 'null'] },
+          is_status_check_ok: { type: ['boolean', 'null'] },
+        },
+      },
+    },
   },
 };
 
@@ -64,6 +78,10 @@ function optionalText(value: Json | undefined): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
+function nameOf(value: Json | undefined): string | undefined {
+  return optionalText(value) || undefined;
+}
+
 function integer(...values: (Json | undefined)[]): number {
   for (const value of values) {
     if (typeof value === 'number' && Number.isInteger(value)) {
@@ -89,12 +107,13 @@ function relationships(value: Json | undefined): JsonObject[] {
 }
 
 /** A node of a plan, or one from a dump, as it is stored. */
-function newNode(node: JsonObject): NewNode {
+function newNode(node: JsonObject): Owned<NewNode> {
   const scalable = object(object(object(node['capabilities'])['scalable'])['properties']);
   const type = textMember(node, 'type');
   const hierarchy = node['type_hierarchy'];
   const current = integer(node['number_of_instances'], scalable['current_instances']);
   return {
+    creator: nameOf(node['creator']),
     id: textMember(node, 'id'),
     type,
     typeHierarchy: Array.isArray(hierarchy) ? hierarchy.map(String) : [type],
@@ -143,9 +162,10 @@ function nodeUpdate(body: JsonObject): NodeUpdate {
   return update;
 }
 
-function newInstance(instance: JsonObject): NewNodeInstance {
-  const { index, version, state } = instance;
+function newInstance(instance: JsonObject): Owned<NewNodeInstance> {
+  const { index, version, state, has_configuration_drift: hasDrift, is_status_check_ok: isOk } = instance;
   return {
+    creator: nameOf(instance['creator']),
     id: textMember(instance, 'id'),
     nodeId: textMember(instance, 'node_id'),
     hostId: optionalText(instance['host_id']),
@@ -156,6 +176,8 @@ function newInstance(instance: JsonObject): NewNodeInstance {
     systemProperties: object(instance['system_properties']),
     state: typeof state === 'string' ? state : 'uninitialized',
     version: typeof version === 'number' ? version : 1,
+    hasConfigurationDrift: typeof hasDrift === 'boolean' ? hasDrift : undefined,
+    isStatusCheckOk: typeof isOk === 'boolean' ? isOk : undefined,
   };
 }
 
@@ -203,7 +225,7 @@ export function nodeRoutes(nodes: NodeService): Route[] {
       summary: 'Add nodes to a deployment',
       access: { permission: 'deployment_create' },
       body: nodesSchema,
-      answer: nothing,
+      answer: optional(none),
       handle: async ({ tenantCaller, body }) => {
         const request = body as JsonObject;
         const given = objects(request['nodes']);
@@ -261,7 +283,7 @@ export function nodeInstanceRoutes(instances: NodeInstanceService): Route[] {
       summary: 'Add node instances to a deployment',
       access: { permission: 'deployment_create' },
       body: instancesSchema,
-      answer: nothing,
+      answer: optional(none),
       handle: async ({ tenantCaller, body }) => {
         const request = body as JsonObject;
         const given = objects(request['node_instances']);

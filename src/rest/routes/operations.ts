@@ -11,7 +11,7 @@ import { created, noContent, ok } from '../route.ts';
 import type { ApiCall, Route } from '../route.ts';
 import { project, selectFields, shapeOne } from '../shapes/field.ts';
 import { operationShape, tasksGraphShape } from '../shapes/operation.ts';
-import { readTime } from '../times.ts';
+import { readTime } from '../../domain/read-time.ts';
 
 const graphSchema = {
   type: 'object',
@@ -116,10 +116,11 @@ function graphRoutes(operations: OperationService): Route[] {
       answer: single(tasksGraphShape),
       handle: async ({ tenantCaller, query, body }) => {
         const request = body as JsonObject;
-        const given = request['operations'];
+        const { operations: given, created_at: createdAt } = request;
         const graph = await operations.storeGraph(tenantCaller, textMember(request, 'execution_id'), {
           id: textOf(request['graph_id']),
           name: textMember(request, 'name'),
+          createdAt: typeof createdAt === 'string' ? readTime(createdAt, 'created_at') : undefined,
           operations: Array.isArray(given) ? given.filter(isObject).map(newOperation) : [],
         });
         return created(shapeOne(tasksGraphShape, graph, query.include()));

@@ -15,7 +15,7 @@ import type { ApiCall, Route } from '../route.ts';
 import { project, selectFields, shapeOne } from '../shapes/field.ts';
 import { pluginShape } from '../shapes/plugin.ts';
 import type { PluginView } from '../shapes/plugin.ts';
-import { readTime } from '../times.ts';
+import { readTime } from '../../domain/read-time.ts';
 import { bodyStream, hasBody } from '../upload.ts';
 
 const visibilitySchema = { type: 'object', required: ['visibility'], properties: { visibility: {} } };

@@ -10,7 +10,7 @@ import type { ApiCall, Route } from '../route.ts';
 import { knownStatus } from '../shapes/execution.ts';
 import { commonFields, fieldsOf, shapeOne, visibilities } from '../shapes/field.ts';
 import type { Shape } from '../shapes/field.ts';
-import { readTime } from '../times.ts';
+import { readTime } from '../../domain/read-time.ts';
 import { originOf, originProperties } from '../origin.ts';
 
 interface ScheduleView extends ExecutionSchedule {

@@ -8,7 +8,7 @@ import { envelope } from '../query.ts';
 import { created, noContent, ok } from '../route.ts';
 import { textMember } from '../body.ts';
 import type { ApiCall, Route } from '../route.ts';
-import { readTime } from '../times.ts';
+import { readTime } from '../../domain/read-time.ts';
 
 const newUserSchema = {
   type: 'object',

@@ -18,7 +18,8 @@ export interface DeploymentView extends Deployment {
 
 const { text, integer, boolean, timestamp, json, computed } = fieldsOf<DeploymentView>();
 
-const statuses = ['good', 'in_progress', 'requires_attention'] as const;
+export const deploymentStatuses = ['good', 'in_progress', 'requires_attention'] as const;
+export const installationStatuses = ['active', 'inactive'] as const;
 
 function latestStatus(status: ExecutionStatus | undefined): string | undefined {
   if (status === undefined || status === 'scheduled') {
@@ -54,10 +55,10 @@ export const deploymentShape: Shape<DeploymentView> = {
       workflowViews instanceof JsonText ? workflowViews : workflowViews?.map(shapeWorkflow),
     ),
     boolean('runtime_only_evaluation', 'runtimeOnlyEvaluation'),
-    text('installation_status', 'installationStatus', { values: ['active', 'inactive'] }),
-    text('deployment_status', 'deploymentStatus', { values: statuses }),
-    text('sub_services_status', 'subServicesStatus', { values: statuses }),
-    text('sub_environments_status', 'subEnvironmentsStatus', { values: statuses }),
+    text('installation_status', 'installationStatus', { values: installationStatuses }),
+    text('deployment_status', 'deploymentStatus', { values: deploymentStatuses }),
+    text('sub_services_status', 'subServicesStatus', { values: deploymentStatuses }),
+    text('sub_environments_status', 'subEnvironmentsStatus', { values: deploymentStatuses }),
     integer('sub_services_count', 'subServicesCount'),
     integer('sub_environments_count', 'subEnvironmentsCount'),
     text('display_name', 'displayName'),

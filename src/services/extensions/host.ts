@@ -129,6 +129,7 @@ class CallersManager implements ExtensionsManager {
             archive: await findArchive(files, this.#execution, blueprint.archive, await blueprints.room(this.#caller)),
             isValidation: false,
             isKeptOnly: false,
+            state: undefined,
             origin: {},
           });
     await waits.during(() => blueprints.waitForUpload(this.#caller, upload, signal));
@@ -155,6 +156,7 @@ class CallersManager implements ExtensionsManager {
       displayName: undefined,
       siteName: undefined,
       labels: parseLabels([...deployment.labels]),
+      restored: undefined,
       runtimeOnlyEvaluation: undefined,
       isSkippingPluginsValidation: false,
       origin: {},

@@ -6,7 +6,7 @@ import { checkBody } from '../../../src/rest/body.ts';
 import { parseList, QueryValues, readBoolean } from '../../../src/rest/query.ts';
 import { executionShape } from '../../../src/rest/shapes/execution.ts';
 import { project, selectFields } from '../../../src/rest/shapes/field.ts';
-import { readTime } from '../../../src/rest/times.ts';
+import { readTime } from '../../../src/domain/read-time.ts';
 
 describe('the query language', () => {
   it('turns wire names into fields of the store', () => {

@@ -1,4 +1,4 @@
-import { GantryError } from '../domain/errors.ts';
+import { GantryError } from './errors.ts';
 
 /**
  * Reads a time in whatever usual form; without a zone it is UTC.
