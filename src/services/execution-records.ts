@@ -58,6 +58,12 @@ async function isLatest(
   return !latest || (startedAt !== undefined && latest.startedAt !== undefined && latest.startedAt < startedAt);
 }
 
+/** Id of the blueprint that an execution uploaded. */
+function uploadedBlueprint({ workflowId, parameters }: ExecutionRecord): string | undefined {
+  const { blueprint_id: id } = parameters;
+  return workflowId === 'upload_blueprint' && typeof id === 'string' ? id : undefined;
+}
+
 /** Whatever an execution is shown with: the deployment it ran on or made, the blueprint it uploaded. */
 async function link(
   transaction: Transaction,
@@ -78,8 +84,8 @@ async function link(
     }
     return;
   }
-  const blueprintId = record.parameters['blueprint_id'];
-  if (record.workflowId === 'upload_blueprint' && typeof blueprintId === 'string') {
+  const blueprintId = uploadedBlueprint(record);
+  if (blueprintId !== undefined) {
     const blueprint = await getBlueprint(transaction, scopeOf(caller), blueprintId, { fields: ['id'] });
     requireOwnTenant(caller, blueprint);
     if (blueprint.uploadExecutionId === undefined) {
@@ -125,7 +131,7 @@ export async function recordExecution(
         error: record.error,
         parameters: record.parameters,
         deploymentStorageId: deployment?.storageId,
-        blueprintId: deployment?.blueprintId,
+        blueprintId: deployment?.blueprintId ?? uploadedBlueprint(record),
         isSystemWorkflow: record.isSystemWorkflow,
         isDryRun: record.isDryRun,
         allowCustomParameters: record.allowCustomParameters,

@@ -1,6 +1,7 @@
 import type { Secret } from '../domain/entities.ts';
 import { coerceError, GantryError, ifFound } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
+import { readTime } from '../domain/read-time.ts';
 import type { RevealSecret } from '../domain/resources.ts';
 import type { Visibility } from '../domain/states.ts';
 import { decryptFernet, encryptFernet, keyFromPassphrase } from '../security/fernet.ts';
@@ -11,6 +12,7 @@ import { isAdministrator, listScopeOf, holdsIn } from './caller.ts';
 import type { Caller } from './caller.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { isVisibility, visibilityFor } from './identifiers.ts';
+import type { Origin } from './ownership.ts';
 import type { SecretService } from './secrets.ts';
 import type { TenantDirectory } from './tenant-directory.ts';
 
@@ -61,6 +63,7 @@ interface Item {
   readonly isHiddenValue: boolean;
   readonly provider: string | undefined;
   readonly providerOptions: JsonObject | undefined;
+  readonly origin: Origin;
 }
 
 function isObject(value: Json): value is JsonObject {
@@ -69,8 +72,14 @@ function isObject(value: Json): value is JsonObject {
 
 /** The member of a secret that a refusal is about. */
 function memberOf(error: GantryError): string {
+  if (error.code === 'forbidden_error' && / set_(owner|timestamp)\b/.test(error.message)) {
+    return error.message.includes(' set_owner') ? 'creator' : 'timestamp';
+  }
   if (error.code !== 'not_found_error') {
     return 'secret';
+  }
+  if (error.message.includes('`User`')) {
+    return 'creator_valid';
   }
   return error.message.includes('SecretsProvider') ? 'provider' : 'tenant_name';
 }
@@ -118,7 +127,21 @@ function readItem(given: Json, key: Buffer | undefined, errors: JsonObject): Ite
     isHiddenValue: hidden === true,
     provider: typeof item['provider'] === 'string' && item['provider'] !== '' ? item['provider'] : undefined,
     providerOptions: readOptions(item['provider_options'], errors),
+    origin: readOrigin(item, errors),
   };
+}
+
+/** Who made a secret and when, where its list tells. */
+function readOrigin({ creator, created_at: time }: JsonObject, errors: JsonObject): Origin {
+  try {
+    return {
+      creator: typeof creator === 'string' && creator !== '' ? creator : undefined,
+      createdAt: typeof time === 'string' && time !== '' ? readTime(time, 'created_at') : undefined,
+    };
+  } catch (error) {
+    errors['timestamp'] = coerceError(error).message;
+    return {};
+  }
 }
 
 /** Options of a provider, as an object or its text. */
@@ -177,7 +200,7 @@ export function createSecretExchange(
       visibility: visibilityFor(own, { visibility: item.visibility }),
       isUpdateAllowed: isOverriding,
       provider: { name: item.provider, options: item.providerOptions },
-      origin: {},
+      origin: item.origin,
     });
   };
 

@@ -3,12 +3,12 @@ import { expect } from 'chai';
 import { packageRoot } from '../../src/config/package-root.ts';
 import { clientEnvironment } from '../kit/cfy.ts';
 import { startEmbeddedManager } from '../kit/manager.ts';
-import type { TestManager } from '../kit/manager.ts';
+import type { EmbeddedManager } from '../kit/manager.ts';
 import { runProgram } from '../kit/program.ts';
 
 describe('the unmodified Python REST client', function () {
   this.timeout(600_000);
-  let manager: TestManager;
+  let manager: EmbeddedManager;
 
   before(async () => {
     manager = await startEmbeddedManager();
@@ -75,6 +75,37 @@ describe('the unmodified Python REST client', function () {
       token: 'OK',
       download: true,
       left: [],
+    });
+  });
+
+  it('restores what it has read of one tenant in another, where it can be uninstalled', async () => {
+    const python = join(await clientEnvironment(), 'python');
+    const script = join(packageRoot(), 'test', 'compat', 'restore_client.py');
+    const blueprint = join(packageRoot(), 'test', 'fixtures', 'compat', 'blueprint.yaml');
+    const { hostname, port } = new URL(manager.url);
+    const folder = join(manager.dataDir, 'files');
+    const words = [script, hostname, port, 'admin', manager.password, blueprint, folder];
+    const { code, stdout, stderr } = await runProgram(python, words);
+    expect(stderr).to.equal('');
+    expect(code).to.equal(0);
+    const { counts, ...seen } = JSON.parse(stdout) as Record<string, unknown> & { counts: Record<string, number> };
+    // updates of plugins are of managers with plugins
+    const missing = Object.keys(counts).filter((kind) => counts[kind] === 0);
+    expect(missing).to.deep.equal(['plugins_update']);
+    expect(seen).to.deep.equal({
+      logged: [],
+      differences: {},
+      listed: {},
+      files: [
+        ['run.sh', true],
+        ['state.json', false],
+      ],
+      outputs: { said: 'hello again' },
+      capabilities: { heard: 'hello' },
+      secret: 'very secret',
+      states: ['deleted'],
+      folder: false,
+      untouched: ['started'],
     });
   });
 });

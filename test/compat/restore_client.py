@@ -60,10 +60,12 @@ def prepare(client, ada, blueprint_path):
     client.secrets_providers.create('local', 'local')
     client.deployments_filters.create('blue', [{'key': 'team', 'values': ['blue'], 'operator': 'any_of', 'type': 'label'}])
     ada.blueprints_filters.create('mine', [{'key': 'created_by', 'values': ['ada'], 'operator': 'any_of', 'type': 'attribute'}])
-    client.blueprints.upload(blueprint_path, 'copied', labels=[{'key': 'kind', 'value': 'small'}])
+    client.blueprints.upload(blueprint_path, 'copied', labels=[{'kind': 'small'}])
     client.deployments.create('copied', 'env', display_name='The environment', site_name='hall',
                               labels=[{'csys-obj-type': 'environment'}, {'team': 'blue'}])
     run_workflow(client, 'env', 'install')
+    update = client.deployment_updates.update_with_existing_blueprint('env', inputs={'greeting': 'hello again'})
+    wait_for('the update', lambda: client.deployment_updates.get(update.id).state == 'successful')
     ada.deployments.create('copied', 'service', labels=[{'csys-obj-parent': 'env'}], inputs={'greeting': 'good morning'})
     client.inter_deployment_dependencies.create('sharedresource.user', 'service', 'env')
     client.deployment_groups.put('pair', description='Both', labels=[{'rank': 'first'}], blueprint_id='copied',
@@ -71,11 +73,9 @@ def prepare(client, ada, blueprint_path):
     group = client.execution_groups.start('pair', 'execute_operation', default_parameters={
         'operation': 'cloudify.interfaces.lifecycle.precreate', 'node_ids': ['speaker']})
     wait_for('the group', lambda: client.execution_groups.get(group.id).status == 'terminated')
-    client.execution_schedules.create('nightly', 'env', 'heal', since='2040-01-01 00:00:00', recurrence='1 day',
+    # the client itself restores no others
+    client.execution_schedules.create('nightly', 'env', 'heal', since='2040-01-01 00:00:00', rrule='FREQ=DAILY;COUNT=2',
                                       slip=5, stop_on_fail=True, parameters={'check_status': True})
-    client.execution_schedules.create('once', 'env', 'heal', since='2041-01-01 00:00:00', rrule='FREQ=DAILY;COUNT=2')
-    update = client.deployment_updates.update_with_existing_blueprint('env', inputs={'greeting': 'hello again'})
-    wait_for('the update', lambda: client.deployment_updates.get(update.id).state == 'successful')
     instance = client.node_instances.list(deployment_id='env', node_id='speaker')[0]
     client.agents.create('helper', instance.id, state='started', install_method='remote', rabbitmq_exchange='helper',
                          version='7.0.5', ip='127.0.0.1', system='debian')
@@ -126,9 +126,8 @@ def dump(client):
     return json.loads(json.dumps(dumped))
 
 
-def rename_ids(dumped):
-    """Gives everything whose id is unique on the whole manager another id, wherever it is mentioned."""
-    text = json.dumps(dumped)
+def renaming(dumped):
+    """What gives everything whose id is unique on the whole manager another id, wherever a text mentions it."""
     names = {}
     for kind in ('executions', 'execution_groups', 'inter_deployment_dependencies', 'tasks_graphs'):
         for _, _, entity in dumped[kind]:
@@ -140,7 +139,7 @@ def rename_ids(dumped):
     for _, _, entity in dumped['node_instances']:
         names[entity['id']] = '{0}_{1}'.format(entity['node_id'], uuid.uuid4().hex[:6])
     pattern = re.compile('|'.join(re.escape(name) for name in sorted(names, key=len, reverse=True)))
-    return json.loads(pattern.sub(lambda match: names[match.group(0)], text))
+    return lambda text: pattern.sub(lambda match: names[match.group(0)], text)
 
 
 def restore(client, dumped, source, log):
@@ -179,7 +178,26 @@ def restore(client, dumped, source, log):
                         client.blueprints.update(blueprint_id, details)
 
 
-def comparable(dumped, tenants):
+# what lists show beyond the dumps; the client dumps no sites of deployments, and a version is that of a manager
+LISTED = {
+    'deployments': ('updated_at', 'tenant_name', 'site_name'),
+    'executions': ('tenant_name',),
+    'nodes': ('tenant_name',),
+    'node_instances': ('tenant_name', 'version'),
+    'blueprints': ('updated_at', 'tenant_name', 'upload_execution'),
+    'deployment_groups': ('tenant_name',),
+    'execution_groups': ('tenant_name',),
+}
+
+
+def everything(client, kind, omitted):
+    return [
+        [None, None, {name: value for name, value in item.items() if name not in omitted}]
+        for item in getattr(client, kind).list(_get_data=True)
+    ]
+
+
+def comparable(dumped):
     """The same whatever the order: kind -> texts. Only what belongs to the tenant itself is made alike."""
     kinds = {}
     for kind, items in dumped.items():
@@ -188,22 +206,21 @@ def comparable(dumped, tenants):
             entity = dict(entity)
             if kind == 'deployment_updates':
                 entity['steps'] = [dict(step, id=None, tenant_name=None) for step in entity['steps'] or []]
-            if kind == 'executions' or kind == 'tasks_graphs':
-                entity = json.loads(json.dumps(entity).replace(tenants[1], tenants[0]))
             for member in ('labels', 'operations'):
                 if isinstance(entity.get(member), list):
                     entity[member] = sorted(entity[member], key=lambda item: json.dumps(item, sort_keys=True))
-            entity.pop('tenant_name', None)
+            for member in ('tenant_name', 'rabbitmq_username'):
+                entity.pop(member, None)
             texts.append(json.dumps([source_type, source_id, entity], sort_keys=True))
         kinds[kind] = sorted(texts)
     return kinds
 
 
-def differences(before, after, tenants):
-    left, right = comparable(before, tenants), comparable(after, tenants)
+def differences(before, after):
+    left, right = comparable(before), comparable(after)
     return {
         kind: {'lost': sorted(set(left[kind]) - set(right[kind]))[:3], 'new': sorted(set(right[kind]) - set(left[kind]))[:3]}
-        for kind in KINDS
+        for kind in left
         if left[kind] != right[kind]
     }
 
@@ -222,12 +239,18 @@ def main(host, port, username, password, blueprint_path, base):
     prepare(first, connect('ada', 'ada-password', tenants[0]), blueprint_path)
     put_files(base, tenants[0], 'env')
     log = Log()
-    dumped = rename_ids(dump(first))
+    dumped = dump(first)
+    renamed = renaming(dumped)
+    dumped = json.loads(renamed(json.dumps(dumped)))
+    for _, _, secret in dumped['secrets']:
+        secret['tenant_name'] = tenants[1]
     restore(second, dumped, first, log)
+    listed = [{kind: everything(client, kind, omitted) for kind, omitted in LISTED.items()} for client in (first, second)]
     seen = {
         'logged': log.lines,
         'counts': {kind: len(items) for kind, items in dumped.items()},
-        'differences': differences(dumped, dump(second), tenants),
+        'differences': differences(dumped, dump(second)),
+        'listed': differences(json.loads(renamed(json.dumps(listed[0]))), listed[1]),
     }
     workdir = os.path.join(base, 'deployments', tenants[1], 'env', 'notes')
     seen['files'] = [[name, os.access(os.path.join(workdir, name), os.X_OK)] for name in sorted(os.listdir(workdir))]

@@ -99,6 +99,33 @@ export function describeRestoredDetails(start: () => RestService, ada: CallOptio
     expect((await list('/blueprints')).map(({ id }) => id)).not.to.include('broken-invalid');
   });
 
+  it('imports secrets as they were, for those who may say so', async () => {
+    const secret = {
+      key: 'imported',
+      value: 'v',
+      tenant_name: 'default_tenant',
+      visibility: 'tenant',
+      is_hidden_value: false,
+      encrypted: false,
+    };
+    const origin = { creator: 'ada', created_at: time };
+    const errorsOf = async (told: object, options: CallOptions = {}): Promise<string[]> => {
+      const body = { secrets_list: [{ ...secret, ...told }], override_collisions: false };
+      const answer = await call('POST', '/secrets/share/import', body, options);
+      expect(answer.status, answer.text).to.equal(200);
+      const { secrets_errors: errors } = answer.json<{ secrets_errors: Record<string, object> }>();
+      return Object.values(errors).flatMap((one) => Object.keys(one));
+    };
+    expect(await errorsOf({ creator: 'nobody' })).to.deep.equal(['creator_valid']);
+    expect(await errorsOf({ created_at: 'long ago' })).to.deep.equal(['timestamp']);
+    await must('PATCH', '/tenants/users', { tenant_name: 'default_tenant', username: 'ada', role: 'manager' });
+    expect(await errorsOf({ creator: 'admin' }, ada)).to.deep.equal(['creator']);
+    expect(await errorsOf({ created_at: time }, ada)).to.deep.equal(['timestamp']);
+    await must('PATCH', '/tenants/users', { tenant_name: 'default_tenant', username: 'ada', role: 'user' });
+    expect(await errorsOf(origin)).to.deep.equal([]);
+    expect(await must('GET', '/secrets/imported')).to.include({ created_by: 'ada', created_at: time });
+  });
+
   it('hands a group of deployments on that is there already', async () => {
     await must('PUT', '/deployment-groups/handed', {});
     await mustRefuse('PUT', '/deployment-groups/handed', { created_by: 'ada2' });

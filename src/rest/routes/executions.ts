@@ -167,7 +167,7 @@ function recordOf(body: JsonObject): ExecutionRecord | undefined {
     deploymentId: optionalText(body, 'deployment_id'),
     workflowId: textMember(body, 'workflow_id'),
     parameters: parametersOf(body),
-    error: optionalText(body, 'error'),
+    error: typeof body['error'] === 'string' ? body['error'] : undefined,
     isSystemWorkflow: flag(body, 'is_system_workflow'),
     isDryRun: flag(body, 'dry_run'),
     allowCustomParameters: flag(body, 'allow_custom_parameters'),

@@ -7,7 +7,8 @@ const { text, timestamp, computed } = fieldsOf<AgentView>();
 export const agentShape: Shape<AgentView> = {
   kind: 'Agent',
   fields: [
-    text('id', 'id'),
+    // Compatibility: Cloudify 7 has one name for both, and clients restore an agent by its id
+    text('id', 'name'),
     text('name', 'name'),
     text('host_id', 'hostId'),
     text('node_instance_id', 'nodeInstanceId'),
