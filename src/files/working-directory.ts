@@ -4,7 +4,7 @@ import { lstat, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/prom
 import { dirname, join, relative } from 'node:path';
 import { ZipFile } from 'yazl';
 import { coerceError, GantryError } from '../domain/errors.ts';
-import { formatOf } from './archive-format.ts';
+import { detectArchiveFormat } from './archive-format.ts';
 import type { FileStore } from './file-store.ts';
 import { directoryBytes } from './pack.ts';
 import { unpackArchive } from './unpack.ts';
@@ -103,9 +103,6 @@ export async function stageWorkingDirectory(
   deploymentId: string,
   content: Buffer,
 ): Promise<StagedDirectory> {
-  if ((await formatOf(content)) !== 'zip') {
-    throw new GantryError('bad_parameters_error', 'workdir_zip must be a zip archive as base64 text');
-  }
   const target = files.deploymentDirectory(tenant, deploymentId);
   const holder = await files.temporaryDirectory();
   const discard = (): Promise<void> => rm(holder, { recursive: true, force: true });
@@ -113,6 +110,9 @@ export async function stageWorkingDirectory(
   try {
     const archive = join(holder, 'archive');
     await writeFile(archive, content);
+    if ((await detectArchiveFormat(archive)) !== 'zip') {
+      throw new GantryError('bad_parameters_error', 'it must be a zip archive as base64 text');
+    }
     await unpackArchive(archive, unpacked);
   } catch (thrown) {
     await discard();
