@@ -16,7 +16,7 @@ export const mostWorkingBytes = 128 * 1024 * 1024;
 export interface StagedDirectory {
   /** Bytes by which the file server grows when it is published. */
   growth(): Promise<number>;
-  /** Makes it the working directory of the deployment, in place of what was there. */
+  /** Makes it the working directory of the deployment, in place of what was there; once is enough. */
   publish(): Promise<void>;
   /** Removes it, unless it was published. */
   discard(): Promise<void>;
@@ -121,12 +121,17 @@ export async function stageWorkingDirectory(
       ? new GantryError(thrown.code, `workdir_zip: ${message}`, { cause: thrown })
       : thrown;
   }
+  let isPublished = false;
   return {
     growth: async () => (await directoryBytes(unpacked)) - (await directoryBytes(target)),
     publish: async () => {
-      await rm(target, { recursive: true, force: true });
-      await mkdir(dirname(target), { recursive: true });
-      await rename(unpacked, target);
+      // the transaction around it may be repeated
+      if (!isPublished) {
+        await rm(target, { recursive: true, force: true });
+        await mkdir(dirname(target), { recursive: true });
+        await rename(unpacked, target);
+        isPublished = true;
+      }
     },
     discard,
   };

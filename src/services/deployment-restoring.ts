@@ -1,7 +1,8 @@
 /** Storing a deployment that was there before: nothing is created, everything is told. */
 import type { Blueprint, Deployment } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
-import { requireStorage } from '../executor/storage-quota.ts';
+import { withStorage } from '../executor/storage-quota.ts';
+import type { Book } from '../executor/storage-quota.ts';
 import type { StagedDirectory } from '../files/working-directory.ts';
 import { stageWorkingDirectory } from '../files/working-directory.ts';
 import { addConsumers, addParents, findInCycle, findLabelledEdges } from '../store/deployment-hierarchy.ts';
@@ -60,13 +61,13 @@ async function link(transaction: Transaction, { storageId, id }: Deployment): Pr
 }
 
 async function store(
-  { files }: ServiceDependencies,
   caller: TenantCaller,
   request: DeploymentRequest,
   attributes: RestoredParts['attributes'],
   { blueprint, siteStorageId }: RestoredReferences,
   directory: StagedDirectory,
   transaction: Transaction,
+  book: Book,
 ): Promise<Deployment> {
   await requireQuota(transaction, caller.tenant, 'deployments');
   await lockDeploymentFiles(transaction, caller.tenant.id, request.id);
@@ -86,7 +87,7 @@ async function store(
   const labels = await labelsToStore(transaction, caller, request.labels);
   await addLabels(transaction, 'deployments', [deployment.storageId], labels);
   await link(transaction, deployment);
-  await requireStorage(transaction, files, caller.tenant, await directory.growth());
+  await book(await directory.growth());
   await directory.publish();
   return deployment;
 }
@@ -108,9 +109,10 @@ export async function restoreDeployment(
   const { database, files } = dependencies;
   const directory = await stageWorkingDirectory(files, caller.tenant.name, request.id, workdir);
   try {
-    return await database.transactionAs(actorOf(caller), async (transaction) => {
+    const session = database.actingAs(actorOf(caller));
+    return await withStorage({ session, files }, caller.tenant, async (transaction, book) => {
       await prepare(transaction);
-      return store(dependencies, caller, request, attributes, references, directory, transaction);
+      return store(caller, request, attributes, references, directory, transaction, book);
     });
   } finally {
     await directory.discard();
