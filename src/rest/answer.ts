@@ -9,6 +9,8 @@ export interface AnswerDescription {
   readonly schema?: JsonSchema;
   /** Whether there may be nothing to tell: status 204 then. */
   readonly isOptional?: boolean;
+  /** Whether it leads a browser elsewhere. */
+  readonly isRedirect?: boolean;
 }
 
 const schemaOfType: Readonly<Record<FieldType, JsonSchema>> = {
@@ -114,6 +116,9 @@ export const nothing: AnswerDescription = { contentType: undefined };
 
 /** Done, told by the JSON value `null`. */
 export const none: AnswerDescription = json({ type: 'null' });
+
+/** Leads a browser elsewhere: status 302. */
+export const redirect: AnswerDescription = { contentType: undefined, isRedirect: true };
 
 /** The same answer, or 204 where there is nothing to tell. */
 export function optional(answer: AnswerDescription): AnswerDescription {

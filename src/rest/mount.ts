@@ -46,11 +46,13 @@ class Call implements ApiCall {
   /** Who calls, known also when the call is not permitted. */
   identity: Identity | undefined;
   admission: (() => Promise<Caller>) | undefined;
+  readonly #audit: MountDependencies['audit'];
   #abort: AbortController | undefined;
 
-  constructor(request: Request, response: Response) {
+  constructor(request: Request, response: Response, audit: MountDependencies['audit']) {
     this.request = request;
     this.response = response;
+    this.#audit = audit;
     this.parameters = request.params as Record<string, string>;
     if (Object.values(this.parameters).some((value) => value.includes('\0'))) {
       throw new GantryError('bad_parameters_error', 'The path contains the character NUL, which no name may contain');
@@ -76,6 +78,10 @@ class Call implements ApiCall {
 
   readmit(): Promise<Caller> {
     return this.admission ? this.admission() : Promise.resolve(this.caller);
+  }
+
+  noteRefusal(error: unknown): void {
+    this.#audit.noteRefusal(refusedRequest(this, error));
   }
 
   get signal(): AbortSignal {
@@ -179,7 +185,7 @@ async function answer(route: Route, call: Call, { authorization, doneRequests }:
   }
   if (route.body) {
     if (!call.isBodyRead) {
-      call.body = await readJson(request, maxJsonBytes);
+      call.body = await readJson(request, access === 'open' ? maxProofBytes : maxJsonBytes);
     }
     if (call.body === undefined && route.isBodyOptional) {
       call.body = {};
@@ -223,14 +229,14 @@ function refusedRequest({ request, response, identity, knownCaller }: Call, erro
 
 function handlerOf(route: Route, dependencies: MountDependencies): RequestHandler {
   return async (request, response) => {
-    const call = new Call(request, response);
+    const call = new Call(request, response, dependencies.audit);
     try {
       await answer(route, call, dependencies);
     } catch (error) {
       // workers of executions are refused as a matter of course, e.g. when they lost a race, and try again
       const isRefusal = !(error instanceof GantryError && error.status < 400);
       if (isRefusal && route.method !== 'get' && call.identity?.method !== 'execution_token') {
-        dependencies.audit.noteRefusal(refusedRequest(call, error));
+        call.noteRefusal(error);
       }
       throw error;
     }

@@ -86,7 +86,13 @@ function referring(schema: unknown, components: Document): unknown {
   return { $ref: `#/components/schemas/${schema.title}` };
 }
 
-function responsesOf({ contentType, schema, isOptional }: AnswerDescription, components: Document): Document {
+function responsesOf(answer: AnswerDescription, components: Document): Document {
+  const { contentType, schema, isOptional } = answer;
+  if (answer.isRedirect === true) {
+    return {
+      '302': { description: 'Leads the browser elsewhere', headers: { Location: { schema: { type: 'string' } } } },
+    };
+  }
   const empty = { '204': { description: 'Done, nothing to tell' } };
   if (contentType === undefined) {
     return empty;

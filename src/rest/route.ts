@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import type { GantryError } from '../domain/errors.ts';
 import type { Permission } from '../domain/permissions.ts';
 import type { Caller, TenantCaller } from '../services/caller.ts';
 import type { LoginProof } from '../services/identity-providers.ts';
@@ -27,6 +28,8 @@ export interface ApiCall {
    * @throws GantryError unauthorized_error, forbidden_error
    */
   readmit(): Promise<Caller>;
+  /** Notes a refusal in the audit log that the answer is no error for, or that happens to a route that changes nothing. */
+  noteRefusal(refusal: GantryError): void;
 }
 
 /** What a handler answers; `sent` when it wrote the response itself. */

@@ -14,7 +14,11 @@ export type IdentityProviderKind = (typeof identityProviderKinds)[number];
 /** What somebody brings instead of a password of this manager, or a token. */
 export type LoginProof =
   /** What a SAML provider gave the browser, in base64. */
-  { readonly kind: 'saml'; readonly response: string };
+  | { readonly kind: 'saml'; readonly response: string }
+  /** What a login by OpenID Connect ended with, and what only the client knows that began it. */
+  | { readonly kind: 'code'; readonly code: string; readonly verifier: string };
+
+type ProofOf<Kind extends LoginProof['kind']> = Extract<LoginProof, { kind: Kind }>;
 
 /** Somebody for whom a provider speaks. */
 export interface ProvenUser {
@@ -23,12 +27,12 @@ export interface ProvenUser {
 }
 
 /** Takes the proofs of one provider. */
-export interface ProofLogin<Proof extends LoginProof> {
+export interface ProofLogin<Kind extends LoginProof['kind']> {
   /**
    * @param address where the caller is
    * @throws GantryError unauthorized_error telling why the proof is refused
    */
-  prove(proof: Proof, address: string): Promise<ProvenUser>;
+  prove(proof: ProofOf<Kind>, address: string): Promise<ProvenUser>;
 }
 
 /** Everybody who may say who somebody is, besides the passwords kept here. */
@@ -48,17 +52,19 @@ export interface IdentityProviderService {
 export interface IdentityProviderDependencies {
   readonly directory: Pick<DirectoryService, 'isEnabled' | 'login'>;
   /** Undefined = not set up. */
-  readonly saml: ProofLogin<Extract<LoginProof, { kind: 'saml' }>> | undefined;
+  readonly saml: ProofLogin<'saml'> | undefined;
+  readonly openId: ProofLogin<'code'> | undefined;
 }
 
-function notSetUp(what: string, setting: string): GantryError {
-  return new GantryError('unauthorized_error', `User unauthorized: ${what} logins are not set up; see ${setting}`);
+function notSetUp(what: string, setting: string): never {
+  throw new GantryError('unauthorized_error', `User unauthorized: ${what} logins are not set up; see ${setting}`);
 }
 
 /** Joins the providers that are set up. */
-export function createIdentityProviders({ directory, saml }: IdentityProviderDependencies): IdentityProviderService {
+export function createIdentityProviders(dependencies: IdentityProviderDependencies): IdentityProviderService {
+  const { directory, saml, openId } = dependencies;
   const kinds = async (): Promise<IdentityProviderKind[]> => {
-    const isThere = { ldap: await directory.isEnabled(), okta: saml !== undefined, oidc: false };
+    const isThere = { ldap: await directory.isEnabled(), okta: saml !== undefined, oidc: openId !== undefined };
     return identityProviderKinds.filter((kind) => isThere[kind]);
   };
   return {
@@ -67,10 +73,10 @@ export function createIdentityProviders({ directory, saml }: IdentityProviderDep
     login: (username, password) => directory.login(username, password),
 
     async prove(proof, address) {
-      if (!saml) {
-        throw notSetUp('SAML', 'GANTRY_SAML_CERT_FILE');
+      if (proof.kind === 'saml') {
+        return (saml ?? notSetUp('SAML', 'GANTRY_SAML_CERT_FILE')).prove(proof, address);
       }
-      return saml.prove(proof, address);
+      return (openId ?? notSetUp('OpenID Connect', 'GANTRY_OIDC_ISSUER')).prove(proof, address);
     },
 
     async refuseWhenEnabled(action) {

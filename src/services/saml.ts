@@ -9,7 +9,7 @@ import { SamlRefusal, verifySamlResponse } from '../security/saml.ts';
 import type { SamlUser } from '../security/saml.ts';
 import type { Database } from '../store/database.ts';
 import { enterExternalUser } from './external-users.ts';
-import type { LoginProof, ProofLogin } from './identity-providers.ts';
+import type { ProofLogin } from './identity-providers.ts';
 
 export interface SamlLoginDependencies {
   readonly database: Database;
@@ -43,7 +43,7 @@ async function readCertificates(file: string): Promise<string[]> {
 export async function openSamlLogin(
   config: SamlConfig,
   { database, clock, log }: SamlLoginDependencies,
-): Promise<ProofLogin<Extract<LoginProof, { kind: 'saml' }>>> {
+): Promise<ProofLogin<'saml'>> {
   await readCertificates(config.certificateFile);
 
   const verify = async (response: string, address: string): Promise<SamlUser> => {

@@ -69,6 +69,8 @@ import { createManagerService } from './manager.ts';
 import type { ManagerService } from './manager.ts';
 import { createNodeInstanceService, createNodeService } from './nodes.ts';
 import type { NodeInstanceService, NodeService } from './nodes.ts';
+import { openOpenIdLogin } from './openid.ts';
+import type { OpenIdLogin } from './openid.ts';
 import { createOperationService } from './operations.ts';
 import type { OperationService } from './operations.ts';
 import { createOutboxPublisher } from './outbox.ts';
@@ -134,6 +136,8 @@ export interface Services {
   readonly records: Records;
   readonly directory: DirectoryService;
   readonly identityProviders: IdentityProviderService;
+  /** Undefined = not set up. */
+  readonly openId: OpenIdLogin | undefined;
   readonly tenants: TenantService;
   readonly tenantQuotas: TenantQuotaService;
   readonly users: UserService;
@@ -200,8 +204,11 @@ export async function createServices(dependencies: ServicesDependencies): Promis
   const permissions = await openPermissionDirectory(database, log);
   const directory = createDirectoryService({ database, clock, box: secretBox });
   const accounts = createAccounts(database);
+  const openId =
+    config.identity.openId && (await openOpenIdLogin(config.identity.openId, { database, clock, log, box: secretBox }));
   const identityProviders = createIdentityProviders({
     directory,
+    openId,
     saml: config.identity.saml && (await openSamlLogin(config.identity.saml, { database, clock, log })),
   });
   const authentication = createAuthentication({
@@ -253,6 +260,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     }),
     directory,
     identityProviders,
+    openId,
     users: createUserService({ database, clock, lockRule: () => accounts.lockRule(), external: identityProviders }),
     tokens: createTokenService({ database, clock }),
     manager: createManagerService({ database, config, isBrokerConnected: () => broker.isConnected }),
@@ -280,6 +288,7 @@ export async function createServices(dependencies: ServicesDependencies): Promis
     files,
     waiter,
     async stop() {
+      openId?.stop();
       await live.stop();
       await outbox.flush();
       await audit.flush();

@@ -189,6 +189,23 @@ describe('requests with a cookie', function () {
       401,
       'User unauthorized: SAML logins are not set up; see GANTRY_SAML_CERT_FILE',
     ]);
+    const code = { login_code: 'x', login_verifier: 'y' };
+    const other = await rest.call('POST', '/tokens', { user: '', body: code });
+    expect(other.json<{ message: string }>().message).to.match(
+      /OpenID Connect logins are not set up; see GANTRY_OIDC_/,
+    );
+    for (const [method, path, body] of [
+      ['GET', '/oidc/login', undefined],
+      ['GET', '/oidc/callback', undefined],
+      ['POST', '/oidc/device', { challenge: 'x' }],
+      ['POST', '/oidc/device/code', { device: 'x' }],
+    ] as const) {
+      const refused = await rest.call(method, path, { user: '', body });
+      expect([refused.status, refused.text], path).to.satisfy(
+        ([status, text]: [number, string]) => status === 404 && text.includes('see GANTRY_OIDC_ISSUER'),
+      );
+    }
+    expect((await rest.call('GET', '/oidc', { user: '' })).body).to.deep.equal({ enabled: false, login_url: null });
     expect((await rest.call('GET', '/idp')).body).to.equal('local');
   });
 

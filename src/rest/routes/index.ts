@@ -29,6 +29,7 @@ import { searchRoutes } from './searches.ts';
 import { directoryRoutes } from './directory.ts';
 import { licenseRoutes } from './license.ts';
 import { managerRoutes } from './manager.ts';
+import { openIdRoutes } from './openid.ts';
 import { permissionRoutes } from './permissions.ts';
 import { pluginRoutes } from './plugins.ts';
 import { scheduleRoutes } from './schedules.ts';
@@ -74,6 +75,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
     ...clusterRoutes(services.cluster),
     ...licenseRoutes(),
     ...directoryRoutes(services),
+    ...openIdRoutes(services),
     ...maintenanceRoutes(services.maintenance),
     ...siteRoutes(services.sites),
     ...recordRoutes(services.records),

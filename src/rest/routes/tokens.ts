@@ -12,13 +12,25 @@ const optionalText = { type: ['string', 'null'] };
 
 const newTokenSchema = {
   type: 'object',
-  properties: { description: optionalText, expiration_date: optionalText, 'saml-response': optionalText },
+  properties: {
+    description: optionalText,
+    expiration_date: optionalText,
+    // what an identity provider gave the browser, in base64
+    'saml-response': optionalText,
+    // what a login by /oidc/login or /oidc/device ended with, and the secret whose hash it began with
+    login_code: optionalText,
+    login_verifier: optionalText,
+  },
 };
 
 /** What an identity provider says in the body of a login. */
 function proofOf(body: unknown): LoginProof | undefined {
-  const response = isObject(body) ? body['saml-response'] : undefined;
-  return typeof response === 'string' ? { kind: 'saml', response } : undefined;
+  const given = isObject(body) ? body : {};
+  const { 'saml-response': response, login_code: code, login_verifier: verifier } = given;
+  if (typeof response === 'string') {
+    return { kind: 'saml', response };
+  }
+  return typeof code === 'string' && typeof verifier === 'string' ? { kind: 'code', code, verifier } : undefined;
 }
 
 const tokenSchema = record('Token', {
