@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { OpenIdStandIn } from '../kit/openid-provider.ts';
-import { PostgresServer } from '../kit/postgres-server.ts';
 import { RestService } from './kit.ts';
 import type { Answer } from './kit.ts';
 
@@ -19,7 +18,6 @@ function newSecret(): { verifier: string; challenge: string } {
 
 describe('logins by OpenID Connect', function () {
   this.timeout(60_000);
-  let postgres: PostgresServer;
   let rest: RestService;
   let folder: string;
   let standIn: OpenIdStandIn;
@@ -28,8 +26,7 @@ describe('logins by OpenID Connect', function () {
     folder = await mkdtemp(join(tmpdir(), 'gantry-openid-'));
     standIn = await OpenIdStandIn.start();
     await writeFile(join(folder, 'secret'), standIn.clientSecret);
-    postgres = await PostgresServer.start();
-    rest = await RestService.start(postgres, {
+    rest = await RestService.start({
       hasEngine: false,
       environment: {
         GANTRY_PUBLIC_URL: `${publicUrl}/`,
@@ -48,7 +45,6 @@ describe('logins by OpenID Connect', function () {
 
   after(async () => {
     await rest?.stop();
-    await postgres?.stop();
     await standIn?.stop();
     await rm(folder, { recursive: true, force: true });
   });
