@@ -8,7 +8,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { Logger } from '../log/logger.ts';
 import type { OperationHost, Runtime } from '../runtime/types.ts';
 import type { Database } from '../store/database.ts';
-import { OperationWaits } from '../runtime/waits.ts';
+import { Waits } from '../runtime/waits.ts';
 import { OperationDesk } from './operation-desk.ts';
 
 export interface BrokerDependencies {
@@ -26,7 +26,7 @@ export interface BrokerDependencies {
   /** Effects of operations; the manager's is made by `makeOperationHost`. */
   host: OperationHost;
   /** Operations of this process that only wait: others run in their place. */
-  waits?: OperationWaits;
+  waits?: Waits;
   /** Does a service task that is not about operations, such as installing a plugin. */
   serve?: (task: ServiceTask) => Promise<void>;
 }
@@ -44,7 +44,7 @@ const defaultGraceSeconds = 10;
 /** Starts running operations that are sent to the manager itself. */
 export async function startTaskBroker(dependencies: BrokerDependencies): Promise<TaskBroker> {
   const { broker, config, log } = dependencies;
-  const waits = dependencies.waits ?? new OperationWaits();
+  const waits = dependencies.waits ?? new Waits();
   const desk = new OperationDesk({ ...dependencies, waits });
   const operations: Consumer = broker.consume({
     queue: operationQueue,

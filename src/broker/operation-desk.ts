@@ -18,13 +18,13 @@ import type { OperationAnswer, OperationClaim } from '../store/operations.ts';
 import type { OperationRequest } from '../runtime/types.ts';
 import type { BrokerDependencies } from './broker.ts';
 import { ExecutionFacts } from './execution-facts.ts';
-import type { OperationWaits } from '../runtime/waits.ts';
+import type { Waits } from '../runtime/waits.ts';
 import { startedEvent } from './operation-events.ts';
 
 type OperationDelivery = Delivery<OperationTask>;
 
 export interface DeskDependencies extends BrokerDependencies {
-  waits: OperationWaits;
+  waits: Waits;
 }
 
 /** An operation that runs here, with everybody who waits for its reply. */

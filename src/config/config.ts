@@ -164,7 +164,8 @@ export const environmentVariables: Readonly<Record<string, string>> = {
   ...identityVariables,
   GANTRY_IMPORT_HOSTS: 'comma separated hosts that imports may be fetched from; * = any public host',
   GANTRY_SECRET_HOSTS: 'comma separated hosts that secrets providers may be on; * = any public host',
-  GANTRY_MAX_EXECUTIONS: 'executions one executor drives at once',
+  GANTRY_MAX_EXECUTIONS:
+    'executions one executor drives at once; those that only wait for other executions or for people do not count',
   GANTRY_STALE_AFTER: 'seconds without heartbeat after which a process counts as dead',
   GANTRY_MAX_OPERATIONS: 'operations one broker role runs at once',
   GANTRY_OPERATION_TIMEOUT: 'time limit in seconds of an operation that has none of its own',

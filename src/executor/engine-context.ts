@@ -11,6 +11,8 @@ import type { Task } from '../graph/task.ts';
 import { restoreGraph } from '../graph/restore.ts';
 import { begunRows, tasksInGraph } from '../graph/rows.ts';
 import type { GraphSettings, TasksGraph } from '../graph/tasks-graph.ts';
+import { waitingPlugin } from '../runtime/waits.ts';
+import type { Waits } from '../runtime/waits.ts';
 import type { Session } from '../store/session.ts';
 import { markHeld } from '../store/operation-control.ts';
 import { loadOperations } from '../store/operations.ts';
@@ -59,6 +61,8 @@ export interface EngineContextOptions {
   readonly runLocal: LocalTaskRunner;
   readonly gate: ExecutionGate;
   readonly modifications: Modifications;
+  /** Counts executions that only wait. */
+  readonly waits: Waits;
   readonly runOnServices: (workflowId: string, parameters: JsonObject) => Promise<void>;
 }
 
@@ -163,10 +167,15 @@ export class EngineContext implements WorkflowContext {
   }
 
   async #drive({ run, tasksGraphId, first }: PreparedGraph, isOutdated: boolean): Promise<GraphEnd | GraphReload> {
-    const { clock, write, dispatcher, runLocal, inbox } = this.#options;
+    const { clock, write, dispatcher, runLocal, inbox, waits } = this.#options;
+    let end: (() => void) | undefined;
+    const onWaiting = (isWaiting: boolean): void => {
+      end?.();
+      end = isWaiting ? waits.begin() : undefined;
+    };
     const target = this.#target(tasksGraphId);
     const onHeld = (tasks: readonly Task[]): void => this.#noteHeld(tasks);
-    const driver = new GraphDriver({ run, target, clock, write, dispatcher, runLocal, onHeld });
+    const driver = new GraphDriver({ run, target, clock, write, dispatcher, runLocal, onHeld, onWaiting });
     this.#driver = driver;
     try {
       const ending = driver.drive(first);
@@ -325,9 +334,15 @@ export class EngineContext implements WorkflowContext {
       handlers: this.#handlers,
       waitAfterFail: execution.waitAfterFail,
       isHeld: (task) => gate.isHeld(task, this.#topology),
+      isWaiting: isOfOtherExecutions,
       ...known,
     });
   }
+}
+
+/** Whether an operation waits for other executions: those of components and shared resources. */
+function isOfOtherExecutions({ action }: Task): boolean {
+  return action.kind === 'remote' && action.call.plugin.name === waitingPlugin;
 }
 
 /** A graph that is ready to be driven. */

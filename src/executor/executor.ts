@@ -14,6 +14,7 @@ import type { RevealSecret } from '../domain/resources.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { Logger } from '../log/logger.ts';
 import { GroupCommit } from '../recorder/group-commit.ts';
+import { Waits } from '../runtime/waits.ts';
 import type { Database } from '../store/database.ts';
 import { isConnectionError } from '../store/database-errors.ts';
 import { findControls } from '../store/operation-control.ts';
@@ -58,6 +59,8 @@ export interface RunDependencies extends ExecutorDependencies {
   writer: ProgressWriter;
   statuses: StatusWriter;
   replies: ReplyDesk;
+  /** Counts executions that do nothing but wait for others or for people: they leave their place to others. */
+  waits: Waits;
   /** Makes ids of graphs and tasks; later ones are greater. */
   newTaskId: IdGenerator;
   /** Aborted when the process stops. */
@@ -119,6 +122,7 @@ class ExecutionDriver implements Executor {
       writer: new ProgressWriter(database, processName, log),
       statuses: new StatusWriter({ ...named, stopping }),
       replies: new ReplyDesk(dependencies.broker, processName, log, () => this.#messagesLost()),
+      waits: new Waits(),
       newTaskId: orderedIds(dependencies.clock, dependencies.newId),
       stopping,
     };
@@ -147,14 +151,16 @@ class ExecutionDriver implements Executor {
     const { broker, config, database } = this.#dependencies;
     broker.addUser(this.#brokerWatch);
     this.#unlisten = await database.listen('gantry_executions', (id) => this.#statusChanged(id));
+    const workflows = broker.consume({
+      queue: workflowQueue,
+      bindings: [{ exchange: managementExchange, routingKey: routingKeys.workflow }],
+      prefetch: config.executor.maxExecutions,
+      read: readWorkflowTask,
+      handle: (delivery) => this.#track(this.#inTurn(delivery.body.id, () => this.#take(delivery))),
+    });
+    this.#dependencies.waits.listen((count) => workflows.allowMore(count));
     this.#consumers = [
-      broker.consume({
-        queue: workflowQueue,
-        bindings: [{ exchange: managementExchange, routingKey: routingKeys.workflow }],
-        prefetch: config.executor.maxExecutions,
-        read: readWorkflowTask,
-        handle: (delivery) => this.#track(this.#inTurn(delivery.body.id, () => this.#take(delivery))),
-      }),
+      workflows,
       broker.consume({
         queue: serviceQueue(`${config.instanceName}-executor`),
         bindings: [{ exchange: serviceExchange, routingKey: routingKeys.service }],

@@ -31,6 +31,8 @@ export interface GraphDriverOptions {
   readonly runLocal: LocalTaskRunner;
   /** Told of operations that are held back, once everything before them is stored. */
   readonly onHeld?: (tasks: readonly Task[]) => void;
+  /** Told when nothing happens here any more before other executions or people have done something, and when it does. */
+  readonly onWaiting?: (isWaiting: boolean) => void;
 }
 
 /** The stored graph was changed by a decision: what is stored counts, with what only the driver knew. */
@@ -58,6 +60,7 @@ export class GraphDriver {
   #completions: { completion: Completion; delivery: Delivery<OperationReply> | undefined }[] = [];
   #isCollecting = false;
   #isOver = false;
+  #isWaiting = false;
   #hasDeadline = false;
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #delays = new Map<string, number>();
@@ -206,6 +209,8 @@ export class GraphDriver {
     this.#setTimers(batch);
     if (batch.ended) {
       this.#finish();
+    } else {
+      this.#noteWaiting(this.#options.run.isOnlyWaiting);
     }
     const carrying = carryOut()
       .catch((thrown: unknown) => this.abandon(coerceError(thrown)))
@@ -318,8 +323,16 @@ export class GraphDriver {
     this.#timers.add(timer);
   }
 
+  #noteWaiting(isWaiting: boolean): void {
+    if (isWaiting !== this.#isWaiting) {
+      this.#isWaiting = isWaiting;
+      this.#options.onWaiting?.(isWaiting);
+    }
+  }
+
   #finish(): void {
     this.#isOver = true;
+    this.#noteWaiting(false);
     this.#timers.forEach((timer) => clearTimeout(timer));
     this.#timers.clear();
   }

@@ -134,7 +134,7 @@ export async function publishStored(
  * @throws ExecutionCancelled when the caller's execution is being cancelled
  */
 export async function allEnded(
-  { database, log, stopping }: RunDependencies,
+  { database, log, stopping, waits }: RunDependencies,
   ids: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
@@ -143,6 +143,8 @@ export async function allEnded(
     throw new ExecutionCancelled();
   }
   let unlisten: (() => Promise<void>) | undefined;
+  // others take its place meanwhile, those that it waits for among them
+  const endWait = waits.begin();
   try {
     await new Promise<void>((resolve, reject) => {
       const look = (some: readonly string[]): void => {
@@ -177,6 +179,7 @@ export async function allEnded(
         }, reject);
     });
   } finally {
+    endWait();
     await unlisten?.();
   }
 }

@@ -127,6 +127,7 @@ export class WorkflowRun {
         throw new WorkflowRefused(`There is no task '${task.name}' in this manager`);
       },
       gate: input.gate,
+      waits: dependencies.waits,
       modifications: makeModifications(dependencies, execution, deployment),
       runOnServices: (workflowId, parameters) =>
         runOnServices(dependencies, execution, deployment, { workflowId, parameters, signal: input.signal }),

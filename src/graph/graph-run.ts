@@ -17,6 +17,8 @@ export interface RunSettings {
   readonly outcomes?: ReadonlyMap<string, TaskOutcome>;
   /** Whether an operation is to be held back although it could start. */
   readonly isHeld?: (task: Task) => boolean;
+  /** Whether an operation does nothing, while it is under way, but wait for other executions. */
+  readonly isWaiting?: (task: Task) => boolean;
   /** When tasks may start that wait for their next attempt, by id; milliseconds since the epoch. */
   readonly delays?: ReadonlyMap<string, number>;
 }
@@ -43,6 +45,8 @@ export class GraphRun {
   readonly #inFlight = new Map<string, Task>();
   readonly #delayed = new Map<string, Task>();
   readonly #held = new Map<string, Task>();
+  /** How many of those in flight only wait for other executions. */
+  #waitingCount = 0;
   readonly #failures: TaskFailure[] = [];
   #queue: Task[] = [];
   #deadline: number | undefined;
@@ -104,6 +108,7 @@ export class GraphRun {
       const task = this.#inFlight.get(taskId);
       if (task && !this.#ended) {
         this.#inFlight.delete(taskId);
+        this.#waitingCount -= this.#weigh(task);
         this.#conclude(task, outcome, now);
       }
     }
@@ -146,6 +151,19 @@ export class GraphRun {
   /** Number of remote and local tasks that were handed out and have not ended. */
   get inFlightCount(): number {
     return this.#inFlight.size;
+  }
+
+  /**
+   * Whether nothing happens here before other executions have ended, or somebody has decided about operations that are held
+   * back.
+   */
+  get isOnlyWaiting(): boolean {
+    const isIdle = this.#delayed.size === 0 && this.#inFlight.size === this.#waitingCount;
+    return isIdle && !this.#ended && this.#inFlight.size + this.#held.size > 0;
+  }
+
+  #weigh(task: Task): number {
+    return this.#settings.isWaiting?.(task) ? 1 : 0;
   }
 
   #step(now: number): GraphBatch {
@@ -246,6 +264,7 @@ export class GraphRun {
       this.#newlyHeld.push(task);
     } else {
       this.#inFlight.set(task.id, task);
+      this.#waitingCount += this.#weigh(task);
       (isHandedOver(task) ? this.#awaiting : this.#ready).push(task);
     }
   }

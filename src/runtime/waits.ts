@@ -1,8 +1,11 @@
+/** The plugin behind the built-in types whose operations wait for executions of other deployments. */
+export const waitingPlugin = 'cfy_extensions';
+
 /**
- * Counts operations of a process that do nothing but wait for something outside, such as an execution on another
- * deployment, so that others may run in their place meanwhile.
+ * Counts operations, or executions, of a process that do nothing but wait for something outside, such as an execution on
+ * another deployment, so that others may run in their place meanwhile.
  */
-export class OperationWaits {
+export class Waits {
   #count = 0;
   #onChange: (count: number) => void = () => undefined;
 
@@ -16,7 +19,7 @@ export class OperationWaits {
     this.#onChange = onChange;
   }
 
-  /** Counts an operation as waiting while `work` is under way. */
+  /** Counts one as waiting while `work` is under way. */
   async during<Result>(work: () => Promise<Result>): Promise<Result> {
     const end = this.begin();
     try {

@@ -18,7 +18,7 @@ import { FileStore } from '../../src/files/file-store.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import type { OperationHost, OperationOutcome, OperationRequest, Runtime } from '../../src/runtime/types.ts';
-import { OperationWaits } from '../../src/runtime/waits.ts';
+import { Waits } from '../../src/runtime/waits.ts';
 import { startHeartbeat } from '../../src/scheduler/heartbeat.ts';
 import type { Heartbeat } from '../../src/scheduler/heartbeat.ts';
 import { createBlueprint } from '../../src/store/blueprints.ts';
@@ -75,7 +75,7 @@ export interface ProcessOptions {
   environment?: Record<string, string>;
   systemWorkflows?: SystemWorkflows;
   /** Which operations only wait. */
-  waits?: OperationWaits;
+  waits?: Waits;
   log?: Logger;
 }
 
@@ -121,7 +121,7 @@ export class EngineProcess {
     const roles = options.roles ?? ['executor', 'broker'];
     if (roles.includes('broker')) {
       const runtime = fakeRuntime(options.run ?? succeed);
-      const waits = options.waits ?? new OperationWaits();
+      const waits = options.waits ?? new Waits();
       started.taskBroker = await startTaskBroker({ ...common, runtime, host: noHost, waits });
     }
     if (roles.includes('executor')) {
@@ -175,11 +175,14 @@ export interface DeploymentOptions {
   instances: number;
   /** Members of the three operations create, configure and start. */
   operation?: JsonObject;
+  /** Name of the plugin of its operations. */
+  pluginName?: string;
 }
 
 /** Stores a deployment of one node with some instances and three operations each. */
 export async function seedDeployment(database: Database, options: DeploymentOptions): Promise<Deployment> {
   const { tenantId, userId } = await seedTenant(database);
+  const { pluginName = plugin.name } = options;
   count += 1;
   const id = `deployment-${count}-${randomUUID().slice(0, 8)}`;
   const common = { tenantId, creatorId: userId, visibility: 'tenant' as const };
@@ -215,7 +218,7 @@ export async function seedDeployment(database: Database, options: DeploymentOpti
   const names = ['create', 'configure', 'start', 'stop', 'delete'];
   const operations = Object.fromEntries(
     names.flatMap((name) => {
-      const mapped = operation(name, options.operation);
+      const mapped = operation(name, { plugin: pluginName, ...options.operation });
       return [
         [name, mapped],
         [`cloudify.interfaces.lifecycle.${name}`, mapped],
@@ -230,7 +233,7 @@ export async function seedDeployment(database: Database, options: DeploymentOpti
       properties: {},
       operations: operations as unknown as JsonObject,
       relationships: [],
-      plugins: [plugin],
+      plugins: [{ ...plugin, name: pluginName }],
       deployNumberOfInstances: options.instances,
       numberOfInstances: options.instances,
       plannedNumberOfInstances: options.instances,

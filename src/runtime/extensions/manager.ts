@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../domain/plan.ts';
-import type { OperationWaits } from '../waits.ts';
+import type { Waits } from '../waits.ts';
 import type { BlueprintState, DeploymentStatus, ExecutionStatus, InstallationStatus } from '../../domain/states.ts';
 
 /** An execution of another deployment. */
@@ -123,7 +123,7 @@ export interface ExtensionsManager {
 /** Gives operations the manager they work with. */
 export interface ExtensionsHost {
   /** Operations that wait for the manager. */
-  readonly waits: OperationWaits;
+  readonly waits: Waits;
   /** @throws GantryError not_found_error, forbidden_while_cancelling while the execution is being cancelled */
   managerFor(executionId: string | undefined): Promise<ExtensionsManager>;
 }

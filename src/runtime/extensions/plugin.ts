@@ -1,4 +1,5 @@
 import type { BuiltinPlugins } from '../types.ts';
+import { waitingPlugin } from '../waits.ts';
 import { createSecrets, removeBlueprint, uploadBlueprint } from './blueprint.ts';
 import { createComponent, deleteComponent, executeStart, refresh, updateComponent } from './component.ts';
 import { checkDrift, checkStatus, heal } from './component-checks.ts';
@@ -48,7 +49,7 @@ export function extensionsPlugin(host: ExtensionsHost): BuiltinPlugins {
   });
   return new Map([
     [
-      'cfy_extensions',
+      waitingPlugin,
       new Map([...functions, ['cloudify_types.shared_resource.execute_workflow', executeWorkflow(host)]]),
     ],
   ]);

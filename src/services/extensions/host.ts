@@ -22,7 +22,7 @@ import type {
 import { derivedId } from '../../security/derived-id.ts';
 import type { Database } from '../../store/database.ts';
 import { findDependents } from '../../store/dependents.ts';
-import { OperationWaits } from '../../runtime/waits.ts';
+import { Waits } from '../../runtime/waits.ts';
 import { findBlockingExecutions } from '../../store/execution-queue.ts';
 import { findExecution } from '../../store/executions.ts';
 import { requirePermission } from '../caller.ts';
@@ -52,7 +52,7 @@ export interface ExtensionsHostDependencies {
 }
 
 interface ManagerDependencies extends ExtensionsHostDependencies {
-  readonly waits: OperationWaits;
+  readonly waits: Waits;
 }
 
 /** Milliseconds of a wait without limit: a timer takes no more. */
@@ -60,7 +60,7 @@ const endless = 2 ** 31 - 1;
 
 /** Makes the host of the built-in types over the use cases of this process. */
 export function createExtensionsHost(dependencies: ExtensionsHostDependencies): ExtensionsHost {
-  const waits = new OperationWaits();
+  const waits = new Waits();
   return {
     waits,
     async managerFor(executionId) {
