@@ -18,6 +18,20 @@ import type { Session } from './session.ts';
 import { Parameters } from './values.ts';
 
 const singleStatements = new WeakMap<ResourceShape, LRUCache<string, SingleStatement>>();
+
+/**
+ * Statements of each resource that are prepared. Clients choose the members that are read, and every prepared statement
+ * takes memory on every connection for as long as that lasts; so those beyond the first ones are planned every time.
+ */
+const preparedTexts = new WeakMap<ResourceShape, Set<string>>();
+const mostPrepared = 50;
+
+function isPrepared(resource: ResourceShape, text: string): boolean {
+  const texts = preparedTexts.get(resource) ?? new Set<string>();
+  preparedTexts.set(resource, texts);
+  return texts.has(text) || (texts.size < mostPrepared && texts.add(text).has(text));
+}
+
 interface SingleStatement {
   text: string;
   wants: (field: string) => boolean;
@@ -102,7 +116,10 @@ export async function getResource<Entity extends object>(
     ),
   ];
   const { text, wants, unpack } = singleStatement(resource, conditions.join(' and '), options);
-  const rows = (await session.prepared<PackedRow>(text, parameters.values)).map(unpack);
+  const found = isPrepared(resource, text)
+    ? await session.prepared<PackedRow>(text, parameters.values)
+    : await session.query<PackedRow>(text, parameters.values);
+  const rows = found.map(unpack);
   if (options.areDocumentsText) {
     markDocuments(resource, rows);
   }

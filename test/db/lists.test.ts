@@ -134,6 +134,20 @@ describe('lists of the store', () => {
       }
     });
 
+    it('prepare a bounded number of statements for single rows, whatever members clients ask for', async () => {
+      const members = ['inputs', 'groups', 'policyTriggers', 'policyTypes', 'outputs', 'capabilities', 'workflows'];
+      const subsets = Array.from({ length: 2 ** members.length }, (_, bits) =>
+        members.filter((_member, index) => bits & (1 << index)),
+      );
+      const prepared = await database.transaction(async (transaction) => {
+        for (const fields of subsets) {
+          expect((await getDeployment(transaction, everything, 'a', { fields })).id).to.equal('a');
+        }
+        return transaction.query('select from pg_prepared_statements');
+      });
+      expect(prepared.length).to.be.lessThan(subsets.length - 20);
+    });
+
     it('load costly fields only when asked', async () => {
       const { items } = await listDeployments(database, everything, { filters: { id: ['b'] }, fields: ['id'] });
       expect(items[0]).to.deep.include({ id: 'b', labels: [], deploymentGroups: [] });
