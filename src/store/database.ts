@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import knexModule from 'knex';
-import type { Knex } from 'knex';
 import pg from 'pg';
 import { coerceError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
@@ -37,9 +35,6 @@ export interface DatabaseOptions {
   /** Milliseconds to go on trying to reach the server at start. Default 30 seconds. */
   connectTimeout?: number;
 }
-
-/** Builds statements; it has no connection of its own, a session runs what it built. */
-export const build: Knex = knexModule({ client: 'pg' });
 
 const types = new pg.TypeOverrides();
 // storage ids and counts stay far below 2^53
@@ -102,11 +97,6 @@ abstract class Statements {
     const { readTimeout } = this;
     const limited = readTimeout === undefined ? statement : { ...statement, query_timeout: readTimeout };
     return (await this.runner().query<Row>(limited)).rows;
-  }
-
-  async run<Row extends object>(builder: Knex.QueryBuilder): Promise<Row[]> {
-    const { sql, bindings } = builder.toSQL().toNative();
-    return this.query<Row>(sql, bindings);
   }
 }
 
@@ -362,11 +352,6 @@ class ActorSession implements Session {
     return changing.test(text)
       ? this.transaction((transaction) => transaction.prepared<Row>(text, values))
       : this.#database.prepared<Row>(text, values);
-  }
-
-  async run<Row extends object>(builder: Knex.QueryBuilder): Promise<Row[]> {
-    const { sql, bindings } = builder.toSQL().toNative();
-    return this.query<Row>(sql, bindings);
   }
 
   async transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {

@@ -1,3 +1,4 @@
+import { roleNames } from '../config/config.ts';
 import { endedExecutionStatuses, executionStatuses } from '../domain/states.ts';
 import type { Session } from './session.ts';
 import { onlyRow } from './values.ts';
@@ -20,12 +21,14 @@ export async function countOutbox(session: Session): Promise<number> {
   return onlyRow(await session.prepared<{ count: number }>('select count(*) as count from outbox')).count;
 }
 
-/** Processes seen within `staleAfter` seconds, by role. */
+/** Processes seen within `staleAfter` seconds, by role; of roles without any 0. */
 export async function countRoles(session: Session, staleAfter: number): Promise<Record<string, number>> {
   const rows = await session.prepared<{ role: string; count: number }>(
     `select role, count(*) as count from processes, unnest(roles) as role
      where last_seen > now() - make_interval(secs => $1) group by role`,
     [staleAfter],
   );
-  return Object.fromEntries(rows.map(({ role, count }) => [role, count]));
+  // a role without processes is 0, not absent: alerts compare numbers
+  const none = roleNames.map((role): [string, number] => [role, 0]);
+  return Object.fromEntries([...none, ...rows.map(({ role, count }): [string, number] => [role, count])]);
 }

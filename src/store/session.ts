@@ -1,5 +1,4 @@
 /** What every store function takes: something that runs statements, inside a transaction or not. */
-import type { Knex } from 'knex';
 
 /** Who is behind a change, for the audit log. */
 export interface Actor {
@@ -24,8 +23,6 @@ export interface Session {
   query<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** Runs a statement that PostgreSQL parses once per connection; right for constant texts on hot paths. */
   prepared<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
-  /** Runs what a knex builder describes. */
-  run<Row extends object>(builder: Knex.QueryBuilder): Promise<Row[]>;
   /**
    * Runs `work` in one transaction: committed when it resolves, rolled back when it throws. Within a transaction it
    * just joins that one.

@@ -101,7 +101,6 @@ async function mainStatement(database: Database, read: NonNullable<Line['read']>
   const session: Session = {
     query: note,
     prepared: note,
-    run: (builder) => database.run(builder),
     transaction: (work) => database.transaction(work),
   };
   await read(session);

@@ -5,7 +5,7 @@ import { silentLogger } from '../../src/log/logger.ts';
 import { createBlueprint } from '../../src/store/blueprints.ts';
 import { asUnavailable, isConnectionError } from '../../src/store/database-errors.ts';
 import type { Database } from '../../src/store/database.ts';
-import { build, connectDatabase } from '../../src/store/database.ts';
+import { connectDatabase } from '../../src/store/database.ts';
 import { addToOutbox, deletePublished, takeLeftOver } from '../../src/store/outbox.ts';
 import type { TestDatabase } from '../kit/database.ts';
 import { withoutPassword } from '../../src/store/database-address.ts';
@@ -35,13 +35,12 @@ describe('database', function () {
     return rows.map(({ value }) => value);
   };
 
-  it('runs statements as text, prepared, and as knex builds them', async () => {
+  it('runs statements as text and prepared, and reads counts as numbers', async () => {
     await database.query('insert into sample values ($1, $2)', [1, 'one']);
     await database.prepared('insert into sample values ($1, $2)', [2, 'two']);
-    await database.run(build('sample').insert({ id: 3, value: 'three?' }));
-    expect(await values()).to.deep.equal(['one', 'two', 'three?']);
+    expect(await values()).to.deep.equal(['one', 'two']);
     expect(await database.query('select count(*) as count, 7::bigint as big from sample')).to.deep.equal([
-      { count: 3, big: 7 },
+      { count: 2, big: 7 },
     ]);
   });
 
