@@ -227,7 +227,7 @@ function isBrokerInProcess(config: Config): boolean {
 
 function noticesOf(config: Config): string[] {
   if (isBrokerInProcess(config)) {
-    return ['Agents on other hosts and workflows written in Python need RabbitMQ: start with --amqp URL to use one.'];
+    return ['Agents on other hosts need RabbitMQ: start with --amqp URL to use one.'];
   }
   return config.amqp.managementUrl === undefined
     ? ['Tenants get no vhost on the broker, which agents need: set GANTRY_AMQP_MANAGEMENT_URL.']

@@ -98,7 +98,7 @@ export class Output {
         this.note(`No room for: ${hidden.join(', ')} (--json shows everything)`);
       }
     } else if (total > 0) {
-      this.line(`No more than ${total} ${this.things ?? 'items'}: see --offset`);
+      this.line(`Only ${total} in all; see --offset`);
     } else {
       this.line(this.things === undefined ? 'Nothing to show.' : `No ${this.things}.`);
     }

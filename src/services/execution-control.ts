@@ -1,5 +1,5 @@
 import type { Breakpoint } from '../domain/control.ts';
-import type { EventInput, Execution, OperationRow } from '../domain/entities.ts';
+import type { Execution, OperationRow } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import { isExecutionEnded } from '../domain/states.ts';
 import { insertEvents } from '../store/events.ts';
@@ -11,6 +11,7 @@ import type { ListQuery, Page } from '../store/scope.ts';
 import type { Transaction } from '../store/session.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
+import { controlEvent } from './control-event.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { planExecution } from './execution-plan.ts';
@@ -130,17 +131,4 @@ function describeBreakpoint({ operation, nodeId, nodeInstanceId, type }: Breakpo
     type === undefined ? [] : [`type ${type}`],
   ].flat();
   return parts.length === 0 ? 'every operation' : parts.join(', ');
-}
-
-function controlEvent(execution: Execution, message: string, now: number): EventInput {
-  return {
-    kind: 'event',
-    eventType: 'execution_state_change',
-    timestamp: new Date(now),
-    executionId: execution.id,
-    tenantId: execution.tenantId,
-    creatorId: execution.creatorId,
-    visibility: execution.visibility,
-    message,
-  };
 }

@@ -20,6 +20,7 @@ import { addOperations, getOperation } from '../store/operations.ts';
 import type { Transaction } from '../store/session.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
+import { controlEvent } from './control-event.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { resumeExecution } from './execution-actions.ts';
@@ -226,15 +227,9 @@ function eventOf(execution: Execution, operation: OperationRow, decision: Operat
   const instance = context['node_id'];
   const reason = decision.reason === undefined ? '' : `: ${decision.reason}`;
   const where = typeof instance === 'string' ? ` of ${instance}` : '';
+  const message = `Operation ${name}${where} is ${verbs[decision.action]}, says ${decision.by}${reason}`;
   return {
-    kind: 'event',
-    eventType: 'execution_state_change',
-    timestamp: new Date(now),
-    executionId: execution.id,
-    tenantId: execution.tenantId,
-    creatorId: execution.creatorId,
-    visibility: execution.visibility,
-    message: `Operation ${name}${where} is ${verbs[decision.action]}, says ${decision.by}${reason}`,
+    ...controlEvent(execution, message, now),
     operation: name,
     ...(typeof instance === 'string' ? { nodeInstanceId: instance } : {}),
   };

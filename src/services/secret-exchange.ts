@@ -126,7 +126,7 @@ function readItem(given: Json, key: Buffer | undefined, errors: JsonObject): Ite
     visibility: visibility as Visibility,
     isHiddenValue: hidden === true,
     provider: typeof item['provider'] === 'string' && item['provider'] !== '' ? item['provider'] : undefined,
-    providerOptions: readOptions(item['provider_options'], errors),
+    providerOptions: noteProviderOptions(item['provider_options'], errors),
     origin: readOrigin(item, errors),
   };
 }
@@ -144,21 +144,36 @@ function readOrigin({ creator, created_at: time }: JsonObject, errors: JsonObjec
   }
 }
 
-/** Options of a provider, as an object or its text. */
-function readOptions(given: Json | undefined, errors: JsonObject): JsonObject | undefined {
+/**
+ * Options of a provider, which clients send as an object or as its text.
+ * @throws GantryError bad_parameters_error
+ */
+export function readProviderOptions(given: Json | undefined): JsonObject | undefined {
   if (given === undefined || given === null || given === '') {
     return undefined;
   }
-  try {
-    const options = typeof given === 'string' ? (JSON.parse(given) as Json) : given;
-    if (isObject(options)) {
-      return options;
-    }
-  } catch {
-    // said below
+  const options = typeof given === 'string' ? parsed(given) : given;
+  if (options === undefined || !isObject(options)) {
+    throw new GantryError('bad_parameters_error', 'provider_options must be a JSON object');
   }
-  errors['provider_options'] = 'Not a JSON object';
-  return undefined;
+  return options;
+}
+
+function parsed(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+function noteProviderOptions(given: Json | undefined, errors: JsonObject): JsonObject | undefined {
+  try {
+    return readProviderOptions(given);
+  } catch {
+    errors['provider_options'] = 'Not a JSON object';
+    return undefined;
+  }
 }
 
 export interface SecretExchangeDependencies {

@@ -46,14 +46,9 @@ export interface Decisions {
   once(name: string, choose: () => Iterable<string>): Promise<readonly string[]>;
 }
 
-export interface UpdateInput {
-  readonly added: UpdatePart;
-  readonly removed: UpdatePart;
-  readonly extended: RelationshipPart;
-  readonly reduced: RelationshipPart;
-  /** Nodes whose properties or operations change. */
-  readonly changedNodeIds: ReadonlySet<string>;
-  /** Instances the user wants to be reinstalled. */
+/** What the caller of an update decides. */
+export interface UpdateChoices {
+  /** Instances to be reinstalled, changed or not. */
   readonly reinstallIds: readonly string[];
   readonly isFailureIgnored: boolean;
   readonly skipsInstall: boolean;
@@ -62,6 +57,15 @@ export interface UpdateInput {
   readonly skipsDriftCheck: boolean;
   readonly skipsHeal: boolean;
   readonly forcesReinstall: boolean;
+}
+
+export interface UpdateInput extends UpdateChoices {
+  readonly added: UpdatePart;
+  readonly removed: UpdatePart;
+  readonly extended: RelationshipPart;
+  readonly reduced: RelationshipPart;
+  /** Nodes whose properties or operations change. */
+  readonly changedNodeIds: ReadonlySet<string>;
   readonly decisions: Decisions;
 }
 

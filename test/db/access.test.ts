@@ -57,16 +57,7 @@ import {
 } from '../../src/store/users.ts';
 import type { TestDatabase } from '../kit/database.ts';
 import { createEmptyDatabase, createTestDatabase, dropDatabase } from '../kit/database.ts';
-import { addBlueprint, addExecution, sampleOperations } from './samples.ts';
-
-async function codeOf(attempt: Promise<unknown>): Promise<unknown> {
-  try {
-    await attempt;
-    return 'nothing was thrown';
-  } catch (error) {
-    return error instanceof Error && 'code' in error ? error.code : error;
-  }
-}
+import { addBlueprint, addExecution, codeOf, sampleOperations } from './samples.ts';
 
 describe('first start', () => {
   let url: string;

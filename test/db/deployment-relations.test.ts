@@ -62,16 +62,7 @@ import {
 import { summarize } from '../../src/store/list-query.ts';
 import type { TestDatabase } from '../kit/database.ts';
 import { createTestDatabase } from '../kit/database.ts';
-import { addBlueprint, addDeployment, addExecution, everything, owner } from './samples.ts';
-
-async function codeOf(attempt: Promise<unknown>): Promise<unknown> {
-  try {
-    await attempt;
-    return 'nothing was thrown';
-  } catch (error) {
-    return error instanceof Error && 'code' in error ? error.code : error;
-  }
-}
+import { addBlueprint, addDeployment, addExecution, codeOf, everything, owner } from './samples.ts';
 
 describe('links between deployments in the store', () => {
   let test: TestDatabase;

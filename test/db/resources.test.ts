@@ -55,16 +55,7 @@ import {
 import { createSite, deleteSite, getSite, listSites, updateSite } from '../../src/store/sites.ts';
 import type { TestDatabase } from '../kit/database.ts';
 import { createTestDatabase } from '../kit/database.ts';
-import { addBlueprint, addDeployment, addInstances, everything, owner } from './samples.ts';
-
-async function codeOf(attempt: Promise<unknown>): Promise<unknown> {
-  try {
-    await attempt;
-    return 'nothing was thrown';
-  } catch (error) {
-    return error instanceof Error && 'code' in error ? error.code : error;
-  }
-}
+import { addBlueprint, addDeployment, addInstances, codeOf, everything, owner } from './samples.ts';
 
 describe('resources in the store', () => {
   let test: TestDatabase;

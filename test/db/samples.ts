@@ -98,3 +98,13 @@ export function sampleOperations(count: number, more: Partial<NewOperation> = {}
     ...more,
   }));
 }
+
+/** The code of the error that an attempt fails with. */
+export async function codeOf(attempt: Promise<unknown>): Promise<unknown> {
+  try {
+    await attempt;
+    return 'nothing was thrown';
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? error.code : error;
+  }
+}

@@ -113,7 +113,7 @@ function addQuotaCommand(tenants: Command, setting: CommandSetting): void {
           return;
         }
         invocation.output.list(['deployments', 'executions', 'storage_bytes'] as const, [
-          { title: 'of', value: (what) => what },
+          { title: 'quota', value: (what) => what },
           { title: 'limit', value: (what) => quota.limits[what] ?? 'none' },
           { title: 'used', value: (what) => quota.used[what] },
         ]);

@@ -17,7 +17,7 @@ export function addKeyCommands(program: Command, setting: CommandSetting, contro
         invocation.output.list(found, [
           { title: 'id', value: ({ id }) => id },
           { title: 'current', value: ({ isCurrent }) => (isCurrent ? 'yes' : '') },
-          { title: 'texts', value: ({ uses }) => uses },
+          { title: 'values', value: ({ uses }) => uses },
         ]);
       }),
     );
@@ -32,7 +32,7 @@ export function addKeyCommands(program: Command, setting: CommandSetting, contro
       command(setting, async (invocation, options: ServerOptions) => {
         const config = configOf(setting, options, 'warn');
         const { id, rewritten } = await control.keys(config, loggerOf(config), (rotation) => rotation.rotate());
-        invocation.output.done(`Key ${id} is the current one; ${rewritten} texts were encrypted with it`, {
+        invocation.output.done(`Key ${id} is the current one; ${rewritten} values were encrypted with it`, {
           id,
           rewritten,
         });

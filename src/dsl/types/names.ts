@@ -1,19 +1,10 @@
+import { OBJECT_BASED_TYPES } from '../functions/primitive.ts';
 import type { Version } from '../versions.ts';
 
 /** Types that refer to something the manager stores; the version that brought each. */
-const objectTypes: ReadonlyMap<string, Version> = new Map<string, Version>([
-  ...[
-    'blueprint_id',
-    'deployment_id',
-    'capability_value',
-    'scaling_group',
-    'node_id',
-    'node_type',
-    'node_instance',
-    'secret_key',
-  ].map((name): [string, Version] => [name, [1, 4]]),
-  ['operation_name', [1, 5]],
-]);
+const objectTypes: ReadonlyMap<string, Version> = new Map(
+  OBJECT_BASED_TYPES.map((name): [string, Version] => [name, name === 'operation_name' ? [1, 5] : [1, 4]]),
+);
 
 const plainTypes = ['string', 'integer', 'float', 'boolean', 'list', 'dict', 'regex', 'textarea'];
 

@@ -2,11 +2,11 @@ import { GantryError } from '../../domain/errors.ts';
 import type { Secret } from '../../domain/entities.ts';
 import type { Json, JsonObject } from '../../domain/plan.ts';
 import { visibilityFor } from '../../services/identifiers.ts';
+import { readProviderOptions } from '../../services/secret-exchange.ts';
 import type { ExportedSecret, SecretExchange } from '../../services/secret-exchange.ts';
 import type { SecretService, SecretsProviderChoice } from '../../services/secrets.ts';
 import { json, list, nothing, pageOf, partial, record, schemaOfShape } from '../answer.ts';
 import type { Members } from '../answer.ts';
-import { isObject } from '../body.ts';
 import { originOf } from '../origin.ts';
 import { listAnswer, parseList, readBoolean } from '../query.ts';
 import { noContent, ok } from '../route.ts';
@@ -53,22 +53,6 @@ function textOrNothing(body: JsonObject, name: string): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** Options of a provider, which clients send as an object or as its text. @throws GantryError bad_parameters_error */
-function optionsOf(given: Json | undefined): JsonObject | undefined {
-  if (given === undefined || given === null || given === '') {
-    return undefined;
-  }
-  try {
-    const options = typeof given === 'string' ? (JSON.parse(given) as Json) : given;
-    if (isObject(options)) {
-      return options;
-    }
-  } catch {
-    // refused below
-  }
-  throw new GantryError('bad_parameters_error', 'provider_options must be a JSON object');
-}
-
 /** The value of a new secret, which only a provider may have instead. @throws GantryError bad_parameters_error */
 function requiredValue(body: JsonObject): Json {
   const { value } = body;
@@ -79,7 +63,7 @@ function requiredValue(body: JsonObject): Json {
 }
 
 function providerOf(body: JsonObject): SecretsProviderChoice {
-  return { name: textOrNothing(body, 'provider_name'), options: optionsOf(body['provider_options']) };
+  return { name: textOrNothing(body, 'provider_name'), options: readProviderOptions(body['provider_options']) };
 }
 
 const importSchema = {

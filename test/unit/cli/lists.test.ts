@@ -86,7 +86,7 @@ describe('lists', () => {
   it('say how to see the rest, and when there is none behind an offset', async () => {
     await line.answer(({ query }) => listAnswer(query.has('_offset') ? [] : [{ name: 'paris' }], 5));
     expect((await line.run(['sites', 'list'])).errors).to.contain('1 of 5 shown; see --size and --offset');
-    expect((await line.run(['sites', 'list', '--offset', '9'])).output).to.contain('No more than 5 sites');
+    expect((await line.run(['sites', 'list', '--offset', '9'])).output).to.contain('Only 5 in all');
   });
 
   it('want a field to sort by', async () => {

@@ -1,21 +1,14 @@
 import type { Execution } from '../../../domain/entities.ts';
 import type { JsonObject } from '../../../domain/plan.ts';
+import type { UpdateChoices } from '../../../workflows/update.ts';
 import { asObject, textsOf } from './documents.ts';
 
 /** What the execution of an update was asked to do. */
-export interface UpdateRequest {
+export interface UpdateRequest extends UpdateChoices {
   readonly updateId: string;
   readonly inputs: JsonObject;
   /** Workflow to run in place of the built-in part. */
   readonly workflowId: string | undefined;
-  readonly reinstallIds: readonly string[];
-  readonly isFailureIgnored: boolean;
-  readonly skipsInstall: boolean;
-  readonly skipsUninstall: boolean;
-  readonly skipsReinstall: boolean;
-  readonly skipsDriftCheck: boolean;
-  readonly skipsHeal: boolean;
-  readonly forcesReinstall: boolean;
 }
 
 /** Reads the parameters of an execution of `update`. */
