@@ -93,7 +93,7 @@ function responsesOf(answer: AnswerDescription, components: Document): Document 
       '302': { description: 'Leads the browser elsewhere', headers: { Location: { schema: { type: 'string' } } } },
     };
   }
-  const empty = { '204': { description: 'Done, nothing to tell' } };
+  const empty = { '204': { description: 'Done, without content' } };
   if (contentType === undefined) {
     return empty;
   }

@@ -10,9 +10,9 @@ const fields = ['id', 'status', 'created_at', 'visibility', 'created_by', 'error
 const executionFields = ['id', 'workflow_id', 'status'];
 
 const contentOptions: readonly CommandOption[] = [
-  { flags: '--without-credentials', about: 'leave users, tokens and the values of secrets out' },
-  { flags: '--without-logs', about: 'leave logs out' },
-  { flags: '--without-events', about: 'leave events out' },
+  { flags: '--without-credentials', about: 'exclude users, tokens and the values of secrets' },
+  { flags: '--without-logs', about: 'exclude logs' },
+  { flags: '--without-events', about: 'exclude events' },
 ];
 
 /** Archives that the manager makes: both kinds have the same commands. */
@@ -23,7 +23,7 @@ function archiveCommands(group: 'snapshots' | 'log-bundles', name: string): Comm
     {
       kind: 'item',
       words: `${group} create`,
-      about: `make a ${name}; follow it with: gantry executions follow ID`,
+      about: `create a ${name}; follow it with: gantry executions follow ID`,
       takes: ['id'],
       options: isSnapshot ? contentOptions : [],
       fields: executionFields,
@@ -96,9 +96,9 @@ export const archiveTable: readonly CommandDefinition[] = [
   {
     kind: 'item',
     words: 'snapshots restore',
-    about: 'replace what the manager holds by a snapshot',
+    about: 'replace all data of the manager by a snapshot',
     takes: ['id'],
-    options: [{ flags: '--force', about: 'also when the manager holds something already' }],
+    options: [{ flags: '--force', about: 'even if the manager is not empty' }],
     fields: executionFields,
     run: (client, given) =>
       client.transport.json<ExecutionShape>('POST', at`/snapshots/${valueOf(given, 'id')}/restore`, {

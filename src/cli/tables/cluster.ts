@@ -42,7 +42,7 @@ const brokerCommands: readonly CommandDefinition[] = [
   {
     kind: 'item',
     words: 'cluster brokers add',
-    about: 'enter a message broker of the cluster',
+    about: 'register a message broker of the cluster',
     takes: ['name', 'address'],
     options: [{ flags: '--port <n>', about: 'default: 5671' }, networkOption],
     fields: brokerFields,
@@ -78,7 +78,7 @@ const brokerCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'cluster brokers remove',
-    about: 'forget a message broker that is not in use',
+    about: 'remove a message broker that is not in use',
     takes: ['name'],
     run: sends((given) => ({ method: 'DELETE', path: at`/brokers/${valueOf(given, 'name')}` })),
     done: (given) => `Broker ${valueOf(given, 'name')} removed`,
@@ -98,7 +98,7 @@ export const clusterTable: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'managers remove',
-    about: 'forget a machine that is gone',
+    about: 'remove a machine that no longer exists',
     takes: ['name'],
     run: sends((given) => ({ method: 'DELETE', path: at`/managers/${valueOf(given, 'name')}` })),
     done: (given) => `Manager ${valueOf(given, 'name')} removed`,
@@ -116,7 +116,7 @@ export const clusterTable: readonly CommandDefinition[] = [
   {
     kind: 'rows',
     words: 'cluster db-nodes update',
-    about: 'look which database servers there are now',
+    about: 'refresh the list of database servers',
     things: 'database servers',
     fields: databaseFields,
     run: async (client) =>
@@ -125,7 +125,7 @@ export const clusterTable: readonly CommandDefinition[] = [
   {
     kind: 'item',
     words: 'cluster status',
-    about: 'show how the parts of the cluster are',
+    about: 'show the state of the services of the cluster',
     fields: ['status', 'services'],
     run: sends(() => ({ method: 'GET', path: '/cluster-status' })),
   },

@@ -8,7 +8,7 @@ import type { CommandDefinition, CommandOption, Given } from './definition.ts';
 
 const deploymentOption: CommandOption = {
   flags: '-d, --deployment-id <id>',
-  about: 'deployment whose they are',
+  about: 'deployment they belong to',
   isRequired: true,
 };
 
@@ -213,7 +213,7 @@ export const deploymentTable: readonly CommandDefinition[] = [
   {
     kind: 'list',
     words: 'deployments status-list',
-    about: 'list how deployments and what belongs to them are',
+    about: 'list the states of deployments with their services and environments',
     things: 'deployments',
     path: () => '/deployments',
     fields: [

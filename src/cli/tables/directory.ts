@@ -54,14 +54,14 @@ export const directoryTable: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'ldap set',
-    about: 'have users log in by an LDAP directory',
+    about: 'configure logins by an LDAP directory',
     options: [
       { flags: '--server <url>', about: 'ldap:// or ldaps:// address', isRequired: true },
       { flags: '--domain <name>', about: 'domain of the users', isRequired: true },
-      { flags: '--active-directory', about: 'it is an Active Directory' },
+      { flags: '--active-directory', about: 'the directory is an Active Directory' },
       { flags: '--bind-password-file <file>', about: 'file with the password of --bind-username' },
       { flags: '--directory-ca <file>', about: 'PEM file of the authority of its certificate' },
-      { flags: '--nested-levels <n>', about: 'how deep groups in groups are looked into' },
+      { flags: '--nested-levels <n>', about: 'maximum depth of nested groups' },
       ...ldapTexts.map(([flags, about]) => ({ flags, about })),
     ],
     run: setDirectory,

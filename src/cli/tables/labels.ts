@@ -111,7 +111,7 @@ function labelCommands({ words, name, labels: called, read, write }: Labelled): 
     {
       kind: 'action',
       words: `${words} add`,
-      about: `put ${called} on a ${thing}, beside those it has`,
+      about: `add ${called} to a ${thing}`,
       takes: ['labels', name],
       run: async (client, given) =>
         write(client, idOf(given), withAdded(await read(client, idOf(given)), parseLabels([valueOf(given, 'labels')]))),
@@ -120,7 +120,7 @@ function labelCommands({ words, name, labels: called, read, write }: Labelled): 
     {
       kind: 'action',
       words: `${words} delete`,
-      about: `take ${called} off a ${thing}: all of a key, or key:value`,
+      about: `remove ${called} from a ${thing}: all of a key, or key:value`,
       takes: ['label', name],
       run: async (client, given) => {
         const isTaken = matcherOf(valueOf(given, 'label'));

@@ -28,7 +28,7 @@ const providerCommands: readonly CommandDefinition[] = [
   {
     kind: 'list',
     words: 'secrets providers list',
-    about: 'list places where secrets are kept',
+    about: 'list secrets providers',
     path: () => '/secrets-providers',
     fields: providerFields,
   },
@@ -43,7 +43,7 @@ const providerCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'secrets providers create',
-    about: 'name a place where secrets are kept',
+    about: 'create a secrets provider',
     takes: ['name'],
     options: [{ flags: '--type <type>', about: 'kind of provider, such as vault', isRequired: true }, connectionOption],
     run: async (client, given) =>
@@ -59,7 +59,7 @@ const providerCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'secrets providers update',
-    about: 'change how a secrets provider is reached',
+    about: 'change the connection parameters of a secrets provider',
     takes: ['name'],
     options: [connectionOption],
     run: async (client, given) =>
@@ -71,7 +71,7 @@ const providerCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'secrets providers test',
-    about: 'try whether a secrets provider can be reached',
+    about: 'test the connection to a secrets provider',
     takes: ['name'],
     run: sends((given) => ({
       method: 'PUT',
@@ -83,7 +83,7 @@ const providerCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'secrets providers delete',
-    about: 'forget a secrets provider',
+    about: 'delete a secrets provider',
     takes: ['name'],
     run: sends((given) => ({ method: 'DELETE', path: at`/secrets-providers/${valueOf(given, 'name')}` })),
     done: (given) => `Secrets provider ${valueOf(given, 'name')} deleted`,
@@ -116,7 +116,7 @@ const providerCommands: readonly CommandDefinition[] = [
     options: [
       { flags: '--passphrase-file <file>', about: 'file with the passphrase that encrypted them' },
       { flags: '--plain', about: 'they are not encrypted' },
-      { flags: '--override', about: 'replace secrets that are there' },
+      { flags: '--override', about: 'replace existing secrets' },
     ],
     run: async (client, given) =>
       client.transport.json('POST', '/secrets/share/import', {
@@ -184,7 +184,7 @@ export const managerCommands: readonly CommandDefinition[] = [
   {
     kind: 'list',
     words: 'audit list',
-    about: 'list who changed what, from where, with what result',
+    about: 'list the entries of the audit log',
     example: 'gantry audit list --user ann --sort created_at --descending --size 20',
     options: [
       { flags: '--user <name>', about: 'by this user only' },

@@ -21,7 +21,7 @@ function ownershipCommands({ group, kind, key }: (typeof owned)[number]): Comman
     {
       kind: 'action',
       words: `${group} set-owner`,
-      about: `give a ${kind} to another user`,
+      about: `change the owner of a ${kind}`,
       takes: [key, 'user'],
       run: sends((given) => ({ method: 'PATCH', path: pathOf(given), body: { creator: valueOf(given, 'user') } })),
       done: (given) => `${valueOf(given, key)} belongs to ${valueOf(given, 'user')}`,
@@ -72,7 +72,7 @@ function filterCommands(group: 'blueprints' | 'deployments'): CommandDefinition[
     {
       kind: 'action',
       words: `${group} filters create`,
-      about: 'keep rules under a name',
+      about: 'store rules as a filter',
       takes: ['filter'],
       options: ruleFlags,
       run: sends((given) => ({ method: 'PUT', path: pathOf(given), body: { filter_rules: filterRulesOf(given) } })),
@@ -82,7 +82,7 @@ function filterCommands(group: 'blueprints' | 'deployments'): CommandDefinition[
     {
       kind: 'action',
       words: `${group} filters update`,
-      about: 'give a filter other rules or another visibility',
+      about: 'change the rules or the visibility of a filter',
       takes: ['filter'],
       options: [...ruleFlags, { flags: '--visibility <level>', about: 'private, tenant or global' }],
       run: sends((given) => {

@@ -64,7 +64,7 @@ export const peopleCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'tenants remove-user-group',
-    about: 'take a user group out of a tenant',
+    about: 'remove a user group from a tenant',
     takes: ['tenant', 'user-group'],
     run: sends((given) => ({ method: 'DELETE', path: userGroups.path, body: memberOf(userGroups, given) })),
     done: (given) => `${valueOf(given, 'user-group')} removed from ${valueOf(given, 'tenant')}`,
@@ -93,7 +93,7 @@ export const peopleCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'user-groups create',
-    about: 'make a user group',
+    about: 'create a user group',
     takes: ['group'],
     options: [
       { flags: '--role <name>', about: 'system role of its users' },
@@ -116,7 +116,7 @@ export const peopleCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'user-groups set-role',
-    about: 'give the users of a group another system role',
+    about: 'change the system role of a user group',
     takes: ['group', 'role'],
     run: sends((given) => ({
       method: 'POST',
@@ -128,7 +128,7 @@ export const peopleCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'user-groups add-user',
-    about: 'put a user into a group',
+    about: 'add a user to a group',
     takes: ['user', 'group'],
     run: sends((given) => ({
       method: 'PUT',
@@ -140,7 +140,7 @@ export const peopleCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'user-groups remove-user',
-    about: 'take a user out of a group',
+    about: 'remove a user from a group',
     takes: ['user', 'group'],
     run: sends((given) => ({
       method: 'DELETE',
@@ -160,7 +160,7 @@ export const peopleCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'users set-role',
-    about: 'give a user another system role',
+    about: 'change the system role of a user',
     takes: ['user', 'role'],
     run: sends((given) => ({
       method: 'POST',
@@ -180,7 +180,7 @@ export const peopleCommands: readonly CommandDefinition[] = [
   {
     kind: 'list',
     words: 'permissions list',
-    about: 'list what roles may do',
+    about: 'list the permissions of roles',
     options: [{ flags: '--role <name>', about: 'of this role only' }],
     path: permissionsPath,
     takesNo: ['sort', 'search', 'all-tenants'],
@@ -189,7 +189,7 @@ export const peopleCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'permissions allow',
-    about: 'let a role do something',
+    about: 'add a permission to a role',
     takes: ['role', 'permission'],
     run: sends((given) => ({
       method: 'PUT',
@@ -201,7 +201,7 @@ export const peopleCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'permissions disallow',
-    about: 'no longer let a role do something',
+    about: 'remove a permission from a role',
     takes: ['role', 'permission'],
     run: sends((given) => ({
       method: 'DELETE',

@@ -66,7 +66,7 @@ export const pluginTable: readonly CommandDefinition[] = [
   {
     kind: 'item',
     words: 'plugins install',
-    about: 'have a plugin installed before an operation needs it',
+    about: 'install a plugin before an operation needs it',
     takes: ['id'],
     options: [
       { flags: '--manager <name>', about: 'on this machine; repeatable; default: on all', isRepeatable: true },

@@ -21,7 +21,7 @@ const siteCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'sites create',
-    about: 'make a site',
+    about: 'create a site',
     takes: ['name'],
     options: [locationOption],
     run: sends((given) => ({
@@ -55,7 +55,7 @@ const siteCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'deployments set-site',
-    about: 'put a deployment on a site, or on none with --none',
+    about: 'set the site of a deployment, or remove it with --none',
     takes: ['deployment'],
     options: [
       { flags: '--site <name>', about: 'the site' },
@@ -74,11 +74,11 @@ const scheduleFields = ['id', 'deployment_id', 'workflow_id', 'since', 'until', 
 const timing: readonly CommandOption[] = [
   { flags: '--until <time>', about: 'not after this time' },
   { flags: '--recurrence <interval>', about: 'e.g. "2 days" or "1 month"' },
-  { flags: '--count <n>', about: 'how often in all' },
+  { flags: '--count <n>', about: 'number of executions in total' },
   { flags: '--weekdays <days>', about: 'only on these, e.g. mo,tu' },
   { flags: '--rrule <rule>', about: 'an iCalendar rule instead of the above' },
-  { flags: '--slip <minutes>', about: 'how late it may start' },
-  { flags: '--stop-on-fail', about: 'do not go on after a failure' },
+  { flags: '--slip <minutes>', about: 'maximum delay of a start' },
+  { flags: '--stop-on-fail', about: 'stop after a failed execution' },
 ];
 
 function timesOf(given: Given): Record<string, unknown> {
@@ -144,7 +144,7 @@ const scheduleCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'deployments schedule create',
-    about: 'run a workflow at a time, once or again and again',
+    about: 'schedule a workflow, once or recurring',
     takes: ['deployment', 'workflow'],
     options: [
       { flags: '--name <id>', about: 'id of the schedule; default: the workflow' },
@@ -249,7 +249,7 @@ export const recordCommands: readonly CommandDefinition[] = [
   {
     kind: 'list',
     words: 'deployments modifications list',
-    about: 'list changes of the number of instances',
+    about: 'list deployment modifications',
     takes: ['deployment'],
     path: () => '/deployment-modifications',
     takesNo: ['search'],
@@ -267,7 +267,7 @@ export const recordCommands: readonly CommandDefinition[] = [
   {
     kind: 'action',
     words: 'deployments modifications rollback',
-    about: 'take a started modification back',
+    about: 'roll back a started modification',
     takes: ['id'],
     run: sends((given) => ({ method: 'POST', path: at`/deployment-modifications/${valueOf(given, 'id')}/rollback` })),
     done: (given) => `Modification ${valueOf(given, 'id')} taken back`,

@@ -109,7 +109,7 @@ export function agentRoutes(agents: AgentService): Route[] {
     {
       method: 'put',
       path: '/agents/:name',
-      summary: 'Enter an agent, with its account on the message broker',
+      summary: 'Register an agent, with its account on the message broker',
       access: { permission: 'agent_create' },
       body: newSchema,
       answer: single(agentShape),

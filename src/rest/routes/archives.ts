@@ -98,7 +98,7 @@ function writingRoutes(collection: Collection): Route[] {
     {
       method: 'put',
       path: `${path}/:${idName}`,
-      summary: `Make a ${what}`,
+      summary: `Create a ${what}`,
       access: { permission: permission('create') },
       isMaintenance: true,
       body: createSchema,
@@ -182,7 +182,7 @@ function snapshotRoutes(snapshots: ArchiveService): Route[] {
     {
       method: 'post',
       path: '/snapshots/:snapshot_id/restore',
-      summary: 'Restore a snapshot: everything becomes what it was when it was made',
+      summary: 'Restore a snapshot: replaces all data by that of the snapshot',
       access: { permission: 'snapshot_restore' },
       body: restoreSchema,
       isMaintenance: true,

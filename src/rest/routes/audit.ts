@@ -159,7 +159,7 @@ export function auditRoutes(audit: AuditService): Route[] {
     {
       method: 'get',
       path: '/audit',
-      summary: 'List changes: who made them, when and from where',
+      summary: 'List records of the audit log',
       access: { ...systemOnly, permission: 'audit_log_view' },
       query: ['creator_name', 'execution_id', 'since', 'before', 'order_by', 'desc', 'offset', 'size'],
       answer: paged(auditRecord),
@@ -181,7 +181,7 @@ export function auditRoutes(audit: AuditService): Route[] {
     {
       method: 'get',
       path: '/audit/stream',
-      summary: 'Follow changes as they are made',
+      summary: 'Stream records of the audit log',
       access: { ...systemOnly, permission: 'audit_log_view' },
       query: ['creator_name', 'execution_id', 'since'],
       answer: file('text/event-stream'),
@@ -190,7 +190,7 @@ export function auditRoutes(audit: AuditService): Route[] {
     {
       method: 'delete',
       path: '/audit',
-      summary: 'Remove old records of changes',
+      summary: 'Remove old records of the audit log',
       access: { ...systemOnly, permission: 'audit_log_truncate' },
       query: ['before', 'creator_name', 'execution_id'],
       answer: json(record(undefined, { deleted: 'integer' })),
@@ -203,7 +203,7 @@ export function auditRoutes(audit: AuditService): Route[] {
     {
       method: 'post',
       path: '/audit',
-      summary: 'Add records of changes that another manager kept',
+      summary: 'Import records of the audit log of another manager',
       access: { ...systemOnly, permission: 'audit_log_inject' },
       body: injectSchema,
       answer: nothing,

@@ -320,7 +320,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
     {
       method: 'put',
       path: '/blueprints/:blueprint_id/validate',
-      summary: 'Parse a blueprint without keeping it',
+      summary: 'Validate a blueprint without storing it',
       access: { permission: 'blueprint_upload' },
       query: ['application_file_name', 'blueprint_archive_url', 'visibility'],
       answer: single(blueprintShape),
@@ -349,7 +349,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
     {
       method: 'put',
       path: '/blueprints/:blueprint_id/archive',
-      summary: 'Store the archive of an upload that is under way',
+      summary: 'Store the archive of an upload in progress',
       access: { permission: 'blueprint_upload' },
       answer: none,
       handle: async (call) => {
@@ -362,7 +362,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
     {
       method: 'patch',
       path: '/blueprints/:blueprint_id',
-      summary: 'Change a blueprint, its labels for instance',
+      summary: 'Change a blueprint, such as its labels',
       access: { permission: 'blueprint_upload' },
       body: changeSchema,
       answer: single(blueprintShape),
@@ -375,7 +375,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
     {
       method: 'patch',
       path: '/blueprints/:blueprint_id/icon',
-      summary: 'Set or remove the picture of a blueprint',
+      summary: 'Set or remove the icon of a blueprint',
       access: { permission: 'blueprint_upload' },
       answer: single(blueprintShape),
       handle: async (call) => {
@@ -387,7 +387,7 @@ export function blueprintRoutes(dependencies: BlueprintRouteDependencies): Route
     {
       method: 'patch',
       path: '/blueprints/:blueprint_id/set-visibility',
-      summary: 'Widen who sees a blueprint',
+      summary: 'Widen the visibility of a blueprint',
       access: { permission: 'resource_set_visibility' },
       body: visibilitySchema,
       answer: single(blueprintShape),

@@ -139,7 +139,7 @@ function managerRoutes(cluster: ClusterService): Route[] {
     {
       method: 'post',
       path: '/managers',
-      summary: 'Enter a machine of the manager',
+      summary: 'Register a machine of the manager',
       access: { ...systemOnly, permission: 'manager_manage' },
       body: newManagerSchema,
       isMaintenance: true,
@@ -169,7 +169,7 @@ function managerRoutes(cluster: ClusterService): Route[] {
     {
       method: 'put',
       path: '/managers/:name',
-      summary: 'Note how files are synchronised with a machine of the manager',
+      summary: 'Set the file synchronisation node of a machine of the manager',
       access: { ...systemOnly, permission: 'manager_manage' },
       body: fileSyncSchema,
       isMaintenance: true,
@@ -182,7 +182,7 @@ function managerRoutes(cluster: ClusterService): Route[] {
     {
       method: 'delete',
       path: '/managers/:name',
-      summary: 'Remove a machine that is gone from the manager',
+      summary: 'Remove a machine that no longer exists',
       access: { ...systemOnly, permission: 'manager_manage' },
       isMaintenance: true,
       answer: json(managerSchema),
@@ -211,7 +211,7 @@ function brokerRoutes(cluster: ClusterService): Route[] {
     {
       method: 'post',
       path: '/brokers',
-      summary: 'Enter a message broker',
+      summary: 'Register a message broker',
       access: { ...systemOnly, permission: 'broker_manage' },
       body: newBrokerSchema,
       isMaintenance: true,
@@ -272,7 +272,7 @@ export function clusterRoutes(cluster: ClusterService): Route[] {
     {
       method: 'post',
       path: '/db-nodes',
-      summary: 'List the database servers anew',
+      summary: 'Replace the list of database servers',
       access: { ...systemOnly, permission: 'cluster_node_config_update' },
       body: actionSchema,
       isMaintenance: true,

@@ -124,7 +124,7 @@ export function deploymentGroupRoutes(groups: DeploymentGroupService): Route[] {
     {
       method: 'patch',
       path: '/deployment-groups/:id',
-      summary: 'Add deployments to a group, or take them out',
+      summary: 'Add deployments to a group, or remove them',
       access: { permission: 'deployment_group_update' },
       body: patchSchema,
       isRefusedWhileCancelling: true,
@@ -141,7 +141,7 @@ export function deploymentGroupRoutes(groups: DeploymentGroupService): Route[] {
     {
       method: 'delete',
       path: '/deployment-groups/:id',
-      summary: 'Delete a deployment group, with its deployments where asked for',
+      summary: 'Delete a deployment group, optionally with its deployments',
       access: { permission: 'deployment_group_delete' },
       query: ['delete_deployments', 'force', 'delete_logs', 'recursive'],
       answer: optional(json(record(undefined, { execution_group_id: 'text' }))),

@@ -58,7 +58,7 @@ export function deploymentModificationRoutes(modifications: DeploymentModificati
     {
       method: 'post',
       path: '/deployment-modifications',
-      summary: 'Begin a change of the number of instances',
+      summary: 'Start a deployment modification',
       access: { permission: 'deployment_modify' },
       body: startSchema,
       answer: single(modificationShape),
@@ -73,7 +73,7 @@ export function deploymentModificationRoutes(modifications: DeploymentModificati
     {
       method: 'post',
       path: '/deployment-modifications/:id/finish',
-      summary: 'End a change of the number of instances as done',
+      summary: 'Finish a deployment modification',
       access: { permission: 'deployment_modification_finish' },
       answer: single(modificationShape),
       handle: async (call) =>
@@ -82,7 +82,7 @@ export function deploymentModificationRoutes(modifications: DeploymentModificati
     {
       method: 'post',
       path: '/deployment-modifications/:id/rollback',
-      summary: 'End a change of the number of instances as undone',
+      summary: 'Roll back a deployment modification',
       access: { permission: 'deployment_modification_rollback' },
       answer: single(modificationShape),
       handle: async (call) =>

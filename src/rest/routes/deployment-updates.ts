@@ -157,7 +157,7 @@ function initiateRoute(updates: DeploymentUpdateService): Route {
   return {
     method: 'post',
     path: '/deployment-updates/:id/update/:phase',
-    summary: 'Start an update of a deployment (phase initiate); other phases answer the update and do nothing',
+    summary: 'Start a deployment update (phase initiate); other phases return the update and do nothing',
     access: { permission: 'deployment_update_create' },
     body: orderSchema,
     isBodyOptional: true,
@@ -181,7 +181,7 @@ export function deploymentUpdateRoutes(updates: DeploymentUpdateService): Route[
     {
       method: 'put',
       path: '/deployment-updates/:id',
-      summary: 'Store an update of a deployment as it is, for executions and restores',
+      summary: 'Store a deployment update as given, for executions and restores',
       access: { permission: 'deployment_update_create' },
       body: putSchema,
       answer: single(deploymentUpdateShape),
@@ -196,7 +196,7 @@ export function deploymentUpdateRoutes(updates: DeploymentUpdateService): Route[
     {
       method: 'patch',
       path: '/deployment-updates/:id',
-      summary: 'Change what is stored about an update of a deployment',
+      summary: 'Change a stored deployment update',
       access: { permission: 'deployment_update_update' },
       body: changeSchema,
       answer: single(deploymentUpdateShape),
@@ -208,7 +208,7 @@ export function deploymentUpdateRoutes(updates: DeploymentUpdateService): Route[
     {
       method: 'post',
       path: '/deployment-updates',
-      summary: 'Store many updates of deployments as they are, for restores',
+      summary: 'Store deployment updates as given, for restores',
       access: { permission: 'deployment_update_create' },
       body: bulkSchema,
       answer: optional(none),

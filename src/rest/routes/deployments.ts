@@ -234,7 +234,7 @@ function changeRoutes(deployments: DeploymentService): Route[] {
     {
       method: 'post',
       path: '/deployments/:deployment_id/set-site',
-      summary: 'Put a deployment at a site, or take it away',
+      summary: 'Set or remove the site of a deployment',
       access: { permission: 'deployment_set_site' },
       body: siteSchema,
       answer: single(deploymentShape),
@@ -305,7 +305,7 @@ export function deploymentRoutes(deployments: DeploymentService, filters: Filter
     {
       method: 'patch',
       path: '/deployments/:deployment_id/set-visibility',
-      summary: 'Widen who sees a deployment',
+      summary: 'Widen the visibility of a deployment',
       access: { permission: 'deployment_set_visibility' },
       body: visibilitySchema,
       answer: single(deploymentShape),

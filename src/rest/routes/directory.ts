@@ -75,7 +75,7 @@ export function directoryRoutes({ directory, identityProviders, authorization }:
     {
       method: 'post',
       path: '/ldap',
-      summary: 'Have users log in by an LDAP directory',
+      summary: 'Configure logins by an LDAP directory',
       access: { ...systemOnly, permission: 'ldap_set' },
       body: schema,
       answer: json(mapOf({})),
@@ -95,7 +95,7 @@ export function directoryRoutes({ directory, identityProviders, authorization }:
     {
       method: 'get',
       path: '/monitoring-auth',
-      summary: 'Whether the cookie of the caller lets it see the monitoring',
+      summary: 'Whether the caller may see the monitoring',
       // decided below: a browser sends a cookie, no header
       access: 'open',
       isMaintenance: true,

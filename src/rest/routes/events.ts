@@ -191,7 +191,7 @@ export function eventRoutes(events: EventService): Route[] {
     {
       method: 'delete',
       path: '/events',
-      summary: 'Remove events, and logs where asked for, of a deployment',
+      summary: 'Remove events, and optionally logs, of a deployment',
       access: { permission: 'event_delete' },
       query: ['deployment_id', 'type', '_range'],
       answer: json(removedSchema),

@@ -110,7 +110,7 @@ export function executionControlRoutes(control: ExecutionControlService): Route[
     {
       method: 'post',
       path: '/executions/:execution_id/step',
-      summary: 'Let the operations through that are held back now',
+      summary: 'Release the operations that are held now',
       access: { permission: 'execution_cancel' },
       answer: json(steppedSchema),
       handle: async (call) => {

@@ -145,7 +145,7 @@ export function executionGroupRoutes(groups: ExecutionGroupService): Route[] {
     {
       method: 'patch',
       path: '/execution-groups/:group_id',
-      summary: 'Change how many executions run at once, and which groups collect the deployments that ended',
+      summary: 'Change the concurrency of an execution group, and the target groups of its deployments',
       access: { permission: 'execution_group_update' },
       body: changeSchema,
       answer: single(executionGroupShape),

@@ -102,7 +102,7 @@ export function executionPlanRoutes(control: ExecutionControlService): Route[] {
     {
       method: 'post',
       path: '/executions/plan',
-      summary: 'Work out what a workflow would do, without running it',
+      summary: 'Plan a workflow without running it',
       access: { permission: 'execution_start' },
       body: planSchema,
       answer: json(planAnswer),

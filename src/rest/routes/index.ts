@@ -108,7 +108,7 @@ export function allRoutes({ config, services }: { config: Config; services: Serv
   const page: Route = {
     method: 'get',
     path: '/openapi.html',
-    summary: 'This description of the API, to be read by people',
+    summary: 'This description of the API as an HTML page',
     access: { tenant: 'optional' },
     isMaintenance: true,
     answer: file('text/html'),

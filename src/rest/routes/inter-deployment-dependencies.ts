@@ -111,7 +111,7 @@ export function interDeploymentDependencyRoutes(dependencies: InterDeploymentDep
     {
       method: 'put',
       path,
-      summary: 'Say that a deployment depends on another',
+      summary: 'Add a dependency of a deployment on another',
       access: { permission: 'inter_deployment_dependency_create' },
       body: createSchema,
       answer: single(dependencyShape),
@@ -128,7 +128,7 @@ export function interDeploymentDependencyRoutes(dependencies: InterDeploymentDep
     {
       method: 'post',
       path,
-      summary: 'Say on which others a deployment depends, besides those it depends on already',
+      summary: 'Add dependencies of a deployment on others',
       access: { permission: 'inter_deployment_dependency_create' },
       body: manySchema,
       answer: paged(idSchema),
@@ -140,7 +140,7 @@ export function interDeploymentDependencyRoutes(dependencies: InterDeploymentDep
     {
       method: 'delete',
       path,
-      summary: 'Say that a deployment does not depend on another any more',
+      summary: 'Remove a dependency of a deployment on another',
       access: { permission: 'inter_deployment_dependency_delete' },
       body: removeSchema,
       answer: nothing,
@@ -152,7 +152,7 @@ export function interDeploymentDependencyRoutes(dependencies: InterDeploymentDep
     {
       method: 'put',
       path: '/deployments/:deployment_id/inter-deployment-dependencies',
-      summary: 'Say on which others a deployment depends, and on no more',
+      summary: 'Replace the dependencies of a deployment on others',
       access: { permission: 'inter_deployment_dependency_create' },
       body: replaceSchema,
       answer: paged(idSchema),

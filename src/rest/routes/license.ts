@@ -57,7 +57,7 @@ export function licenseRoutes(): Route[] {
     {
       method: 'put',
       path: '/license',
-      summary: 'Accept a licence without effect',
+      summary: 'Accept a licence (no effect)',
       access: { ...everybody, permission: 'license_upload' },
       isMaintenance: true,
       answer: json(licenseSchema),
@@ -69,7 +69,7 @@ export function licenseRoutes(): Route[] {
     {
       method: 'post',
       path: '/license',
-      summary: 'Accept a customer id without effect',
+      summary: 'Accept a customer id (no effect)',
       access: { ...everybody, permission: 'license_upload' },
       body: customerSchema,
       isMaintenance: true,
@@ -79,7 +79,7 @@ export function licenseRoutes(): Route[] {
     {
       method: 'delete',
       path: '/license',
-      summary: 'Remove the licence without effect',
+      summary: 'Remove the licence (no effect)',
       access: { ...everybody, permission: 'license_remove' },
       isMaintenance: true,
       answer: nothing,
@@ -97,7 +97,7 @@ export function licenseRoutes(): Route[] {
     {
       method: 'post',
       path: '/contacts',
-      summary: 'Register without telling anybody',
+      summary: 'Accept a registration (no effect)',
       access: { ...systemOnly, permission: 'community_contact_create' },
       body: contactSchema,
       answer: json(record(undefined, { customer_id: textSchema })),

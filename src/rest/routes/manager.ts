@@ -110,7 +110,7 @@ function statusRoutes(manager: ManagerService, restoring: { readonly isRestoring
     {
       method: 'get',
       path: '/status',
-      summary: 'State of the parts of the manager',
+      summary: 'State of the services of the manager',
       access: { ...everybody, permission: 'status_get' },
       query: ['summary'],
       isMaintenance: true,

@@ -18,7 +18,7 @@ export function permissionRoutes(permissions: PermissionService): Route[] {
     {
       method: 'get',
       path: '/permissions',
-      summary: 'List which role holds which permission',
+      summary: 'List the permissions of all roles',
       access: everybody,
       answer: paged(pairSchema),
       handle: ({ caller, query }) => ok(wholeList(query, permissions.list(caller))),
@@ -35,7 +35,7 @@ export function permissionRoutes(permissions: PermissionService): Route[] {
     {
       method: 'put',
       path: '/permissions/:role/:permission',
-      summary: 'Give a permission to a role',
+      summary: 'Add a permission to a role',
       access: everybody,
       answer: json(pairSchema),
       handle: async (call) => {
@@ -47,7 +47,7 @@ export function permissionRoutes(permissions: PermissionService): Route[] {
     {
       method: 'delete',
       path: '/permissions/:role/:permission',
-      summary: 'Take a permission from a role',
+      summary: 'Remove a permission from a role',
       access: everybody,
       answer: nothing,
       handle: async (call) => {

@@ -192,7 +192,7 @@ function changeRoutes(plugins: PluginService, idOf: (call: ApiCall) => string): 
     {
       method: 'post',
       path: '/plugins/:plugin_id',
-      summary: 'Have managers and agents install a plugin',
+      summary: 'Install a plugin on managers and agents',
       access: { permission: 'plugin_upload' },
       body: installSchema,
       answer: single(pluginShape),
@@ -238,7 +238,7 @@ function changeRoutes(plugins: PluginService, idOf: (call: ApiCall) => string): 
     {
       method: 'patch',
       path: '/plugins/:plugin_id/set-visibility',
-      summary: 'Widen who sees a plugin',
+      summary: 'Widen the visibility of a plugin',
       access: { permission: 'resource_set_visibility' },
       body: visibilitySchema,
       answer: single(pluginShape),

@@ -80,7 +80,7 @@ export function secretsProviderRoutes(providers: SecretsProviderService): Route[
     {
       method: 'put',
       path: '/secrets-providers',
-      summary: 'Create a secrets provider, or only try whether one can be reached',
+      summary: 'Create a secrets provider, or only test the connection',
       access: { permission: 'secrets_provider_create' },
       body: newSchema,
       answer: optional(single(secretsProviderShape)),
@@ -98,7 +98,7 @@ export function secretsProviderRoutes(providers: SecretsProviderService): Route[
     {
       method: 'patch',
       path: '/secrets-providers/:name',
-      summary: 'Change how a secrets provider is reached, or who sees it',
+      summary: 'Change the connection parameters or the visibility of a secrets provider',
       access: { permission: 'secrets_provider_update' },
       body: changeSchema,
       answer: single(secretsProviderShape),

@@ -270,7 +270,7 @@ export function secretRoutes(secrets: SecretService, exchange: SecretExchange): 
     {
       method: 'patch',
       path: '/secrets/:key/set-visibility',
-      summary: 'Widen who sees a secret',
+      summary: 'Widen the visibility of a secret',
       access: { permission: 'secret_update' },
       body: visibilitySchema,
       answer: json(secretSchema),

@@ -109,7 +109,7 @@ export function siteRoutes(sites: SiteService): Route[] {
     {
       method: 'delete',
       path: '/sites/:name',
-      summary: 'Delete a site; deployments there have none then',
+      summary: 'Delete a site; its deployments then have none',
       access: { permission: 'site_delete' },
       answer: nothing,
       handle: async (call) => {

@@ -112,7 +112,7 @@ export function streamRoutes(live: LiveService): Route[] {
     {
       method: 'get',
       path: '/stream',
-      summary: 'Follow what happens: events, executions, deployments and node instances as server-sent events',
+      summary: 'Stream events and changes of executions, deployments and node instances as server-sent events',
       access: { hasAllTenants: true },
       query: [...settings, ...Object.keys(filters)],
       answer: file('text/event-stream'),

@@ -263,7 +263,7 @@ function quotaRoutes(tenants: TenantService, quotas: TenantQuotaService): Route[
     {
       method: 'get',
       path: '/tenants/:tenant_name/quotas',
-      summary: 'What a tenant uses, and may use at most',
+      summary: 'Usage and limits of a tenant',
       // the permission counts in the tenant that is asked for
       access: { tenant: 'optional' },
       isMaintenance: true,
@@ -276,7 +276,7 @@ function quotaRoutes(tenants: TenantService, quotas: TenantQuotaService): Route[
     {
       method: 'put',
       path: '/tenants/:tenant_name/quotas',
-      summary: 'Set what a tenant may use at most; null = no limit, what is not named stays',
+      summary: 'Set limits of a tenant; null = no limit, members that are absent stay',
       access: { permission: 'tenant_create', tenant: 'optional' },
       body: quotaSchema,
       answer: json(quotaAnswer),

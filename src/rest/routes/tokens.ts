@@ -82,7 +82,7 @@ export function tokenRoutes(tokens: TokenService): Route[] {
     {
       method: 'post',
       path: '/tokens',
-      summary: 'Create a token, also with what an identity provider says; its value is shown only here',
+      summary: 'Create a token, also with the response of an identity provider; its value is shown only once',
       access: { ...anywhere, permission: 'create_token' },
       body: newTokenSchema,
       proofOf,

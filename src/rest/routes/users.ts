@@ -173,7 +173,7 @@ export function userRoutes(users: UserService): Route[] {
     {
       method: 'get',
       path: '/user',
-      summary: 'Get the user who calls',
+      summary: 'Get the calling user',
       access: { permission: 'user_get_self', tenant: 'optional' },
       query: ['_get_data'],
       isMaintenance: true,
