@@ -90,7 +90,7 @@ function responsesOf(answer: AnswerDescription, components: Document): Document 
   const { contentType, schema, isOptional } = answer;
   if (answer.isRedirect === true) {
     return {
-      '302': { description: 'Leads the browser elsewhere', headers: { Location: { schema: { type: 'string' } } } },
+      '302': { description: 'Redirects the browser', headers: { Location: { schema: { type: 'string' } } } },
     };
   }
   const empty = { '204': { description: 'Done, without content' } };
