@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { UsageError } from './errors.ts';
 
@@ -16,6 +17,8 @@ export interface Terminal {
   readInput(): Promise<string>;
   /** Asks for a line that is not echoed. */
   askSecret(question: string): Promise<string>;
+  /** Shows a page to the person, where there is a browser; nothing fails where there is none. */
+  openBrowser(url: string): void;
 }
 
 /** The terminal of the real process. */
@@ -35,7 +38,30 @@ export function processTerminal(): Terminal {
       return Buffer.concat(chunks).toString('utf8');
     },
     askSecret,
+    openBrowser,
   };
+}
+
+/** What opens a page on this kind of machine; undefined where there is no screen to open it on. */
+function browserCommand(url: string): readonly [string, ...string[]] | undefined {
+  if (process.platform === 'win32') {
+    return ['rundll32', 'url.dll,FileProtocolHandler', url];
+  }
+  if (process.platform === 'darwin') {
+    return ['open', url];
+  }
+  const hasScreen = ['DISPLAY', 'WAYLAND_DISPLAY'].some((name) => process.env[name] !== undefined);
+  return hasScreen ? ['xdg-open', url] : undefined;
+}
+
+function openBrowser(url: string): void {
+  const [program, ...words] = browserCommand(url) ?? [];
+  if (program !== undefined) {
+    const child = spawn(program, words, { stdio: 'ignore', detached: true });
+    // the address is written, too
+    child.on('error', () => undefined);
+    child.unref();
+  }
 }
 
 async function askSecret(question: string): Promise<string> {

@@ -5,6 +5,7 @@ import { DeploymentsApi } from './resources/deployments.ts';
 import { DeploymentGroupsApi, ExecutionGroupsApi } from './resources/groups.ts';
 import { DeploymentUpdatesApi } from './resources/deployment-updates.ts';
 import { ExecutionsApi } from './resources/executions.ts';
+import { LoginsApi } from './resources/logins.ts';
 import { Transport } from './transport.ts';
 import type { TransportOptions } from './transport.ts';
 import type { StatusShape, VersionShape } from './types.ts';
@@ -20,6 +21,7 @@ export class GantryClient {
   readonly executionGroups: ExecutionGroupsApi;
   readonly plugins: PluginsApi;
   readonly tokens: TokensApi;
+  readonly logins: LoginsApi;
   readonly tenants: TenantsApi;
   readonly users: UsersApi;
   readonly secrets: SecretsApi;
@@ -34,6 +36,7 @@ export class GantryClient {
     this.executionGroups = new ExecutionGroupsApi(this.transport);
     this.plugins = new PluginsApi(this.transport);
     this.tokens = new TokensApi(this.transport);
+    this.logins = new LoginsApi(this.transport);
     this.tenants = new TenantsApi(this.transport);
     this.users = new UsersApi(this.transport);
     this.secrets = new SecretsApi(this.transport);

@@ -26,6 +26,8 @@ export interface FakeTerminalOptions {
   input?: string;
   /** Answer to questions for secrets. */
   secret?: string;
+  /** The person's browser. */
+  browse?: (url: string) => void;
   /** Whether progress may be drawn. */
   isInteractive?: boolean;
   /** Columns of standard output when it is a screen. */
@@ -44,6 +46,7 @@ export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
     screenColumns: options.screenColumns,
     readInput: async () => options.input ?? '',
     askSecret: async () => options.secret ?? '',
+    openBrowser: (url) => options.browse?.(url),
     output: stdout.text,
     errors: stderr.text,
   };

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { CommandLine } from '../kit/command-line.ts';
 import { OpenIdStandIn } from '../kit/openid-provider.ts';
 import { RestService } from './kit.ts';
 import type { Answer } from './kit.ts';
@@ -110,6 +111,29 @@ describe('logins by OpenID Connect', function () {
     const end = await browse(newSecret().challenge, 'http://127.0.0.1:49152/done?x=1');
     expect(`${end.origin}${end.pathname}`).to.equal('http://127.0.0.1:49152/done');
     expect([...end.searchParams.keys()]).to.deep.equal(['x', 'code']);
+  });
+
+  it('end with a token in the profile of the command line', async () => {
+    const line = await CommandLine.open();
+    try {
+      /** The browser of the person: to the manager, the provider, the manager and the command line. */
+      const browse = async (url: string): Promise<void> => {
+        const first = await step(url);
+        const cookie = (first.headers.get('set-cookie') ?? '').split(';')[0];
+        await step(locationOf(await step(locationOf(await step(locationOf(first))), cookie)));
+      };
+      const login = await line.run(['profiles', 'login', rest.origin], {
+        isInteractive: true,
+        browse: (url) => void browse(url),
+      });
+      expect(login.code, login.errors).to.equal(0);
+      const blueprints = await line.run(['blueprints', 'list', '--json']);
+      expect([blueprints.code, JSON.parse(blueprints.output)]).to.deep.equal([0, []]);
+      const tokens = await line.run(['tokens', 'list', '--json']);
+      expect(tokens.output).to.contain('"username": "ada"').and.contain('"gantry on ');
+    } finally {
+      await line.close();
+    }
   });
 
   it('keep what the browser must bring back in a cookie that only this manager reads', async () => {

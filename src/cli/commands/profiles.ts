@@ -4,6 +4,7 @@ import { command } from '../invocation.ts';
 import type { CommandSetting } from '../invocation.ts';
 import { normaliseUrl } from '../profiles.ts';
 import type { Profile } from '../profiles.ts';
+import { addLoginCommand } from './login.ts';
 import { addProfileSettings } from './profile-settings.ts';
 
 interface UseOptions {
@@ -76,6 +77,8 @@ export function addProfileCommands(program: Command, setting: CommandSetting): v
         invocation.output.done(`Using profile ${name} (${url})`, withoutSecrets(name, profile, true));
       }),
     );
+
+  addLoginCommand(profiles, setting);
 
   profiles
     .command('list')
