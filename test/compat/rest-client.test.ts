@@ -104,7 +104,6 @@ describe('the unmodified Python REST client', function () {
       capabilities: { heard: 'hello' },
       secret: 'very secret',
       states: ['deleted'],
-      folder: false,
       untouched: ['started'],
     });
   });

@@ -263,7 +263,8 @@ def main(host, port, username, password, blueprint_path, base):
     seen['states'] = sorted({item.state for item in second.node_instances.list(deployment_id='env')})
     second.deployments.delete('env')
     wait_for('the deletion', lambda: not [item for item in second.deployments.list() if item.id == 'env'])
-    seen['folder'] = os.path.exists(os.path.join(base, 'deployments', tenants[1], 'env'))
+    # they go after the deployment
+    wait_for('the removal of its files', lambda: not os.path.exists(os.path.join(base, 'deployments', tenants[1], 'env')))
     seen['untouched'] = sorted({item.state for item in first.node_instances.list(deployment_id='env')})
     print(json.dumps(seen))
 

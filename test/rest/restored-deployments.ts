@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unpackArchive } from '../../src/files/unpack.ts';
 import { listFiles } from '../../src/files/pack.ts';
+import { lockDeploymentFiles } from '../../src/store/deployments.ts';
+import type { Transaction } from '../../src/store/session.ts';
 import { tarGz, zip } from '../unit/files/archives.ts';
 import type { Answer, CallOptions, RestService } from './kit.ts';
 
@@ -22,6 +24,13 @@ const workdir = base64(
     { name: 'empty/', mode: 0o040755 },
   ]),
 );
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
 
 /** The files of a `workdir_zip`, and whether they are executable. */
 async function filesOf(text: string): Promise<string[]> {
@@ -264,6 +273,29 @@ export function describeRestoredDeployments(start: () => RestService, ada: CallO
       expect([answer.status, answer.json<Error>().error_code]).to.deep.equal([403, 'quota_exceeded_error']);
       expect((await quota(null)).status).to.equal(200);
       expect((await start().call('GET', '/deployments/refused')).status).to.equal(404);
+    });
+
+    it('keeps its files when one of the same id has just gone, whose files are still to be removed', async () => {
+      const { database, services, folder } = start();
+      expect((await put('phoenix', { workdir_zip: workdir })).status).to.equal(201);
+      const lock = (transaction: Transaction): Promise<void> => lockDeploymentFiles(transaction, 0, 'phoenix');
+      await database.transaction(async (transaction) => {
+        await lock(transaction);
+        expect((await start().call('DELETE', '/deployments/phoenix')).status).to.equal(204);
+        const [deletion] = await database.query<{ id: string }>(
+          `select id from executions where workflow_id = 'delete_deployment_environment'`,
+        );
+        await services.waiter.waitUntilEnded(deletion?.id ?? '', 30_000);
+        await transaction.query(
+          `insert into deployments (id, tenant_id, creator_id, visibility, display_name, blueprint_id)
+           select 'phoenix', 0, 0, 'tenant', 'phoenix', storage_id from blueprints where id = 'app'`,
+        );
+      });
+      // whoever removes the files has waited for the lock before
+      await database.transaction(lock);
+      const { workdir_zip: kept } = await get<{ workdir_zip: string }>('phoenix', '?include_workdir=true');
+      expect(await filesOf(kept)).to.deep.equal(['notes/first.txt', 'run.sh*']);
+      expect(await isThere(join(folder, 'files', 'deployments', 'default_tenant', 'phoenix'))).to.equal(true);
     });
 
     it('shows links that operations left to nobody', async () => {
