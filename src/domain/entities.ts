@@ -241,7 +241,7 @@ export interface EventInput {
   kind: 'event' | 'log';
   /** When it happened. */
   timestamp: Date;
-  /** When it was stored, for what is restored; now otherwise. */
+  /** When it was stored, for what is restored; now otherwise, and at the latest. */
   storedAt?: Date;
   executionId?: string;
   executionGroupId?: string;

@@ -8,6 +8,7 @@ import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
+import { requireOwnTenant } from './identifiers.ts';
 
 /** An event or log line as a client sends it; whose it is comes with the call. */
 export type NewEvent = Omit<
@@ -27,7 +28,7 @@ export interface EventService {
   remove(caller: TenantCaller, query: EventQuery): Promise<number>;
   /**
    * Stores events of an execution or a group of executions.
-   * @throws GantryError conflict_error, not_found_error
+   * @throws GantryError conflict_error, not_found_error; illegal_action_error for those of another tenant
    */
   add(caller: TenantCaller, owner: EventOwner, events: readonly NewEvent[]): Promise<void>;
 }
@@ -38,14 +39,16 @@ type FoundOwner = Pick<EventInput, 'executionId' | 'executionGroupId' | 'tenantI
 export function createEventService({ database, clock }: ServiceDependencies): EventService {
   const ownerOf = async (caller: TenantCaller, { executionId, executionGroupId }: EventOwner): Promise<FoundOwner> => {
     if (executionGroupId !== undefined) {
-      const { id, tenantId, visibility } = await getExecutionGroup(database, scopeOf(caller), executionGroupId);
-      return { executionGroupId: id, tenantId, visibility };
+      const group = await getExecutionGroup(database, scopeOf(caller), executionGroupId, { fields: ['id'] });
+      requireOwnTenant(caller, group);
+      return { executionGroupId: group.id, tenantId: group.tenantId, visibility: group.visibility };
     }
     const execution =
       executionId === undefined ? caller.execution : await getExecution(database, scopeOf(caller), executionId);
     if (!execution) {
       throw new GantryError('conflict_error', 'No execution passed, and not authenticated by an execution token');
     }
+    requireOwnTenant(caller, execution);
     return { executionId: execution.id, tenantId: execution.tenantId, visibility: execution.visibility };
   };
   return {

@@ -57,7 +57,7 @@ export function eventClauses(first: number, { condition = 'true', executions }: 
     insert into events (timestamp, kind, reported_timestamp, tenant_id, creator_id, visibility, execution_id, execution_group_id,
       message, event_type, logger, level, operation, node_instance_id, manager_name, message_code, source_id,
       target_id, error_causes, agent_name)
-    select coalesce(to_timestamp((given.more ->> 'storedAt')::float8 / 1000), now()), given.kind,
+    select least(to_timestamp((given.more ->> 'storedAt')::float8 / 1000), now()), given.kind,
       to_timestamp(given.milliseconds / 1000), owners.tenant_id, owners.creator_id,
       owners.visibility, owners.execution_id, owners.group_id, given.message, given.event_type, given.logger,
       given.level, given.operation, given.node_instance_id, given.manager_name, given.more ->> 'messageCode',

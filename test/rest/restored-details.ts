@@ -265,6 +265,21 @@ export function describeRestoredDetails(start: () => RestService, ada: CallOptio
         expect(second).to.include({ ...owner, type: 'cloudify_log', reported_timestamp: happened });
         expect(Date.parse(second?.['timestamp'] as string)).to.be.greaterThan(Date.parse(time));
       }
+      await must('POST', '/tenants/elsewhere', {});
+      for (const [table, owner] of [
+        ['executions', { execution_id: 'ran' }],
+        ['execution_groups', { execution_group_id: 'group-1' }],
+      ] as const) {
+        await start().database.query(`update ${table} set visibility = 'global' where id = any($1)`, [
+          Object.values(owner),
+        ]);
+        const body = { logs: [{ ...log, reported_timestamp: null }], ...owner };
+        const refusal = await start().call('POST', '/events', { body, tenant: 'elsewhere' });
+        expect([refusal.status, refusal.json<{ error_code: string }>().error_code]).to.deep.equal([
+          400,
+          'illegal_action_error',
+        ]);
+      }
       const both = await call('POST', '/events', { ...sent, execution_id: 'ran', execution_group_id: 'group-1' });
       expect(both.status).to.equal(409);
       expect((await call('POST', '/events', { ...sent, execution_group_id: 'moon' })).status).to.equal(404);

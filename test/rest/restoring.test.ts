@@ -38,6 +38,10 @@ describe('restored resources and changes of ownership', function () {
       );
       const refusal = await rest.call(method, path, { ...ada, body: others });
       expect(refusal.status).to.equal(403);
+      const wrong = Object.fromEntries(
+        Object.entries(body).map(([name, value]) => [name, value === 'ada' ? 1 : value]),
+      );
+      expect((await rest.call(method, path, { body: wrong })).status).to.equal(400);
       const answer = await rest.call(method, path, { body });
       expect(answer.status, answer.text).to.equal(200);
       expect(answer.json<object>()).to.include(origin);
