@@ -2,6 +2,7 @@ import { X509Certificate, createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { SamlConfig } from '../config/identity-providers.ts';
 import type { Clock } from '../domain/clock.ts';
+import type { User } from '../domain/entities.ts';
 import { coerceError, GantryError } from '../domain/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { certificatesOf } from '../security/certificates.ts';
@@ -46,25 +47,31 @@ export async function openSamlLogin(
 ): Promise<ProofLogin<'saml'>> {
   await readCertificates(config.certificateFile);
 
-  const verify = async (response: string, address: string): Promise<SamlUser> => {
+  const verify = async (response: string): Promise<SamlUser> => {
     const certificates = await readCertificates(config.certificateFile);
     try {
       return await verifySamlResponse(response, { ...config, certificates }, clock.now());
     } catch (error) {
-      if (!(error instanceof SamlRefusal)) {
-        throw error;
-      }
-      log.warn('A SAML response is refused', { reason: error.message, address });
-      throw new GantryError('unauthorized_error', `User unauthorized: The SAML response is refused: ${error.message}`);
+      throw error instanceof SamlRefusal
+        ? new GantryError('unauthorized_error', `User unauthorized: The SAML response is refused: ${error.message}`)
+        : error;
     }
+  };
+
+  const enter = async (response: string, address: string): Promise<User> => {
+    const { user, assertionId, expiresAt } = await verify(response);
+    const id = createHash('sha256').update(`saml ${assertionId}`).digest('base64url');
+    return enterExternalUser(database, user, { once: { id, expiresAt: new Date(expiresAt) }, address });
   };
 
   return {
     async prove({ response }, address) {
-      const { user, assertionId, expiresAt } = await verify(response, address);
-      const id = createHash('sha256').update(`saml ${assertionId}`).digest('base64url');
-      const once = { id, expiresAt: new Date(expiresAt) };
-      return { user: await enterExternalUser(database, user, { once, address }), method: 'saml' };
+      try {
+        return { user: await enter(response, address), method: 'saml' };
+      } catch (error) {
+        log.warn('A login by SAML is refused', { reason: coerceError(error).message, address });
+        throw error;
+      }
     },
   };
 }
