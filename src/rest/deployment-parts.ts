@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../domain/plan.ts';
 import type { DocumentName } from '../services/deployment-update.ts';
 import type { RestoredParts } from '../services/deployment-restoring.ts';
 import type { DeploymentUpdate } from '../store/deployments.ts';
-import { isObject } from './body.ts';
+import { isObject, textMember } from './body.ts';
 import { deploymentStatuses, installationStatuses } from './shapes/deployment.ts';
 
 const mapping = { type: ['object', 'null'] };
@@ -12,18 +12,26 @@ const mappings = { type: ['object', 'null'], additionalProperties: { type: 'obje
 const count = { type: ['integer', 'null'], minimum: 0, maximum: 2_147_483_647 };
 const optionalText = { type: ['string', 'null'] };
 
+const workflowSchema = {
+  type: 'object',
+  required: ['operation', 'parameters'],
+  properties: {
+    operation: { type: 'string' },
+    plugin: optionalText,
+    parameters: { type: ['object', 'null'], additionalProperties: { type: 'object' } },
+    is_cascading: { type: ['boolean', 'null'] },
+    availability_rules: mapping,
+  },
+};
+
+/** By name, or as a list, as answers have them. */
 const workflowsSchema = {
-  type: ['object', 'null'],
-  additionalProperties: {
-    type: 'object',
-    required: ['operation', 'parameters'],
-    properties: {
-      operation: { type: 'string' },
-      plugin: optionalText,
-      parameters: { type: ['object', 'null'], additionalProperties: { type: 'object' } },
-      is_cascading: { type: ['boolean', 'null'] },
-      availability_rules: mapping,
-    },
+  type: ['object', 'array', 'null'],
+  additionalProperties: workflowSchema,
+  items: {
+    ...workflowSchema,
+    required: ['name', ...workflowSchema.required],
+    properties: { ...workflowSchema.properties, name: { type: 'string' } },
   },
 };
 
@@ -89,19 +97,30 @@ function storedWorkflow(workflow: JsonObject): JsonObject {
   };
 }
 
-function storedDocument(name: DocumentName, value: JsonObject): JsonObject {
-  return name === 'workflows'
-    ? Object.fromEntries(
-        Object.entries(value).map(([workflow, given]) => [workflow, storedWorkflow(given as JsonObject)]),
-      )
-    : value;
+/** Workflows by name. */
+function storedWorkflows(given: JsonObject | readonly Json[]): JsonObject {
+  const entries = Array.isArray(given)
+    ? given.filter(isObject).map((workflow) => [textMember(workflow, 'name'), workflow] as const)
+    : Object.entries(given);
+  return Object.fromEntries(entries.map(([name, workflow]) => [name, storedWorkflow(workflow as JsonObject)]));
+}
+
+/** Undefined = nothing is told. An empty list of workflows is that of a deployment that has none yet. */
+function storedDocument(name: DocumentName, value: Json | undefined): JsonObject | undefined {
+  if (name === 'workflows' && Array.isArray(value)) {
+    return value.length === 0 ? undefined : storedWorkflows(value);
+  }
+  if (!isObject(value)) {
+    return undefined;
+  }
+  return name === 'workflows' ? storedWorkflows(value) : value;
 }
 
 /** The documents that a body has. */
 export function documentsOf(body: JsonObject): Pick<DeploymentUpdate, DocumentName> {
   const given = Object.entries(documents).flatMap(([member, name]) => {
-    const value = body[member];
-    return isObject(value) ? [[name, storedDocument(name, value)] as const] : [];
+    const value = storedDocument(name, body[member]);
+    return value ? [[name, value] as const] : [];
   });
   return Object.fromEntries(given);
 }

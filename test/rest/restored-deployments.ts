@@ -149,6 +149,18 @@ export function describeRestoredDeployments(start: () => RestService, ada: CallO
       expect(names(again['workflows'])).to.deep.equal(names(read['workflows']));
     });
 
+    it('takes workflows as they are shown, and none of one whose creation has failed', async () => {
+      const { workflows: shown } = await get<{ workflows: object[] }>('past');
+      for (const [id, told] of [
+        ['listed', shown],
+        ['failed', []],
+      ] as const) {
+        const answer = await put(id, { workdir_zip: workdir, workflows: told });
+        expect(answer.status, answer.text).to.equal(201);
+        expect((await get(id))['workflows']).to.deep.equal(told);
+      }
+    });
+
     it('runs workflows when its nodes and instances are there', async () => {
       const { items: nodes } = (await start().call('GET', '/nodes?deployment_id=app')).json<{ items: object[] }>();
       const created = await start().call('POST', '/nodes', { body: { deployment_id: 'app-again', nodes } });
@@ -221,6 +233,7 @@ export function describeRestoredDeployments(start: () => RestService, ada: CallO
       ],
       ['count below zero', { workdir_zip: workdir, sub_services_count: -1 }, 400, 'bad_parameters_error', />= 0/],
       ['workflow of nothing', { workdir_zip: workdir, workflows: { x: {} } }, 400, 'bad_parameters_error', /operation/],
+      ['workflow without a name', { workdir_zip: workdir, workflows: [{}] }, 400, 'bad_parameters_error', /name/],
       ['group of nothing', { workdir_zip: workdir, scaling_groups: { x: {} } }, 400, 'bad_parameters_error', /members/],
       ['unknown creator', { workdir_zip: workdir, created_by: 'nobody' }, 404, 'not_found_error', /nobody/],
       [
