@@ -10,7 +10,7 @@ import type { NotificationHandler } from '../store/listener.ts';
 import { isAnythingActive } from '../store/driving.ts';
 import { createPartitions } from '../store/events.ts';
 import { nextScheduledTime, takeDueExecutions } from '../store/execution-queue.ts';
-import { changeExecutionStatus } from '../store/executions.ts';
+import { changeExecutionStatuses } from '../store/executions.ts';
 import { forgetDeadProcesses } from '../store/processes.ts';
 import { ensureBrokerAccounts, removeBrokerLeftovers } from './broker-accounts.ts';
 import type { BrokerAccountsDependencies } from './broker-accounts.ts';
@@ -53,14 +53,15 @@ const partitionsAhead = 3;
 /** Seconds after which a process without heartbeat is not even shown any more. */
 const forgottenAfter = 24 * 3600;
 
-/** Starts the caretaker: one process of all acts, the others wait to take over. */
+/** Starts the scheduler: one process of all is active, the others stand by. */
 export async function startScheduler(dependencies: SchedulerDependencies): Promise<Scheduler> {
-  const scheduler = new Caretaker(dependencies);
+  const scheduler = new StandbyScheduler(dependencies);
   scheduler.start();
   return scheduler;
 }
 
-class Caretaker implements Scheduler {
+/** Competes for the leadership, and runs the jobs of the scheduler while it has that. */
+class StandbyScheduler implements Scheduler {
   readonly #dependencies: SchedulerDependencies;
   readonly #brokerWatch: OutageWatch;
   #leadership: Leadership | undefined;
@@ -83,7 +84,7 @@ class Caretaker implements Scheduler {
 
   start(): void {
     this.#stand();
-    // until it is connected for the first time, too
+    // counts from the start, until there is a connection
     this.#brokerWatch.disconnected();
     this.#dependencies.broker.addUser(this.#brokerWatch);
   }
@@ -106,7 +107,7 @@ class Caretaker implements Scheduler {
     this.#leadership.start();
   }
 
-  /** A leader without the broker can tell nobody what to do, and would keep others from it. */
+  /** A leader without a connection to the broker can do nothing, and would keep others from it. */
   async #withdraw(): Promise<void> {
     const leadership = this.#leadership;
     this.#leadership = undefined;
@@ -119,7 +120,7 @@ class Caretaker implements Scheduler {
       log.info('This process is the scheduler now');
       this.#term = Term.begin(this.#dependencies);
       this.#term.catch((error: unknown) => {
-        // a leader that does nothing is worse than none
+        // another process may be able to
         log.warn('The scheduler could not start; waiting for the leadership again', { error });
         void this.#withdraw()
           .then(() => delay(standPause))
@@ -133,7 +134,7 @@ class Caretaker implements Scheduler {
   }
 }
 
-/** What the scheduler does while it is the leader. */
+/** The jobs of the scheduler while this process is the leader. */
 class Term {
   readonly #jobs: readonly Job[];
   readonly #dequeuer: Dequeuer;
@@ -164,7 +165,7 @@ class Term {
     const recovery = new Job({
       name: 'orphans',
       log,
-      // nobody tells when a process dies: only a heartbeat that stays away shows it
+      // the death of a process causes no notification; only its heartbeat stops
       work: async () => {
         await orphans.run(staleAfter());
         return (await isAnythingActive(database)) ? orphanPause : undefined;
@@ -194,7 +195,7 @@ class Term {
       gantry_schedules: () => schedules.ask(),
       gantry_broker_leftovers: () => accounts.job.ask(),
       gantry_queue: (status) => {
-        // undefined: something may have been missed
+        // undefined: notifications may have been missed
         if (status !== 'scheduled') {
           queue.ask();
         }
@@ -263,10 +264,11 @@ function accountsJob({ brokerAccounts, database, log }: SchedulerDependencies): 
 async function queueDueExecutions(database: Database, clock: Clock): Promise<number | undefined> {
   const count = await database.transaction(async (transaction) => {
     const executions = await takeDueExecutions(transaction, dueBatch);
-    for (const { id } of executions) {
-      await changeExecutionStatus(transaction, id, { event: 'due' });
+    const ids = executions.map(({ id }) => id);
+    if (ids.length > 0) {
+      await changeExecutionStatuses(transaction, ids, { event: 'due' });
     }
-    return executions.length;
+    return ids.length;
   });
   if (count === dueBatch) {
     return 0;

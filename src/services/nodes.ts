@@ -1,6 +1,7 @@
 import type { NodeInstanceRow, NodeRow } from '../domain/entities.ts';
 import type { PlanScalingGroup } from '../domain/plan.ts';
 import { evaluateInstanceFunctions, evaluateNodeFunctions } from '../dsl/functions/index.ts';
+import type { EvaluationStorage } from '../dsl/functions/index.ts';
 import { getDeployment, listDeployments } from '../store/deployments.ts';
 import { createEvaluationStorage } from '../store/evaluation-storage.ts';
 import {
@@ -119,9 +120,14 @@ export function createNodeService(dependencies: ServiceDependencies, secrets: Se
 
     async evaluate(caller, nodes, instanceId) {
       const evaluated: CountedNode[] = [];
+      const storages = new Map<string, EvaluationStorage>();
       for (const node of nodes) {
-        const deployment = await getDeployment(database, scopeOf(caller), node.deploymentId, { fields: ['id'] });
-        const storage = createEvaluationStorage(database, deployment, secrets.accessOf(caller));
+        let storage = storages.get(node.deploymentId);
+        if (!storage) {
+          const deployment = await getDeployment(database, scopeOf(caller), node.deploymentId, { fields: ['id'] });
+          storage = createEvaluationStorage(database, deployment, secrets.accessOf(caller));
+          storages.set(node.deploymentId, storage);
+        }
         const self = {
           id: node.id,
           properties: node.properties,
