@@ -172,7 +172,7 @@ async function startBrokerRole(foundation: Foundation, shutdown: Shutdown): Prom
   shutdown.add('task broker', () => taskBroker.stop());
 }
 
-/** Who makes accounts on the broker; nobody when its management API is not configured. */
+/** Creates accounts on the broker; nothing when its management API is not configured. */
 function brokerAccounts({ amqp }: Config): { agentBroker?: AgentBrokerAccounts; tenantBroker?: TenantBrokerAccounts } {
   if (amqp.managementUrl === undefined || amqp.url.startsWith('memory:')) {
     return {};

@@ -263,7 +263,7 @@ export class BrokerConnection {
     }, delay);
   }
 
-  /** Says once why there is no connection; that it cannot be trusted is for somebody to mend. */
+  /** Logs once why there is no connection; a certificate that is not trusted has to be corrected by a person. */
   #tell(reason: Error): void {
     const isForPeople = reason instanceof BrokerTlsError || reason instanceof GantryError;
     if (this.#attempts > 0 && !(isForPeople && reason.message !== this.#told)) {
@@ -282,7 +282,7 @@ export class BrokerConnection {
   }
 }
 
-/** What became of a connection; its end may come at any time, also before somebody has a use for it. */
+/** The outcome of a connection attempt; the connection may end at any time, also before it is used. */
 interface Loss {
   /** Set when it is lost. */
   reason: Error | undefined;

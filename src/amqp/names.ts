@@ -1,7 +1,7 @@
 /**
  * Every exchange, queue and routing key of the product. Agents and Python plugins declare the same ones, so types and
- * flags must stay as they are: all durable, not auto-deleted, without arguments. Only queues that nobody else declares may
- * differ.
+ * flags must stay as they are: all durable, not auto-deleted, without arguments. Only queues that no other program
+ * declares may differ.
  */
 
 export const managementExchange = 'cloudify.management';

@@ -14,7 +14,7 @@ export interface OutgoingMessage {
   body: Json | object;
   correlationId?: string;
   replyTo?: string;
-  /** Milliseconds after which the broker drops the message if nobody took it. */
+  /** Milliseconds after which the broker drops the message if no consumer took it. */
   expiration?: number;
   headers?: Record<string, Json>;
 }

@@ -13,7 +13,7 @@ export interface Delivery<Body> {
   readonly routingKey: string;
   readonly correlationId: string | undefined;
   readonly replyTo: string | undefined;
-  /** The broker delivered it before, to somebody who did not acknowledge it. */
+  /** The broker has delivered it before, without an acknowledgement. */
   readonly isRedelivered: boolean;
   ack(): void;
   requeue(): void;

@@ -81,7 +81,7 @@ export function makeManagerPlugins({ config, log, database, files }: ManagerRunt
           await setPluginState(database, plugin, { managers: [hostname()], agents: [] }, 'installed');
         }
       } catch (error) {
-        // it is installed all the same, and whoever waits for it can go on
+        // it is installed all the same, and operations that wait for it can continue
         log.warn('The installation of a plugin could not be stored', { plugin: id, error });
       }
     },

@@ -34,7 +34,7 @@ interface Running {
   readonly deliveries: OperationDelivery[];
   /** Whether the store knows the operation; of others only the reply tells. */
   readonly isStored: boolean;
-  /** Set when it is ended from outside: nobody wants its answer any more, or this process stops. */
+  /** Set when it is ended from outside: its reply is not needed any more, or this process stops. */
   end?: 'killed' | 'stopped';
   /** To be looked at again: those that came after it was killed, of its resumed execution, and those of one it lost. */
   readonly later: OperationDelivery[];
@@ -88,7 +88,7 @@ export class OperationDesk {
     this.#busy.add(work);
   }
 
-  /** Tells the sender of an unreadable task why nothing comes of it. */
+  /** Replies to the sender of an unreadable task with the reason. */
   answerMalformed(raw: { replyTo: string | undefined; correlationId: string | undefined }, reason: string): void {
     const { replyTo, correlationId } = raw;
     if (replyTo !== undefined && correlationId !== undefined) {
@@ -99,7 +99,7 @@ export class OperationDesk {
     }
   }
 
-  /** Ends all operations of an execution; they are not answered, for nobody waits for them any more. */
+  /** Ends all operations of an execution; they get no reply, since none is waited for. */
   kill(executionId: string): void {
     this.#killCount += 1;
     this.#kills.set(executionId, this.#killCount);
@@ -266,7 +266,7 @@ export class OperationDesk {
 
   async #finish(running: Running, reply: OperationReply): Promise<void> {
     if (running.end) {
-      // killed for good: gone; because this process stops: somebody else runs it again
+      // killed for good: dropped; because this process stops: another one runs it again
       const isGone = running.end === 'killed';
       running.deliveries.forEach((delivery) => (isGone ? delivery.ack() : delivery.requeue()));
       return;
@@ -275,7 +275,7 @@ export class OperationDesk {
       this.#dependencies.log.warn('An operation was taken over by another process; its outcome is dropped', {
         operation: running.task.id,
       });
-      // whoever has it now may be dead as well, and these may be the only messages that are left
+      // the process that has it now may be dead as well, and these may be the only messages left
       running.later.push(...running.deliveries);
       return;
     }

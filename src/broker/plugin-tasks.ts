@@ -30,12 +30,12 @@ function textMember(value: Json | undefined, name: string): string | undefined {
   return typeof found === 'string' && found !== '' ? found : undefined;
 }
 
-/** Whether a task names this machine, or nobody in particular. */
+/** Whether a task names this machine, or none. */
 function isMeant(target: Json | undefined): boolean {
   return !Array.isArray(target) || target.includes(hostname());
 }
 
-/** Installs and removes plugins on this machine when somebody asks for it, and says how that went. */
+/** Installs and removes plugins on this machine on request, and reports the outcome. */
 export function servePluginTasks(dependencies: PluginTaskDependencies): (task: ServiceTask) => Promise<void> {
   const { log, database, files, plugins } = dependencies;
 

@@ -19,7 +19,7 @@ export function machineAddresses({ http, roles }: Pick<Config, 'http' | 'roles'>
   return { private: own, public: isPublic ? new URL(http.publicUrl ?? '').hostname : own };
 }
 
-/** How operations and agents reach the REST service when nobody told them otherwise. */
+/** How operations and agents reach the REST service when no setting says otherwise. */
 export function restAddress({ http }: Pick<Config, 'http'>): { hosts: string[]; port: number } {
   if (http.publicUrl !== undefined && URL.canParse(http.publicUrl)) {
     const url = new URL(http.publicUrl);

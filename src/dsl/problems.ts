@@ -1,7 +1,7 @@
 import { DslError } from './errors.ts';
 import type { Path } from './errors.ts';
 
-/** Mistakes that are listed of one blueprint; whoever makes more has one cause for many of them. */
+/** The most mistakes that are listed of one blueprint; more usually have a common cause. */
 const maxProblems = 100;
 
 /**

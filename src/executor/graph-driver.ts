@@ -15,7 +15,7 @@ import type { ProgressPart } from './progress-writer.ts';
 export interface OperationDispatcher {
   /** @returns outcomes of tasks that failed to be sent; the others are answered by a reply */
   send(tasks: readonly Task[]): Promise<readonly Completion[]>;
-  /** Makes sure that restored tasks, sent by somebody before, will be answered. */
+  /** Makes sure that restored tasks that an earlier driver sent will be answered. */
   resend(tasks: readonly Task[]): Promise<readonly Completion[]>;
 }
 
@@ -134,7 +134,7 @@ export class GraphDriver {
     void Promise.allSettled(this.#carrying).then(() => this.#resolve({ status: 'changed', delays: this.#delays }));
   }
 
-  /** Lets go of the run without an end: somebody else goes on with it. */
+  /** Stops the run without ending it: another driver continues it. */
   abandon(reason: Error): void {
     this.#finish();
     this.#reject(reason);
@@ -157,7 +157,7 @@ export class GraphDriver {
 
   /**
    * Replies that arrive together are stored together: while others are on their way and keep coming, those that are
-   * here wait for a few milliseconds. The last one waits for nobody.
+   * here wait for a few milliseconds. The last one does not wait.
    */
   #gather(before: number, waited: number): void {
     const count = this.#completions.length;

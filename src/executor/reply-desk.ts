@@ -10,7 +10,7 @@ import type { Logger } from '../log/logger.ts';
 export type ReplyReceiver = (taskId: string, delivery: Delivery<OperationReply>) => void;
 
 const prefetch = 5000;
-/** Milliseconds after which the queue of a process that never came back is removed, with what nobody asks for. */
+/** Milliseconds after which the queue of a process that never came back is removed, with its replies. */
 const queueKeptFor = 24 * 3600 * 1000;
 
 /**

@@ -298,7 +298,7 @@ export class StatusWriter {
   }
 }
 
-/** Failures that somebody has done something about are none yet. */
+/** A failure that a person has decided about meanwhile does not end the execution. */
 async function findDecided(transaction: Transaction, items: readonly Ending[]): Promise<Map<string, DecidedMeanwhile>> {
   const decided = new Map<string, DecidedMeanwhile>();
   const failed = items.filter(({ outcome }) => outcome.status === 'failed').map(({ execution }) => execution);

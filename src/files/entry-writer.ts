@@ -45,7 +45,7 @@ export function entryParts(path: string, limits: UnpackLimits): string[] {
 }
 
 /**
- * Writes the entries of one archive below `target`, which must be a fresh directory of nobody else, and counts what
+ * Writes the entries of one archive below `target`, which must be a fresh private directory, and counts what
  * they cost. Links and devices are refused, so nothing below `target` can lead outside.
  */
 export class EntryWriter {

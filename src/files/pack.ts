@@ -12,7 +12,7 @@ import { coerceError } from '../domain/errors.ts';
  */
 export function packDirectory(directory: string, topDirectory?: string): Readable {
   const prefix = topDirectory === undefined ? {} : { prefix: topDirectory };
-  // it starts when it is read, so that there is somebody to tell when the directory has gone
+  // it starts when it is read, so that its reader gets the error when the directory has gone
   async function* chunks(): AsyncGenerator<Buffer> {
     const pack = create({ gzip: true, cwd: directory, portable: true, follow: false, ...prefix }, ['.']);
     pack.on('error', (error) => stream.destroy(coerceError(error)));

@@ -98,7 +98,7 @@ async function unpackTar(source: Readable, writer: EntryWriter, signal: AbortSig
           const kind = tarKinds[entry.type] ?? 'other';
           await writer.write({ path: entry.path, kind, mode: entry.mode ?? 0o644 }, async () => {
             content = Readable.from(entry);
-            // whoever reads it sees the error; after that nobody listens
+            // the reader sees the error; later ones have no listener
             content.on('error', () => undefined);
             return content;
           });

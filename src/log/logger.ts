@@ -54,7 +54,7 @@ const textLine = winston.format.printf(({ level, message, timestamp, ...fields }
   return `${String(timestamp)} ${level.padEnd(5)} ${String(message)}${rest}`;
 });
 
-/** Lines that are kept in memory for log bundles, where they may be written to places nobody else can read. */
+/** Lines that are kept in memory for log bundles, which may be stored where only administrators can read them. */
 const mostRecentLines = 2000;
 const recent = new WeakMap<Logger, string[]>();
 

@@ -5,7 +5,7 @@ const requestBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 const operationBuckets = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600];
 const executionBuckets = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400];
 
-/** A number that is looked up when somebody asks. */
+/** A number that is read when metrics are requested. */
 export interface Reading {
   readonly name: string;
   readonly help: string;

@@ -9,7 +9,7 @@ import type { Answer } from './route.ts';
 /** By this header nginx says that it sends files itself; what a client says in it, nginx overwrites. */
 const offerHeader = 'x-sendfile-type';
 const offer = 'X-Accel-Redirect';
-/** Where nginx finds the file server's directory; nobody else reaches it. */
+/** Where nginx finds the file server's directory; only nginx can reach it. */
 const internalPrefix = '/resources-local/';
 
 /** File name as clients read it from the header; anything unusual becomes `_`. */
@@ -48,7 +48,7 @@ async function stream(response: Response, path: string, bytes: number): Promise<
     response.sendFile(path, { dotfiles: 'allow', cacheControl: false }, (failure?: Error) => resolve(failure));
   });
   if (error === undefined || response.headersSent) {
-    // whoever breaks a download off does not hear of it any more
+    // a client that aborts a download cannot be told anything
     return;
   }
   if (isRefusedCondition(error)) {

@@ -50,7 +50,7 @@ async function listen(server: Server | SecureServer, { host, port }: ListenOptio
 }
 
 /**
- * Finds out before anything is started whether a port can be had, and which one 0 stands for.
+ * Checks before anything is started that the port is free, and chooses one for 0.
  * @throws Error with one sentence when the port cannot be had
  */
 export async function choosePort(options: ListenOptions): Promise<number> {
@@ -111,7 +111,7 @@ export async function serveHttp(
   let server: Server | SecureServer;
   let isStopping = false;
   const answering = new Set<ServerResponse>();
-  /** Lets nobody send more requests over connections that are about to be closed. */
+  /** Tells clients to send no more requests over connections that are about to be closed. */
   const listener: RequestListener = (request, response) => {
     answering.add(response);
     response.once('close', () => {

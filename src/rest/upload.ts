@@ -182,7 +182,7 @@ export async function readFiles<Received>(
   });
   parser.on('file', (_field, file, { filename }: { filename?: string | undefined }) => {
     const received = receive(filename ?? '', fileStream(file));
-    // awaited below; until then nobody may take a failure for unhandled
+    // awaited below; until then a failure must not count as unhandled
     received.catch(() => undefined);
     receiving.push(received);
   });

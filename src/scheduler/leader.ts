@@ -6,13 +6,13 @@ import { isLockTimeout } from '../store/database-errors.ts';
 import type { Database } from '../store/database.ts';
 import { evictDeadHolder } from '../store/lock-holder.ts';
 
-/** Any number nobody else uses. */
+/** Any number that no other lock uses. */
 const leaderLock = 7_163_101;
 const shortestPause = 200;
 const longestPause = 5000;
 /** Milliseconds between two signs of life of the connection that holds the lock. */
 const checkPause = 5000;
-/** Milliseconds to wait for the lock; whoever still waits then asks anew, so that a dead connection shows. */
+/** Milliseconds to wait for the lock; the lock is then requested again, so that a dead connection is noticed. */
 const waitingLimit = 30_000;
 /** Milliseconds after which a connection that does not answer is given up. */
 const answerLimit = 10_000;
@@ -56,7 +56,7 @@ export class Leadership {
     await this.#campaign;
   }
 
-  /** One connection at a time: two would wait for each other, and the lock would be with the one nobody listens to. */
+  /** One connection at a time: of two that wait, the one that is not watched might get the lock. */
   async #run(): Promise<void> {
     const { database, log } = this.#options;
     const { signal } = this.#stopping;
@@ -125,7 +125,7 @@ export class Leadership {
     }
   }
 
-  /** Finds out that the connection is dead although nobody said so. */
+  /** Detects a dead connection that did not report an error. */
   async #watch(client: pg.Client): Promise<never> {
     for (;;) {
       await delay(checkPause, undefined, { signal: this.#stopping.signal });

@@ -44,7 +44,7 @@ export async function startLogCourier(dependencies: {
       const target = join(directory, `${config.instanceName}.${basename(path)}`);
       await pipeline(createReadStream(path, { start: Math.max(0, size - mostBytes) }), createWriteStream(target));
     }
-    // what nobody wrote to a file is still remembered; complete or not there at all
+    // lines that were not written to a file are kept in memory; the file is complete or absent
     const unfinished = join(directory, `.${config.instanceName}`);
     await writeFile(unfinished, recentLines(log).join(''));
     await rename(unfinished, join(directory, `${config.instanceName}.recent.log`));

@@ -6,10 +6,10 @@ import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
 import { findOrphanedExecutions } from '../store/executions.ts';
 
-/** Milliseconds after which an execution that still nobody drives is announced again. */
+/** Milliseconds after which an execution that is still not driven is announced again. */
 const announcedFor = 60_000;
 
-/** Announces executions that are active but driven by nobody alive, so that an executor takes them. */
+/** Announces executions that are active but not driven by a living process, so that an executor takes them. */
 export class OrphanRecovery {
   readonly #database: Database;
   readonly #broker: BrokerConnection;
@@ -31,7 +31,7 @@ export class OrphanRecovery {
     const now = this.#clock.now();
     const orphanIds = new Set(orphans.map(({ id }) => id));
     for (const [id, time] of this.#announced) {
-      // whoever took it up may die as well; it is then announced anew, not after the rest of the time
+      // the process that took it may die as well; it is then announced at once, not after the rest of the time
       if (now - time > announcedFor || !orphanIds.has(id)) {
         this.#announced.delete(id);
       }

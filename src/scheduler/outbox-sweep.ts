@@ -4,7 +4,7 @@ import type { Logger } from '../log/logger.ts';
 import { deletePublished, takeLeftOver } from '../store/outbox.ts';
 import type { Database } from '../store/database.ts';
 
-/** Seconds whoever committed a message has to publish it himself. */
+/** Seconds that the process that committed a message has to publish it itself. */
 export const graceSeconds = 2;
 const batchSize = 500;
 const againSoon = 2000;

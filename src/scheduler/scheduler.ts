@@ -30,7 +30,7 @@ export interface SchedulerDependencies {
   broker: BrokerConnection;
   clock: Clock;
   newId: IdGenerator;
-  /** What tenants have on the broker is kept up with; undefined = nobody manages it. */
+  /** Manages vhosts and users of tenants on the broker; undefined = not managed. */
   brokerAccounts?: Pick<BrokerAccountsDependencies, 'accounts' | 'encrypt' | 'decrypt'>;
   /** Seconds without heartbeat after which another process counts as dead. */
   staleAfter: () => number;

@@ -37,7 +37,7 @@ interface Kind {
   readonly parameter: string;
   readonly workflow: string;
   readonly refusal: ErrorCode;
-  /** Whether it has to be alone; a snapshot sees everything at one moment and disturbs nobody. */
+  /** Whether nothing else may run; a snapshot reads everything as of one moment and needs no exclusiveness. */
   readonly isAlone: boolean;
 }
 

@@ -22,7 +22,7 @@ export interface RefusedRequest {
   readonly status: number;
   readonly errorCode: string;
   readonly address: string;
-  /** Undefined when nobody could be identified. */
+  /** Undefined when the caller could not be identified. */
   readonly username: string | undefined;
   /** Undefined when the call was refused before, or has none. */
   readonly tenantId: number | undefined;

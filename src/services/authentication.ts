@@ -206,14 +206,14 @@ export function createAuthentication(dependencies: AuthenticationDependencies): 
     };
     const account = await findByName(known, username);
     const isOpen = account?.user.isActive === true && !(await isLocked(account.user));
-    // an account that cannot be used takes as long and counts as much as a wrong password: nobody learns which there are
+    // an unusable account takes as long and counts as much as a wrong password, so that nothing reveals which exist
     const isElsewhere = account?.user.id !== bootstrapUserId && ((await external?.kinds()) ?? []).length > 0;
     if (external && isElsewhere) {
       // the directory may lock its accounts, too: it is not asked about those that are locked here
       const isAsked = account === undefined || isOpen;
       const user = isAsked ? await findInDirectory(external, username.toLowerCase(), password, known) : undefined;
       if (!user?.isActive || (await isLocked(user))) {
-        // nobody is to be locked out of other logins with passwords that cannot be right
+        // passwords that cannot be right must not lock a user out of other logins
         if (account && isOpen && (await external.takesPasswords())) {
           await accounts.recordFailure(account.user.id);
         }

@@ -23,7 +23,7 @@ export interface DirectoryService {
   isEnabled(): Promise<boolean>;
   /**
    * Asks the directory, and brings what is known here of the user up to date.
-   * @returns undefined when the directory has nobody with that name and password
+   * @returns undefined when the directory has no user with that name and password
    * @throws GantryError manager_unavailable when the directory cannot be asked
    */
   login(username: string, password: string): Promise<User | undefined>;

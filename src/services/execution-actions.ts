@@ -87,7 +87,7 @@ async function cancelAll(
 /**
  * Lets one execution go on where it stopped.
  * @param isForced also repeats operations that were under way
- * @param keepsOperations leaves failed operations as they are: somebody has decided about those that matter
+ * @param keepsOperations leaves failed operations as they are: a person has decided about those that matter
  * @throws GantryError conflict_error when its status does not allow it
  */
 export async function resumeExecution(

@@ -34,7 +34,7 @@ export interface ExecutionPlan {
   readonly graphs: readonly PlannedGraph[];
   /** Seconds, as far as durations are known. */
   readonly seconds: number;
-  /** Operations whose duration nobody knows yet. */
+  /** Operations of unknown duration. */
   readonly unknownDurations: number;
   readonly messages: readonly { readonly level: string; readonly message: string }[];
 }

@@ -64,7 +64,7 @@ export interface TenantServiceDependencies {
 /** Names that are paths of their own below `/tenants`. */
 const reservedNames = new Set(['users', 'user-groups']);
 const defaultTenant = 'default_tenant';
-/** Seconds after which what was made on the broker for a tenant that nobody stored may be removed. */
+/** Seconds after which vhost and user of a tenant that was not stored may be removed from the broker. */
 const longestCreation = 120;
 
 function leftoversOf({ vhost, username }: TenantAccount): BrokerLeftover[] {
@@ -112,7 +112,7 @@ export function createTenantService({
       await external.refuseWhenEnabled(action);
     }
   };
-  /** Whatever goes wrong meanwhile, also the end of this process: the scheduler removes what nobody owns. */
+  /** If anything fails meanwhile, including this process, the scheduler removes what belongs to no tenant. */
   const whileLeftoversAreNoted = async (account: TenantAccount, work: () => Promise<void>): Promise<void> => {
     if (!broker) {
       await work();

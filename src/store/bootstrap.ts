@@ -16,7 +16,7 @@ export interface BootstrapOptions {
   log: Logger;
 }
 
-/** Any number nobody else uses: processes that start together set up one after the other. */
+/** Any number that no other lock uses: processes that start together set up one after the other. */
 const lockKey = 7_163_003;
 /** Ids that clients know: the administrator passes every check, the default tenant cannot be deleted. */
 export const administratorId = 0;

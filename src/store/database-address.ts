@@ -48,7 +48,7 @@ function following(parameter: string, file: string): () => Buffer {
     try {
       content = readFileSync(file);
     } catch {
-      // being written, or gone: what was read before is good for as long as the server takes it
+      // being written, or gone: the previous content is used while the server accepts it
     }
     return content;
   };

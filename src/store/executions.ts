@@ -245,7 +245,7 @@ export interface ExecutionStatusChange {
   to: ExecutionStatus;
   /** undefined leaves it. */
   error?: string | undefined;
-  /** Marks the execution as resumed and as driven by nobody. */
+  /** Marks the execution as resumed and as not driven. */
   isResume?: boolean;
 }
 
@@ -318,7 +318,7 @@ export async function claimExecutions(
   );
 }
 
-/** Gives executions back, e.g. when a process stops: somebody else may claim them. Undefined `ids` = all it has. */
+/** Gives executions back, e.g. when a process stops: other processes may claim them. Undefined `ids` = all it has. */
 export async function releaseExecutions(session: Session, executor: string, ids?: readonly string[]): Promise<void> {
   await session.prepared(
     `update executions set executor = null where executor = $1 and ($2::text[] is null or id = any($2))

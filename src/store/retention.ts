@@ -1,4 +1,4 @@
-/** Removing what has become old, a little at a time: nobody waits for it longer than for an ordinary statement. */
+/** Removal of old rows in small batches, so that other statements wait no longer than for an ordinary one. */
 import { endedExecutionStatuses } from '../domain/states.ts';
 import { isLockTimeout } from './database-errors.ts';
 import type { Database } from './database.ts';

@@ -134,7 +134,7 @@ async function storeOperations(
     partSize = Math.min(2 * partSize, largestPart);
     await storing;
     storing = transaction.prepared(operationsStatement, parameters);
-    // whoever waits for it next hears of a failure
+    // a failure is thrown where it is awaited next
     storing.catch(() => undefined);
   };
   for (const operation of operations) {

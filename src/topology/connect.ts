@@ -84,7 +84,7 @@ function linkAll(link: Link, sources: readonly Instance[], targets: readonly Ins
   if (count > MAXIMUM_RELATIONSHIPS) {
     return count;
   }
-  // Relationships are plain data that nobody changes, so all sources share one object per target.
+  // Relationships are plain data that is never changed, so all sources share one object per target.
   const relationships = targets.map(({ id, vertex }) => ({ type: link.type, targetName: vertex.name, targetId: id }));
   for (const source of sources) {
     append(source.relationships, relationships);

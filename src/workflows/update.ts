@@ -172,7 +172,7 @@ class KeptInstances {
     return toUpdate;
   }
 
-  /** Changed instances nobody can check for drift count as drifted. */
+  /** Changed instances that cannot be checked for drift count as drifted. */
   async #markUnchecked(): Promise<void> {
     const isChecked = (instance: NodeInstance): boolean =>
       !this.#input.skipsDriftCheck && viewOf(this.#context.topology).hasOperation(instance, operationNames.checkDrift);

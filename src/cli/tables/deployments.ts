@@ -157,7 +157,7 @@ function without(properties: Record<string, unknown>, path: readonly string[], s
   return { ...properties, [name]: without(inner, rest, shown) };
 }
 
-/** Changes runtime properties of an instance; refused when somebody else changes it at the same time. */
+/** Changes runtime properties of an instance; refused when it is changed at the same time. */
 async function changeProperties(
   client: GantryClient,
   given: Given,

@@ -11,7 +11,7 @@ import type { EvaluationStorage } from './storage.ts';
 
 /**
  * Rounds of loading one evaluation may take. Each round loads at least one new fact, and a round per link of a chain
- * of functions is needed, so an honest blueprint stays far below.
+ * of functions is needed, so an ordinary blueprint stays far below.
  */
 const MAXIMUM_ROUNDS = 1000;
 

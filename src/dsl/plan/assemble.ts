@@ -34,7 +34,7 @@ export interface AssembleOptions {
  * Makes the plan of a merged blueprint. Mistakes are collected by stage: shape, types, then what uses them. Each stage
  * goes on with what the ones before it left whole.
  *
- * @param problems takes the mistakes; with any, the plan is good for further checks only
+ * @param problems takes the mistakes; with any, the plan may be used for further checks only
  * @throws DslError the mistake after which nothing more can be told
  */
 export function assemblePlan(merged: MergedBlueprint, options: AssembleOptions, problems: Problems): Plan {

@@ -34,7 +34,7 @@ export class ParseFailure extends Error {
 
 type ParseInput = ParseRequest & { readonly resolver: ImportResolver };
 
-/** Parses blueprints in threads of their own, so that a hostile or huge one harms nobody else. */
+/** Parses blueprints in threads of their own, so that a hostile or huge one affects nothing else. */
 export class BlueprintParser {
   readonly #limits: ParserLimits;
   readonly #idle: ParserThread[] = [];
@@ -136,7 +136,7 @@ class ParserThread {
     }
   }
 
-  /** Ends the thread if nobody uses it for `time` milliseconds. */
+  /** Ends the thread if it is not used for `time` milliseconds. */
   rest(time: number, onEnd: () => void): void {
     this.#timer = setTimeout(onEnd, time);
     this.#timer.unref();

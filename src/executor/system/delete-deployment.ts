@@ -27,7 +27,7 @@ export function deleteDeploymentEnvironment({ files }: SystemDependencies): Syst
       },
       afterEnd: () =>
         context.database.transaction(async (transaction) => {
-          // somebody may have restored a deployment of this id in the meantime
+          // a deployment of this id may have been restored in the meantime
           await lockDeploymentFiles(transaction, tenantId, deploymentId);
           if (!(await hasDeployment(transaction, tenantId, deploymentId))) {
             await files.removeDeploymentDirectory(tenantName, deploymentId);

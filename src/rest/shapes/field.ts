@@ -12,7 +12,7 @@ export interface Field<Entity> {
   readonly read: (entity: Entity) => unknown;
   /** Field of the entity by which the store sorts and filters; computed members have none. */
   readonly column?: string;
-  /** Entity fields that `read` looks at; the store leaves costly ones out when nobody needs them. */
+  /** Entity fields that `read` looks at; the store leaves costly ones out when they are not needed. */
   readonly needs: readonly string[];
   /** The only values a filter may have. */
   readonly values?: readonly string[];

@@ -174,7 +174,7 @@ export async function deleteComponent(call: ExtensionCall): Promise<void> {
     if (!(await manager.waitUntilIdle(id, waiting))) {
       throw new NonRecoverableError(`Deployment "${id}" is busy and cannot be deleted`);
     }
-    // whoever owns it must not keep it from going
+    // its owner must not prevent the deletion
     await manager.removeDependency(creatorOf(call), id);
     ctx.logger.info(`Deleting deployment "${id}" of the component`);
     await manager.deleteDeployment(id, waiting);

@@ -9,9 +9,9 @@ import { failureOf, objectOf, textOf } from './operation.ts';
 import type { ExtensionCall } from './operation.ts';
 import { runWorkflow } from './run-workflow.ts';
 
-/** Label `csys-obj-type` of deployments that are installed when somebody needs them. */
+/** Label `csys-obj-type` of deployments that are installed on demand. */
 const onDemand = 'on-demand-resource';
-/** Label `csys-obj-type` of those that stay installed when nobody needs them any more. */
+/** Label `csys-obj-type` of those that stay installed when they are no longer needed. */
 const staysInstalled = 'on-demand-uninstall-off';
 const defaultTimeout = 1800;
 
@@ -67,7 +67,7 @@ export async function connect(call: ExtensionCall): Promise<void> {
   await readCapabilities(call, id);
 }
 
-/** Takes the note away, and uninstalls a deployment on demand that nobody uses any more. */
+/** Removes the note, and uninstalls a deployment on demand that is no longer used. */
 export async function disconnect(call: ExtensionCall): Promise<void> {
   const { ctx, manager, runtime } = call;
   const id = deploymentIdOf(call);

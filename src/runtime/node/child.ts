@@ -43,7 +43,7 @@ process.on('unhandledRejection', (reason) => {
     void running.session.log('error', text);
   }
 });
-// without the process that started it there is nobody to answer
+// without its parent process this one has nothing to do
 process.on('disconnect', () => process.exit(0));
 send({ type: 'ready' });
 

@@ -48,7 +48,7 @@ const link: ExecutorLink = {
 process.on('message', (message: ToWorkflow) => receive(message));
 process.on('unhandledRejection', (reason) => fail(coerceError(reason)));
 process.on('uncaughtException', (error) => fail(coerceError(error)));
-// without the executor there is nobody to answer; another one starts the function again
+// without the executor this process has nothing to do; another executor starts the function again
 process.on('disconnect', () => process.exit(0));
 endWithParent();
 send({ type: 'ready' });

@@ -254,7 +254,7 @@ export class LiveHub {
     }
   }
 
-  /** Leaves out executions nobody asked for, when everybody named some. */
+  /** Leaves out executions that no stream follows, when all streams name some. */
   #interesting(ids: readonly string[]): readonly string[] {
     const wanted = new Set<string>();
     for (const { filter } of this.#live().filter((subscription) => subscription.follows('events'))) {

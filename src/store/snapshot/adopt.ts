@@ -9,7 +9,7 @@ import { stagingSchema, withoutReferences } from './staging.ts';
 import { encryptedColumns, listDumpTables, listTables } from './tables.ts';
 
 const staged = `"${stagingSchema}"`;
-/** Any number nobody else uses: one restore at a time, and nobody tidies up behind it. */
+/** Any number that no other lock uses: one restore at a time, and no recovery during one. */
 const restoreLock = 7_163_009;
 
 /** Waits for no other restore; held until the transaction ends. @returns false when one is going on */

@@ -107,7 +107,7 @@ function withPlannedLimits(
   );
 }
 
-/** Labels are only added: nobody can tell which of the others a person has given. */
+/** Labels are only added: it is unknown which of the others a person has set. */
 async function addPlanLabels(
   transaction: Transaction,
   { execution }: SystemWorkflowContext,
