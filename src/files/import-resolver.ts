@@ -3,6 +3,8 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { GantryError, coerceError } from '../domain/errors.ts';
 import { DslError, logicError } from '../dsl/errors.ts';
+import { readByRules } from '../dsl/imports/rules.ts';
+import type { ImportRules } from '../dsl/imports/rules.ts';
 import type { ImportedSource, ImportResolver, StoredPluginSections } from '../dsl/imports/resolver.ts';
 import { fetchRemoteText } from './remote.ts';
 import type { RemotePolicy } from './remote.ts';
@@ -46,6 +48,8 @@ export interface ImportResolverOptions {
   readonly catalogue: ImportCatalogue;
   /** Imports that are read as another one: the line as written -> the line to use. */
   readonly rewrites?: ReadonlyMap<string, string>;
+  /** Rules that replace prefixes of the locations of files. */
+  readonly rules?: ImportRules;
   readonly signal?: AbortSignal;
 }
 
@@ -114,7 +118,7 @@ export class ManagerImportResolver implements ImportResolver {
     }
     let text = this.#texts.get(location);
     if (!text) {
-      text = this.#read(location);
+      text = this.#readByRules(location);
       text.catch(() => undefined);
       this.#texts.set(location, text);
     }
@@ -134,6 +138,13 @@ export class ManagerImportResolver implements ImportResolver {
       );
     }
     return (await this.#localFile(url)) !== undefined;
+  }
+
+  #readByRules(location: string): Promise<string> {
+    const { rules } = this.#options;
+    return rules && rules.rules.length > 0
+      ? readByRules(location, rules, (candidate) => this.#read(candidate))
+      : this.#read(location);
   }
 
   async #read(location: string): Promise<string> {

@@ -5,6 +5,7 @@ import { coerceError, GantryError } from '../domain/errors.ts';
 import type { Json, JsonObject, Plan } from '../domain/plan.ts';
 import type { PluginsUpdate } from '../domain/resources.ts';
 import type { PluginsUpdateState } from '../domain/states.ts';
+import { DslError } from '../dsl/errors.ts';
 import type { BlueprintParser } from '../executor/system/blueprint-parser.ts';
 import { ParseFailure } from '../executor/system/blueprint-parser.ts';
 import { chooseVersions, importCatalogue } from '../executor/system/import-catalogue.ts';
@@ -123,6 +124,7 @@ async function replan(
   const directory = files.blueprintDirectory(blueprint.tenantName, blueprint.id);
   try {
     const plan = await parseDirectory(dependencies, {
+      session: database,
       directory,
       mainFilePath: join(directory, mainFileName),
       tenantName: blueprint.tenantName,
@@ -132,7 +134,7 @@ async function replan(
     });
     return { blueprint, plan, isChanged: havePluginsChanged(before, plan) };
   } catch (thrown) {
-    if (!(thrown instanceof ParseFailure)) {
+    if (!(thrown instanceof ParseFailure || thrown instanceof DslError)) {
       throw thrown;
     }
     throw new GantryError(

@@ -59,6 +59,24 @@ describe('refusals of the service', function () {
     }
   });
 
+  it('parses imports by the rules of the provider context, and says what is wrong with these', async () => {
+    const setResolver = async (parameters: object): Promise<void> => {
+      const body = { name: 'provider', context: { cloudify: { import_resolver: { parameters } } } };
+      const answer = await rest.call('POST', '/provider/context?update=true', { body });
+      expect(answer.status, answer.text).to.equal(200);
+    };
+    const blueprint = simpleBlueprint.replace('cloudify/types/types.yaml', 'http://types.example.com/types_1_3.yaml');
+    await setResolver({ rules: [{ 'http://types.example.com/': 'resource:cloudify/types/' }] });
+    const uploaded = await rest.upload('ruled', { 'blueprint.yaml': blueprint });
+    expect(uploaded.status, uploaded.text).to.equal(201);
+    await setResolver({ rules: 'none' });
+    await rest.upload('unruled', { 'blueprint.yaml': blueprint });
+    const failed = (await rest.call('GET', '/blueprints/unruled')).json<{ state: string; error: string }>();
+    expect(failed).to.include({ state: 'failed_parsing' });
+    expect(failed.error).to.contain('Failed to instantiate resolver').and.contain('must be a list');
+    await setResolver({});
+  });
+
   it('leaves no row behind for an archive that was refused on arrival', async () => {
     for (const id of ['text', 'large', 'nothing', 'both', 'outside']) {
       expect((await rest.call('GET', `/blueprints/${id}`)).status, id).to.equal(404);

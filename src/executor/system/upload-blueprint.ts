@@ -221,6 +221,7 @@ class Upload {
     const path = await this.#mainFile(staged);
     try {
       return await parseDirectory(this.#dependencies, {
+        session: database,
         directory: staged.directory,
         mainFilePath: path,
         tenantName: this.#blueprint.tenantName,

@@ -5,10 +5,11 @@ import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { DslError } from '../../../src/dsl/errors.ts';
 import { ManagerImportResolver, parsePluginImport } from '../../../src/files/import-resolver.ts';
-import type { ImportCatalogue } from '../../../src/files/import-resolver.ts';
+import type { ImportCatalogue, ImportResolverOptions } from '../../../src/files/import-resolver.ts';
 
 describe('resolving imports on a manager', () => {
   let folder: string;
+  let options: ImportResolverOptions;
   let resolver: ManagerImportResolver;
   let catalogue: ImportCatalogue;
 
@@ -30,7 +31,7 @@ describe('resolving imports on a manager', () => {
     await write('files/blueprints/other/secret/blueprint.yaml', 'other: 1');
     await write('outside.yaml', 'outside: 1');
     catalogue = { findPlugin: async () => undefined, findBlueprint: async () => undefined };
-    resolver = new ManagerImportResolver({
+    options = {
       blueprintDirectory: join(folder, 'blueprint'),
       sharedRoot: join(folder, 'shared'),
       filesRoot: join(folder, 'files'),
@@ -40,7 +41,8 @@ describe('resolving imports on a manager', () => {
         findPlugin: (plugin) => catalogue.findPlugin(plugin),
         findBlueprint: (id) => catalogue.findBlueprint(id),
       },
-    });
+    };
+    resolver = new ManagerImportResolver(options);
   });
 
   afterEach(async () => {
@@ -88,6 +90,15 @@ describe('resolving imports on a manager', () => {
       }
     });
   }
+
+  it('replaces prefixes by rules, within the same limits', async () => {
+    const rule = { prefix: 'http://old.example.com/', replacement: 'resource:global-resources/' };
+    const ruled = new ManagerImportResolver({ ...options, rules: { rules: [rule], fallback: true } });
+    expect(await ruled.fetch('http://old.example.com/g.yaml')).to.include({ kind: 'file', text: 'g: 1' });
+    expect(await ruled.fetch('parts/a.yaml')).to.include({ kind: 'file', text: 'a: 1' });
+    const error = await ruled.fetch('http://old.example.com/../../outside.yaml').catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(DslError).and.include({ code: 13 });
+  });
 
   it('locates files for relative imports', async () => {
     const url = pathToFileURL(join(folder, 'blueprint', 'parts', 'a.yaml')).href;
