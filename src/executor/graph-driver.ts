@@ -42,6 +42,13 @@ export interface GraphReload {
   readonly delays: ReadonlyMap<string, number>;
 }
 
+/** What becomes of the messages that led to a step: settled in any case, since nobody gets them again otherwise. */
+interface Settlement {
+  stored(): void;
+  lost(): void;
+}
+const nothingToSettle: Settlement = { stored: () => undefined, lost: () => undefined };
+
 const mostPerPart = 500;
 /** Milliseconds between two looks whether more replies come, and those that a reply waits for others at most. */
 const gatherStep = 1;
@@ -176,14 +183,12 @@ export class GraphDriver {
       collected.forEach((entry) => entry.delivery?.requeue());
       return;
     }
-    this.#step(
-      () =>
-        this.#options.run.complete(
-          collected.map((entry) => entry.completion),
-          this.#options.clock.now(),
-        ),
-      () => collected.forEach((entry) => entry.delivery?.ack()),
-    );
+    const { run, clock } = this.#options;
+    const completions = collected.map((entry) => entry.completion);
+    this.#step(() => run.complete(completions, clock.now()), {
+      stored: () => collected.forEach((entry) => entry.delivery?.ack()),
+      lost: () => collected.forEach((entry) => entry.delivery?.requeue()),
+    });
   }
 
   #complete(completions: readonly Completion[]): void {
@@ -193,14 +198,27 @@ export class GraphDriver {
   }
 
   /** Advances the run; what it decided is stored and done in the background. */
-  #step(advance: () => GraphBatch, afterStored: () => void = () => undefined): void {
+  #step(advance: () => GraphBatch, messages: Settlement = nothingToSettle): void {
     if (this.#isOver) {
       return;
     }
+    let isStored = false;
+    const stored = (): void => {
+      isStored = true;
+      messages.stored();
+    };
     try {
       const batch = advance();
-      this.#act(batch, () => this.#carryOut(batch, afterStored));
+      this.#act(batch, () =>
+        this.#carryOut(batch, stored).catch((thrown: unknown) => {
+          if (!isStored) {
+            messages.lost();
+          }
+          throw thrown;
+        }),
+      );
     } catch (thrown) {
+      messages.lost();
       this.abandon(coerceError(thrown));
     }
   }

@@ -220,6 +220,25 @@ describe('graph driver', () => {
     expect(journal).to.deep.equal([]);
   });
 
+  it('gives a reply back that could not be stored, so that it does not stay with this process for ever', async () => {
+    const log: string[] = [];
+    const { driver, failWrites } = setUp(
+      (graph) => {
+        graph.sequence().add(graph.remote(call('create')));
+      },
+      () => {
+        setImmediate(() => {
+          failWrites(new Error('taken over'));
+          driver.reply('t1', success, delivery(log));
+        });
+        return 'later';
+      },
+    );
+    const outcome = await driver.drive().catch((error: Error) => error.message);
+    expect(outcome).to.equal('taken over');
+    expect(log).to.deep.equal(['requeue']);
+  });
+
   it('lets go without an end when told to', async () => {
     const { driver } = setUp(
       (graph) => {
