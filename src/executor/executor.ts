@@ -94,6 +94,8 @@ export async function startExecutor(dependencies: ExecutorDependencies): Promise
 interface Driven {
   readonly run: ExecutionRun;
   readonly ended: Promise<void>;
+  /** Messages that came meanwhile: of the broker's doubts, or of a resume that was faster than the end of the run. */
+  readonly later: Delivery<WorkflowTask>[];
 }
 
 class ExecutionDriver implements Executor {
@@ -225,8 +227,7 @@ class ExecutionDriver implements Executor {
     const { id, context } = delivery.body;
     const present = this.#driven.get(id);
     if (present && !present.run.isOver) {
-      // the broker gave it out again after a lost connection; this process still works on it
-      delivery.ack();
+      present.later.push(delivery);
       return;
     }
     await present?.ended;
@@ -287,26 +288,28 @@ class ExecutionDriver implements Executor {
     delivery: Delivery<WorkflowTask> | undefined,
   ): void {
     const run = new ExecutionRun(this.#dependencies, execution, context);
+    const later: Delivery<WorkflowTask>[] = [];
     const ended = run.run().then(async (end) => {
       this.#driven.delete(execution.id);
       if (end === 'ended' || end === 'lost') {
         delivery?.ack();
+        later.forEach((each) => void this.#track(this.#inTurn(execution.id, () => this.#take(each))));
       } else if (end === 'failed') {
-        await this.#giveBack(execution.id, delivery);
+        await this.#giveBack(execution.id, [delivery, ...later]);
       }
       // a released one is given back by whoever asked for it, first in the store and then on the broker
     });
-    this.#driven.set(execution.id, { run, ended });
+    this.#driven.set(execution.id, { run, ended, later });
   }
 
   /** A defect met the execution: somebody, maybe this process, tries again after a pause. */
-  async #giveBack(id: string, delivery: Delivery<WorkflowTask> | undefined): Promise<void> {
+  async #giveBack(id: string, deliveries: readonly (Delivery<WorkflowTask> | undefined)[]): Promise<void> {
     const { database, executorName, log } = this.#dependencies;
     await delay(retryDelay, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
     await releaseExecutions(database, executorName, [id]).catch((error: unknown) =>
       log.warn('The execution could not be released', { execution: id, error }),
     );
-    delivery?.requeue();
+    deliveries.forEach((delivery) => delivery?.requeue());
   }
 
   /** Without the broker nothing goes on here; who can reach it may have better luck. */

@@ -211,6 +211,27 @@ function suite(makeUrl: () => Promise<string>) {
     expect(events).to.include("Resuming 'install' workflow execution");
   });
 
+  it('goes on with an execution that was resumed before the process that drove it had let go of it', async () => {
+    const operations = new HeldOperations();
+    const process = await start({ run: operations.run });
+    const deployment = await seedDeployment(test.database, { instances: 1 });
+    operations.hold();
+    const execution = await startWorkflow(process, deployment, 'install');
+    await operations.started(1);
+    await process.connection.publish(workflowMessage(execution));
+    // messages are taken in their order: when the next one has been, so has that one
+    const other = await startWorkflow(process, await seedDeployment(test.database, { instances: 1 }), 'install');
+    await operations.started(2);
+    await test.database.query(
+      `update executions set status = 'pending', resume = true, executor = null, claimed_at = null where id = $1`,
+      [execution.id],
+    );
+    operations.release();
+    expect(await ended(test.database, execution.id)).to.include({ status: 'terminated' });
+    expect(await ended(test.database, other.id)).to.include({ status: 'terminated' });
+    expect(operations.runs).to.have.length(6);
+  });
+
   it('ends at a forced cancel although its workflow does not heed a cancel', async () => {
     let begin: () => void = () => undefined;
     const hasBegun = new Promise<void>((resolve) => (begin = resolve));
