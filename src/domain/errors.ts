@@ -50,6 +50,7 @@ export const errorCatalogue = {
   manager_unavailable: { status: 503 },
   method_not_allowed_error: { status: 405 },
   missing_required_deployment_input_error: { status: 400 },
+  no_space_error: { status: 507 },
   no_such_include_field_error: { status: 400 },
   nonexistent_workflow_error: { status: 400 },
   not_found_error: { status: 404 },

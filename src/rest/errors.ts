@@ -27,6 +27,13 @@ function isCollision(error: unknown): error is Error {
   return isUniqueViolation(error) || isForeignKeyViolation(error);
 }
 
+/** Codes of a disk without room: the operating system's, that of a user's quota there, and the database's. */
+const diskFullCodes = ['ENOSPC', 'EDQUOT', '53100'];
+
+function isDiskFull(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && diskFullCodes.includes(String(error.code));
+}
+
 /** An expected refusal behind whatever was thrown; undefined for a defect. */
 function refusalBehind(thrown: unknown): GantryError | undefined {
   const error = asUnavailable(thrown);
@@ -36,6 +43,10 @@ function refusalBehind(thrown: unknown): GantryError | undefined {
   if (isUnfitValue(error)) {
     const text = `A value of the request is not acceptable to the database: ${error.message}`;
     return new GantryError('bad_parameters_error', text, { cause: error });
+  }
+  if (isDiskFull(error)) {
+    const text = 'The manager has no room left on its disk, and has stored nothing; make room there and try again';
+    return new GantryError('no_space_error', text, { cause: error });
   }
   if (isCollision(error)) {
     // Compatibility: Cloudify has this code for what the database does not take; it told its SQL, too
@@ -69,6 +80,9 @@ export function errorHandler(log: Logger): ErrorRequestHandler {
         path: request.path,
         error,
       });
+    }
+    if (refusal && isDiskFull(refusal.cause)) {
+      log.error('The disk is full', { requestId: requestId(response), path: request.path, error });
     }
     if (refusal && isUnfitValue(refusal.cause)) {
       log.info('A value did not fit the database', { requestId: requestId(response), path: request.path, error });

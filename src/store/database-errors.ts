@@ -19,8 +19,9 @@ const networkCodes = new Set([
   'ENETUNREACH',
   'ENOTFOUND',
   'EAI_AGAIN',
-  'ENOENT',
 ]);
+/** A server on a socket in a directory is not there; of a file this says nothing about the database. */
+const missingSocketCode = 'ENOENT';
 const serverCodes = new Set([
   '53300', // too many connections
   '57P01', // administrator shuts the server down
@@ -50,10 +51,18 @@ export function isConnectionError(error: unknown): boolean {
   }
   if (isCoded(error)) {
     return (
-      networkCodes.has(error.code) || serverCodes.has(error.code) || error.code.startsWith('08') || isReadOnly(error)
+      networkCodes.has(error.code) ||
+      serverCodes.has(error.code) ||
+      error.code.startsWith('08') ||
+      isReadOnly(error) ||
+      isMissingSocket(error)
     );
   }
   return error instanceof Error && connectionLostTexts.some((text) => error.message.includes(text));
+}
+
+function isMissingSocket(error: CodedError): boolean {
+  return error.code === missingSocketCode && 'syscall' in error && error.syscall === 'connect';
 }
 
 /** Whether the server takes no changes: the primary is another one by now, and a new connection may lead there. */

@@ -48,6 +48,9 @@ describe('answers to errors', () => {
     ['something that another request removed meanwhile', databaseError('23503'), 409, 'storage_error'],
     ['a value that does not fit a column', databaseError('22003'), 400, 'bad_parameters_error'],
     ['a lost database', databaseError('57P01'), 503, 'manager_unavailable'],
+    ['a full disk', databaseError('ENOSPC'), 507, 'no_space_error'],
+    ['a full disk of the database', databaseError('53100'), 507, 'no_space_error'],
+    ['a file that is not there', databaseError('ENOENT'), 500, 'internal_server_error'],
     ['a defect', new TypeError('x of undefined at /srv/gantry/x.ts'), 500, 'internal_server_error'],
     ['something that is no error', 'text', 500, 'internal_server_error'],
   ];
