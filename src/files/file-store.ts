@@ -52,6 +52,12 @@ export interface StagedBlueprint {
   discard(): Promise<void>;
 }
 
+/** Files that were taken out of the way: `discard` them, or `putBack` what nobody has replaced meanwhile. */
+export interface SetAside {
+  discard(): Promise<void>;
+  putBack(): Promise<void>;
+}
+
 /** Ids become directory names, so whatever could mean another directory is refused. */
 function segment(name: string): string {
   if (name === '' || name === '.' || name === '..' || /[/\\\0]/.test(name)) {
@@ -275,6 +281,34 @@ export class FileStore {
   /** Removes the uploaded archive only; what a failed upload leaves behind. */
   async removeBlueprintArchive(tenant: string, blueprintId: string): Promise<void> {
     await rm(this.uploadedBlueprintDirectory(tenant, blueprintId), { recursive: true, force: true });
+  }
+
+  /**
+   * Takes everything of a blueprint out of the way while its row is being removed, so that whoever uploads another one
+   * under its id as soon as the row has gone does not lose its files with those of the old one.
+   */
+  async setBlueprintAside(tenant: string, blueprintId: string): Promise<SetAside> {
+    const holder = await this.temporaryDirectory();
+    const moved: { from: string; to: string }[] = [];
+    const places = [this.uploadedBlueprintDirectory(tenant, blueprintId), this.blueprintDirectory(tenant, blueprintId)];
+    for (const [index, from] of places.entries()) {
+      const to = join(holder, String(index));
+      if (await isThere(from)) {
+        await rename(from, to);
+        moved.push({ from, to });
+      }
+    }
+    const discard = (): Promise<void> => rm(holder, { recursive: true, force: true });
+    const putBack = async (): Promise<void> => {
+      for (const { from, to } of moved) {
+        if (!(await isThere(from))) {
+          await mkdir(dirname(from), { recursive: true });
+          await rename(to, from);
+        }
+      }
+      await discard();
+    };
+    return { discard, putBack };
   }
 
   /** Removes everything of a blueprint; nothing there is not an error. */

@@ -7,7 +7,7 @@ import type { JsonObject } from '../domain/plan.ts';
 import { failedBlueprintStates } from '../domain/states.ts';
 import type { BlueprintState, Visibility } from '../domain/states.ts';
 import type { ByteLimit } from '../files/limit-bytes.ts';
-import type { ReceivedArchive, StoredArchive } from '../files/file-store.ts';
+import type { ReceivedArchive, SetAside, StoredArchive } from '../files/file-store.ts';
 import {
   createBlueprint,
   deleteBlueprint,
@@ -288,29 +288,39 @@ export function createBlueprintService(dependencies: ServiceDependencies): Bluep
     },
 
     async remove(caller, id, isForced) {
-      const removed = await database.transactionAs(actorOf(caller), async (transaction) => {
+      const taken: { aside?: SetAside } = {};
+      const remove = async (transaction: Transaction): Promise<void> => {
         const blueprint = await getBlueprint(transaction, scopeOf(caller), id, { fields: ['id', 'state'], lock: true });
         requireOwnTenant(caller, blueprint);
         if (!isFailed(blueprint.state)) {
           await requireRemovable(transaction, blueprint, isForced);
         }
         await deleteBlueprint(transaction, blueprint.storageId);
-        return blueprint;
-      });
-      await files.removeBlueprint(removed.tenantName, removed.id);
+        // the id is taken until the end of the transaction
+        taken.aside = await files.setBlueprintAside(blueprint.tenantName, blueprint.id);
+      };
+      try {
+        await database.transactionAs(actorOf(caller), remove);
+      } catch (error) {
+        await taken.aside?.putBack();
+        throw error;
+      }
+      await taken.aside?.discard();
     },
 
     async change(caller, id, change) {
       if (change.state === 'uploaded') {
         await publishKept(caller, id);
       }
-      const { blueprint, isGone } = await database.transactionAs(actorOf(caller), (transaction) =>
-        changeBlueprint(transaction, caller, id, change),
-      );
-      if (isGone) {
-        await files.removeBlueprint(blueprint.tenantName, blueprint.id);
-      }
-      return withUpload(database, blueprint);
+      const changed = await database.transactionAs(actorOf(caller), async (transaction) => {
+        const { blueprint, isGone } = await changeBlueprint(transaction, caller, id, change);
+        if (isGone) {
+          // while the id is taken still
+          await files.removeBlueprint(blueprint.tenantName, blueprint.id);
+        }
+        return blueprint;
+      });
+      return withUpload(database, changed);
     },
 
     async setIcon(caller, id, icon) {

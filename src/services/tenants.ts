@@ -187,8 +187,9 @@ export function createTenantService({
           );
         }
         await deleteTenant(transaction, found.id);
+        // while the name is taken still: they must not be those of the next tenant
+        await files.removeTenant(name);
       });
-      await files.removeTenant(name);
     },
 
     async grant(caller, tenantName, holder, role) {

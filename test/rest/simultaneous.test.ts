@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { addBlueprint, addDeployment, addExecution } from '../db/samples.ts';
-import { RestService } from './kit.ts';
+import { until } from '../kit/until.ts';
+import { RestService, blueprintZip, simpleBlueprint } from './kit.ts';
 import type { Answer } from './kit.ts';
 
 const emptyPlan = {
@@ -93,6 +94,34 @@ describe('simultaneous requests', function () {
       expect((await rest.call(method, path, { body })).status).to.equal(404);
     });
   }
+
+  it('take the files of a blueprint away before its id is free for another one, and bring them back if it stays', async () => {
+    const raw = blueprintZip('again', { 'blueprint.yaml': simpleBlueprint });
+    expect((await rest.call('PUT', '/blueprints/again?async_upload=true', { raw })).status).to.equal(201);
+    // at the end of the transaction it waits for the test, and is refused
+    await rest.database.query(`
+      create function hold() returns trigger language plpgsql as $$
+        begin
+          perform pg_advisory_xact_lock(1);
+          raise foreign_key_violation;
+        end
+      $$;
+      create constraint trigger hold after delete on blueprints deferrable initially deferred
+        for each row execute function hold()`);
+    const archive = (): Promise<Answer> => rest.call('GET', '/blueprints/again/archive');
+    const { removing } = await rest.database.transaction(async (transaction) => {
+      await transaction.query('select pg_advisory_xact_lock(1)');
+      const removing = rest.call('DELETE', '/blueprints/again?force=true');
+      await until('the files to be gone', async () => (await archive()).status === 404);
+      expect((await rest.call('GET', '/blueprints/again')).status).to.equal(200);
+      return { removing };
+    });
+    expect((await removing).status).to.equal(409);
+    expect((await archive()).status).to.equal(200);
+    await rest.database.query('drop trigger hold on blueprints; drop function hold');
+    expect((await rest.call('DELETE', '/blueprints/again?force=true')).status).to.equal(204);
+    expect((await archive()).status).to.equal(404);
+  });
 
   it('start one execution of a deployment', async () => {
     const started = await race('POST', '/executions', { deployment_id: 'there', workflow_id: 'install' });

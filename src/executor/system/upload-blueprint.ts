@@ -123,8 +123,12 @@ class Upload {
 
   /** Removes the blueprint. */
   async discard(): Promise<void> {
-    await deleteBlueprint(this.#context.database, this.#blueprint.storageId);
-    await this.#dependencies.files.removeBlueprint(this.#blueprint.tenantName, this.#blueprint.id);
+    await this.#context.database.transaction(async (transaction) => {
+      if (await deleteBlueprint(transaction, this.#blueprint.storageId)) {
+        // while the id is taken still: the next moment another upload may have it
+        await this.#dependencies.files.removeBlueprint(this.#blueprint.tenantName, this.#blueprint.id);
+      }
+    });
   }
 
   async run(): Promise<undefined> {
@@ -163,20 +167,26 @@ class Upload {
 
   async #enter(state: BlueprintState): Promise<void> {
     this.#context.signal.throwIfAborted();
-    await changeBlueprintState(this.#context.database, this.#blueprint.storageId, state, {
-      error: null,
-      errorTraceback: null,
-    });
+    const { storageId } = this.#blueprint;
+    if (!(await changeBlueprintState(this.#context.database, storageId, state, { error: null, errorTraceback: null }))) {
+      throw this.#deleted();
+    }
     this.#context.log('info', `Blueprint ${this.#blueprint.id}: ${state}`);
   }
 
   async #record(failure: UploadFailure): Promise<void> {
     const { storageId, tenantName, id } = this.#blueprint;
-    await changeBlueprintState(this.#context.database, storageId, failure.state, {
-      error: failure.message,
-      errorTraceback: failure.trace ?? null,
+    await this.#context.database.transaction(async (transaction) => {
+      const outcome = { error: failure.message, errorTraceback: failure.trace ?? null };
+      if (await changeBlueprintState(transaction, storageId, failure.state, outcome)) {
+        // a failed upload may be replaced as soon as it is seen, and the new archive must not go with the old one
+        await this.#dependencies.files.removeBlueprintArchive(tenantName, id);
+      }
     });
-    await this.#dependencies.files.removeBlueprintArchive(tenantName, id);
+  }
+
+  #deleted(): GantryError {
+    return new GantryError('not_found_error', `Blueprint ${this.#blueprint.id} was deleted during its upload`);
   }
 
   async #fetch(): Promise<void> {
@@ -258,12 +268,20 @@ class Upload {
   async #publish(staged: StagedBlueprint, plan: Plan): Promise<void> {
     const { database, signal } = this.#context;
     signal.throwIfAborted();
+    const growth = await staged.growth();
+    const storage = { session: database, files: this.#dependencies.files };
     try {
-      await this.#admit(await staged.growth(), () => staged.publish());
+      await withStorage(storage, this.#owner, async (transaction, book) => {
+        // the row is held from here on: who deletes it, or uploads another one under its id, waits for the files
+        await this.#store(transaction, plan);
+        await book(growth);
+        await staged.publish().catch((thrown: unknown) => {
+          throw publishingFailed(thrown);
+        });
+      });
     } catch (thrown) {
-      throw new UploadFailure('failed_extracting_to_file_server', coerceError(thrown).message, thrown);
+      throw thrown instanceof GantryError && thrown.code === 'quota_exceeded_error' ? publishingFailed(thrown) : thrown;
     }
-    await database.transaction((transaction) => this.#store(transaction, plan));
   }
 
   async #store(transaction: Transaction, plan: Plan): Promise<void> {
@@ -282,6 +300,10 @@ class Upload {
     await replaceLabels(transaction, 'blueprints', storageId, stored);
     await changeBlueprintState(transaction, storageId, 'uploaded', { error: null, errorTraceback: null });
   }
+}
+
+function publishingFailed(thrown: unknown): UploadFailure {
+  return new UploadFailure('failed_extracting_to_file_server', coerceError(thrown).message, thrown);
 }
 
 /** Labels of a plan, one pair per value; keys are lower case. */
