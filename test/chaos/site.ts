@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { RoleName } from '../../src/config/config.ts';
 import { ManagerCluster } from '../kit/manager.ts';
+import { freePort } from '../kit/ports.ts';
 import { PostgresServer } from '../kit/postgres-server.ts';
 import { RabbitmqServer } from '../kit/rabbitmq.ts';
 import { TcpProxy } from '../kit/tcp-proxy.ts';
@@ -19,6 +20,13 @@ const processes: readonly (readonly RoleName[])[] = [
   ['scheduler'],
 ];
 
+export interface SiteOptions {
+  /** Default 1. */
+  readonly restProcesses?: number;
+  /** More of it for every process. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 interface Lines {
   readonly rabbitmq: TcpProxy;
   readonly postgres: TcpProxy;
@@ -31,25 +39,30 @@ export class Site {
   readonly cluster: ManagerCluster;
   /** Not over any line, so that what is looked at can be seen at any time. */
   readonly databaseUrl: string;
+  /** Of all REST processes. */
+  readonly restUrls: readonly string[];
   private readonly lines: ReadonlyMap<string, Lines>;
 
   private constructor(
-    parts: { rabbitmq: RabbitmqServer; postgres: PostgresServer; cluster: ManagerCluster; databaseUrl: string },
+    parts: Pick<Site, 'rabbitmq' | 'postgres' | 'cluster' | 'databaseUrl' | 'restUrls'>,
     lines: ReadonlyMap<string, Lines>,
   ) {
     this.rabbitmq = parts.rabbitmq;
     this.postgres = parts.postgres;
     this.cluster = parts.cluster;
     this.databaseUrl = parts.databaseUrl;
+    this.restUrls = parts.restUrls;
     this.lines = lines;
   }
 
-  static async start(): Promise<Site> {
+  static async start(options: SiteOptions = {}): Promise<Site> {
     const [rabbitmq, postgres] = await Promise.all([RabbitmqServer.start(), PostgresServer.start()]);
     const databaseUrl = await postgres.createDatabase();
     const lines = new Map<string, Lines>();
-    for (const [index, roles] of processes.entries()) {
-      lines.set(`${roles[0]}-${index + 1}`, {
+    const others = Array.from({ length: (options.restProcesses ?? 1) - 1 }, () => ['rest'] as const);
+    const names = [...processes, ...others].map((roles, index) => `${roles[0]}-${index + 1}`);
+    for (const name of names) {
+      lines.set(name, {
         rabbitmq: await TcpProxy.start(rabbitmq.port),
         postgres: await TcpProxy.start(postgres.port),
       });
@@ -59,13 +72,20 @@ export class Site {
       amqpUrl: rabbitmq.url,
       amqpManagementUrl: rabbitmq.managementUrl,
       processes,
-      environment: { GANTRY_LOG_LEVEL: process.env['GANTRY_TEST_LOG_LEVEL'] ?? 'warn' },
+      environment: { GANTRY_LOG_LEVEL: process.env['GANTRY_TEST_LOG_LEVEL'] ?? 'warn', ...options.environment },
       route: (name) => ({
         databaseUrl: lines.get(name)?.postgres.over(databaseUrl) ?? databaseUrl,
         amqpUrl: lines.get(name)?.rabbitmq.over(rabbitmq.url) ?? rabbitmq.url,
       }),
     });
-    return new Site({ rabbitmq, postgres, cluster, databaseUrl }, lines);
+    const restUrls = [cluster.url];
+    for (const name of names.slice(processes.length)) {
+      const port = await freePort();
+      await cluster.launch(name, ['rest'], port);
+      restUrls.push(`http://127.0.0.1:${port}`);
+    }
+    await cluster.whenReady();
+    return new Site({ rabbitmq, postgres, cluster, databaseUrl, restUrls }, lines);
   }
 
   get processNames(): readonly string[] {

@@ -15,6 +15,8 @@ import { freePort } from './ports.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);
+/** Characters. */
+const keptLog = 100_000;
 
 /** Processes whose parent is `parent`; none where there is no /proc. */
 function childrenOf(parent: number): number[] {
@@ -76,6 +78,8 @@ process.once('exit', () => running.forEach((child) => child.kill('SIGQUIT')));
 export class PostgresServer {
   readonly port: number;
   readonly directory: string;
+  /** The last of what the server has written. */
+  log = '';
   private readonly account: Account | undefined;
   private readonly program: string;
   private child: ChildProcess | undefined;
@@ -234,11 +238,10 @@ export class PostgresServer {
     this.child = child;
     running.add(child);
     child.once('exit', () => running.delete(child));
-    let complaint = '';
-    child.stderr.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(-2000)));
+    child.stderr.on('data', (chunk: Buffer) => (this.log = (this.log + chunk.toString()).slice(-keptLog)));
     await until('PostgreSQL', async () => {
       if (child.exitCode !== null) {
-        throw new Error(`PostgreSQL ended (exit code ${child.exitCode}): ${complaint}`);
+        throw new Error(`PostgreSQL ended (exit code ${child.exitCode}): ${this.log.slice(-2000)}`);
       }
       const client = new pg.Client({ connectionString: this.url() });
       client.on('error', () => undefined);

@@ -1,0 +1,36 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../../kit/until.ts';
+import type { Answer, Requests } from './requests.ts';
+import { tenants } from './world.ts';
+import type { Shared } from './world.ts';
+
+/** Makes a snapshot in the first half of the load and restores it in the second one. */
+export async function restoreSnapshot(
+  requests: Requests,
+  { admin, resumed, executions }: Shared,
+  seconds: number,
+  log: (line: string) => void,
+): Promise<void> {
+  const send = (method: 'GET' | 'PUT' | 'POST', path: string, body?: { force: true }): Promise<Answer> =>
+    requests.send({ person: admin, tenant: tenants[0], method, path, body });
+  const ended = async (what: string, { status, body }: Answer): Promise<void> => {
+    const id = String(body['id']);
+    const end = await until(
+      `the ${what}`,
+      async () => {
+        const answer = await send('GET', `/executions/${id}`);
+        return ['terminated', 'failed', 'cancelled'].includes(String(answer.body['status'])) && answer;
+      },
+      120,
+    );
+    log(`${what}: ${status}, ${String(end.body['status'])} ${String(end.body['error'] ?? '')}`);
+    if (end.body['status'] !== 'terminated') {
+      requests.complaints.push(`${what} ${id} ended ${String(end.body['status'])}: ${String(end.body['error'])}`);
+    }
+  };
+  await delay(seconds * 300);
+  await ended('snapshot', await send('PUT', '/snapshots/whole'));
+  await delay(seconds * 200);
+  await ended('restore', await send('POST', '/snapshots/whole/restore', { force: true }));
+  executions.forEach(({ id }) => resumed.add(id));
+}
