@@ -15,6 +15,7 @@ import {
 } from '../store/deployment-groups.ts';
 import type { DeploymentGroupUpdate } from '../store/deployment-groups.ts';
 import { findDeployments } from '../store/deployments.ts';
+import { lockQueue } from '../store/execution-queue.ts';
 import type { Transaction } from '../store/session.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
@@ -142,6 +143,7 @@ async function startDeletions(
   request: DeletionRequest,
   transaction: Transaction,
 ): Promise<string> {
+  await lockQueue(transaction);
   const members = await loadGroupMembers(transaction, group.storageId);
   const deployments = await findDeployments(transaction, members, { fields: [], lock: true });
   deployments.forEach((deployment) => requireOwnTenant(caller, deployment));

@@ -15,6 +15,7 @@ import {
   putDeploymentUpdate,
 } from '../store/deployment-updates.ts';
 import type { DeploymentUpdateChange } from '../store/deployment-updates.ts';
+import { lockQueue } from '../store/execution-queue.ts';
 import { findExecution, getExecution } from '../store/executions.ts';
 import type { Session, Transaction } from '../store/session.ts';
 import { getAccount } from '../store/users.ts';
@@ -88,6 +89,7 @@ async function start(
   transaction: Transaction,
 ): Promise<Awaited<ReturnType<typeof startUpdate>>> {
   const scope = scopeOf(caller);
+  await lockQueue(transaction);
   const deployment = await getDeployment(transaction, scope, deploymentId, { lock: true });
   requireOwnTenant(caller, deployment);
   const { createExecutionId } = deployment;

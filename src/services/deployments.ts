@@ -78,12 +78,12 @@ async function startDeletion(
   request: DeletionRequest,
   transaction: Transaction,
 ): Promise<string> {
+  await lockQueue(transaction);
   const deployment = await getDeployment(transaction, scopeOf(caller), id, { fields: ['id'], lock: true });
   requireOwnTenant(caller, deployment);
   await requireRemovable(transaction, [deployment], request);
   const { newId } = dependencies;
   const deletions = await newDeletions(transaction, [deployment], request, { newId, creatorId: caller.user.id });
-  await lockQueue(transaction);
   const status = (await isSystemWorkflowUnfinished(transaction)) ? 'queued' : 'pending';
   const executions = await createExecutions(
     transaction,

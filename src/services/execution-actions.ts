@@ -126,6 +126,7 @@ export async function resumeInTurn(
   ids: readonly string[],
   isForced: boolean,
 ): Promise<void> {
+  await lockQueue(transaction);
   const resumed = (await changeExecutionStatuses(transaction, ids, { event: 'queue-resume', error: '' })).map(
     ({ id }) => id,
   );

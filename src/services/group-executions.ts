@@ -95,7 +95,6 @@ async function refuseDependents(
 
 /** Makes sure that so many more may run at once in their tenants; those that wait begin when there is room. */
 async function requireRoom(transaction: Transaction, candidates: readonly StartCandidate[]): Promise<void> {
-  await lockQueue(transaction);
   const tenants = new Map(candidates.map(({ tenantId, tenantName }) => [tenantId, tenantName]));
   for (const [id, name] of tenants) {
     const count = candidates.filter(({ tenantId }) => tenantId === id).length;
@@ -142,6 +141,7 @@ export async function startOnGroup(
   transaction: Transaction,
 ): Promise<ExecutionGroup> {
   const { workflowId, concurrency } = request;
+  await lockQueue(transaction);
   const members = await findStartCandidates(transaction, deploymentGroup.storageId, workflowId);
   members.forEach((member) => requireStartable(caller, member));
   const candidates = members.filter((member) => hasWorkflow(member, workflowId));

@@ -5,6 +5,7 @@ import { operationError } from '../domain/operation-error.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
 import { isExecutionEnded, isOperationTerminal } from '../domain/states.ts';
 import { insertEvents } from '../store/events.ts';
+import { lockQueue } from '../store/execution-queue.ts';
 import { getExecution } from '../store/executions.ts';
 import {
   announceControl,
@@ -71,6 +72,9 @@ export async function decideOperation(
   return database.transactionAs(actorOf(caller), async (transaction) => {
     const execution = await getExecution(transaction, scopeOf(caller), target.executionId);
     requireOwnTenant(caller, execution);
+    if (request.isResumed) {
+      await lockQueue(transaction);
+    }
     await lockExecution(transaction, execution.id);
     const operation = await getOperation(transaction, scopeOf(caller), target.operationId);
     if (operation.executionId !== execution.id || operation.type !== remoteType) {

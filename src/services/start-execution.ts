@@ -88,7 +88,6 @@ async function mustWait(
   deployment: Deployment,
   request: Pick<StartRequest, 'force' | 'queue'>,
 ): Promise<boolean> {
-  await lockQueue(session);
   if (await isSystemWorkflowUnfinished(session)) {
     return true;
   }
@@ -200,7 +199,8 @@ export async function startExecution(
   caller: TenantCaller,
   request: StartRequest,
 ): Promise<Execution> {
-  return dependencies.database.transactionAs(actorOf(caller), (transaction) =>
-    startInTransaction(dependencies, caller, request, transaction),
-  );
+  return dependencies.database.transactionAs(actorOf(caller), async (transaction) => {
+    await lockQueue(transaction);
+    return startInTransaction(dependencies, caller, request, transaction);
+  });
 }

@@ -13,7 +13,8 @@ const queueLock = 7_163_002;
 
 /**
  * Serialises decisions about what runs: of two transactions that call this, the second waits until the first has
- * ended and then sees what it decided.
+ * ended and then sees what it decided. To be taken before anything else is locked: who holds the rows of a deployment
+ * and waits here is waited for by those who are in.
  */
 export async function lockQueue(session: Session): Promise<void> {
   await session.prepared('select pg_advisory_xact_lock($1)', [queueLock]);

@@ -217,12 +217,11 @@ export async function findResources<Entity extends object>(
 ): Promise<Entity[]> {
   const parameters = new Parameters();
   const wants = wantsOf(options.fields);
-  const lock = options.lock === 'free' ? 'for no key update' : 'for update';
   const others = options.lock === 'free' ? 'skip locked' : '';
   const where = condition(parameters);
   const limit = options.limit === undefined ? '' : `limit ${parameters.add(options.limit)}`;
   const rows = await session.prepared(
-    `select ${selection(resource, wants)} from ${resource.from} where ${where} order by ${options.order ?? resource.defaultOrder} ${limit} ${options.lock ? `${lock} of ${resource.alias} ${others}` : ''}`,
+    `select ${selection(resource, wants)} from ${resource.from} where ${where} order by ${options.order ?? resource.defaultOrder} ${limit} ${options.lock ? `for no key update of ${resource.alias} ${others}` : ''}`,
     parameters.values,
   );
   return toEntities(session, resource, rows, wants);

@@ -85,7 +85,7 @@ function singleStatement<Entity>(
       ', ',
     );
     statement = {
-      text: `select ${selected} from ${resource.from} where ${conditions} limit 2 ${lock ? `for update of ${resource.alias}` : ''}`,
+      text: `select ${selected} from ${resource.from} where ${conditions} limit 2 ${lock ? `for no key update of ${resource.alias}` : ''}`,
       wants,
       unpack: ({ packed, ...row }) => {
         columns.forEach(({ name, read }, index) => (row[name] = read(packed[index])));

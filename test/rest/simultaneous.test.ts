@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { lockQueue } from '../../src/store/execution-queue.ts';
 import { addBlueprint, addDeployment, addExecution } from '../db/samples.ts';
 import { until } from '../kit/until.ts';
 import { RestService, blueprintZip, simpleBlueprint } from './kit.ts';
@@ -15,7 +16,7 @@ const emptyPlan = {
 const many = 8;
 
 describe('simultaneous requests', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let rest: RestService;
 
   before(async () => {
@@ -132,6 +133,31 @@ describe('simultaneous requests', function () {
     );
     expect(running?.count).to.equal(1);
   });
+
+  const starts: [string, string, unknown?][] = [
+    ['POST', '/executions', { deployment_id: 'there', workflow_id: 'install', queue: true }],
+    ['POST', '/deployment-updates/there/update/initiate', { blueprint_id: 'app' }],
+    ['POST', '/execution-groups', { deployment_group_id: 'those', workflow_id: 'install' }],
+    ['DELETE', '/deployments/there?force=true'],
+    ['DELETE', '/deployment-groups/those?delete_deployments=true&force=true'],
+  ];
+  for (const [method, path, body] of starts) {
+    it(`${method} ${path} holds nothing while it waits for its turn in the queue`, async () => {
+      await rest.call('PUT', '/deployment-groups/those', { body: { deployment_ids: ['there'] } });
+      const { answering } = await rest.database.transaction(async (transaction) => {
+        await lockQueue(transaction);
+        const answering = rest.call(method, path, { body });
+        await until('the request to wait', async () => {
+          const waiting = await rest.database.query(`select from pg_locks where locktype = 'advisory' and not granted`);
+          return waiting.length > 0;
+        });
+        // who lets others begin needs the rows of their deployments
+        await transaction.query(`select from deployments where id = 'there' for no key update nowait`);
+        return { answering };
+      });
+      expect((await answering).status).to.be.lessThan(500);
+    });
+  }
 
   it('cancel, kill, requeue and resume an execution in any order, and leave it in a valid state', async () => {
     for (let round = 0; round < 4; round += 1) {

@@ -8,6 +8,7 @@ import { getBlueprint } from '../../../store/blueprints.ts';
 import { findDeployment } from '../../../store/deployments.ts';
 import { findDeploymentUpdate } from '../../../store/deployment-updates.ts';
 import { insertEvents } from '../../../store/events.ts';
+import { lockQueue } from '../../../store/execution-queue.ts';
 import { findExecution } from '../../../store/executions.ts';
 import { addToOutbox } from '../../../store/outbox.ts';
 import { completePluginsUpdate, findDeploymentsUsing, findPluginsUpdateOf } from '../../../store/plugins-updates.ts';
@@ -139,6 +140,7 @@ async function startOne(
   executionId: string,
   transaction: Transaction,
 ): Promise<{ id: string | undefined; messages: readonly OutboxMessage[] }> {
+  await lockQueue(transaction);
   const deployment = await findDeployment(transaction, target.storageId, { lock: true });
   if (!deployment || (await findDeploymentUpdate(transaction, `${deployment.id}-${executionId}`))) {
     const known = await findExecution(transaction, executionId, { fields: ['id'] });

@@ -3,6 +3,7 @@ import { GantryError } from '../../../domain/errors.ts';
 import { createExecutionToken } from '../../../security/tokens.ts';
 import { findDeploymentUpdate } from '../../../store/deployment-updates.ts';
 import { getDeployment } from '../../../store/deployments.ts';
+import { lockQueue } from '../../../store/execution-queue.ts';
 import { loadViewer } from '../../../store/execution-viewer.ts';
 import { addToOutbox } from '../../../store/outbox.ts';
 import type { Transaction } from '../../../store/session.ts';
@@ -42,6 +43,7 @@ async function order(transaction: Transaction, { execution }: SystemWorkflowCont
   }
   const asked = readOrderParameters(execution.parameters);
   const viewer = await loadViewer(transaction, creatorId);
+  await lockQueue(transaction);
   const deployment = await getDeployment(transaction, { tenantId }, deploymentId, { lock: true });
   const [rowPart, executionId] = idsOf(execution);
   const updateId = `${deployment.id}-${rowPart}`;

@@ -9,7 +9,7 @@ import { findDependents } from '../../../store/dependents.ts';
 import { putDeploymentUpdate } from '../../../store/deployment-updates.ts';
 import type { DeploymentUpdateChange } from '../../../store/deployment-updates.ts';
 import { joinGroupsOf } from '../../../store/execution-groups.ts';
-import { findBlockingExecutions, lockQueue } from '../../../store/execution-queue.ts';
+import { findBlockingExecutions } from '../../../store/execution-queue.ts';
 import { requireQuota } from '../../../store/tenant-quotas.ts';
 import { createExecutions } from '../../../store/executions.ts';
 import type { Scope } from '../../../store/scope.ts';
@@ -56,8 +56,8 @@ export async function findTargetBlueprint(transaction: Transaction, scope: Scope
 }
 
 /**
- * Stores an update and its execution, which waits while another execution of the deployment runs unless it is forced. A
- * preview changes nothing, so it waits for nobody but system workflows.
+ * Stores an update and its execution in a transaction that holds the lock of the queue. The execution waits while another
+ * one of the deployment runs, unless it is forced. A preview changes nothing, so it waits for nobody but system workflows.
  *
  * Compatibility: Cloudify 7, but there an update starts beside whatever runs.
  */
@@ -163,7 +163,6 @@ async function refusalOf(
 }
 
 async function mustWait(transaction: Transaction, { deployment, order, onBehalfOf }: UpdateStart): Promise<boolean> {
-  await lockQueue(transaction);
   // a system workflow waits for what it orders itself, so that must not wait for system workflows
   if (!onBehalfOf?.isSystemWorkflow) {
     const system = await findBlockingExecutions(transaction, { isSystemWorkflow: true, withQueued: true });
