@@ -94,3 +94,15 @@ export async function addConsumerLabels(
     [consumerStorageId, [...targetStorageIds]],
   );
 }
+
+/** Takes the label away from everything that a deployment uses, or is a service or environment of; it is about to go. */
+export async function removeConsumerLabels(session: Session, consumerStorageId: number): Promise<void> {
+  await session.prepared(
+    `delete from deployments_labels label using deployments consumer
+     where consumer.storage_id = $1 and label.key = 'csys-consumer-id' and label.value = consumer.id
+       and label.resource_id in (
+         select target_deployment_id from inter_deployment_dependencies where source_deployment_id = $1
+         union select target_deployment_id from deployment_labels_dependencies where source_deployment_id = $1)`,
+    [consumerStorageId],
+  );
+}

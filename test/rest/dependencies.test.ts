@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { until } from '../kit/until.ts';
 import { RestService, simpleBlueprint } from './kit.ts';
 
 interface Dependency {
@@ -260,5 +261,16 @@ describe('dependencies between deployments', function () {
     await call('PUT', path, twice);
     await call('PUT', path, twice);
     expect((await refusal('DELETE', path, twice)).slice(0, 2)).to.deep.equal([409, 'ambiguous_name']);
+  });
+
+  it('leave no label of a deployment that is gone', async () => {
+    const labels = [{ 'csys-obj-parent': 'c' }];
+    await call('PUT', '/deployments/user', { blueprint_id: 'b', labels }, 201);
+    const body = { dependency_creator: 'x.y', source_deployment: 'user', target_deployment: 'b' };
+    await call('PUT', path, body);
+    expect([...(await consumersOf('b')), ...(await consumersOf('c'))].filter((id) => id === 'user')).to.have.length(2);
+    await call('DELETE', '/deployments/user?force=true', undefined, 204);
+    await until('it to be gone', async () => (await rest.call('GET', '/deployments/user')).status === 404);
+    expect([...(await consumersOf('b')), ...(await consumersOf('c'))]).to.not.include('user');
   });
 });
