@@ -95,6 +95,9 @@ const listsOf: Readonly<Record<string, string>> = {
 
 function hintsFor(error: GantryApiError): string[] {
   if (error.code === 'dependent_exists_error') {
+    if (/running or queued executions/.test(error.message)) {
+      return ['Wait for them, or cancel them: gantry executions cancel ID'];
+    }
     return /live nodes/.test(error.message)
       ? ['Uninstall it first: gantry executions start uninstall -d ID --follow', 'Or take it away as it is: --force']
       : ['See what depends on it above; --force ignores dependents where the manager allows it.'];
