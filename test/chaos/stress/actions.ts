@@ -1,5 +1,6 @@
 import { scaledNode } from './blueprint.ts';
 import { directoryActions } from './directory-actions.ts';
+import { textOf } from './requests.ts';
 import { itemsOf, remember } from './world.ts';
 import type { Action, Visit } from './world.ts';
 
@@ -55,8 +56,7 @@ const deploymentActions: readonly Action[] = [
   },
   {
     weight: 2,
-    run: (visit) =>
-      visit.call('PATCH', `/deployments/${visit.deployment()}/set-visibility`, { visibility: 'tenant' }),
+    run: (visit) => visit.call('PATCH', `/deployments/${visit.deployment()}/set-visibility`, { visibility: 'tenant' }),
   },
   {
     weight: 2,
@@ -95,9 +95,12 @@ const deploymentActions: readonly Action[] = [
     run: async (visit) => {
       const instances = itemsOf(await visit.call('GET', `/node-instances?deployment_id=${visit.deployment()}`));
       if (instances.length > 0) {
-        const { id, version } = visit.random.pick(instances);
-        const body = { version: version ?? 1, runtime_properties: { touched: visit.random.between(0, 99) } };
-        await visit.call('PATCH', `/node-instances/${String(id)}?force=${visit.chance(30)}`, body);
+        const instance = visit.random.pick(instances);
+        const body = {
+          version: instance['version'] ?? 1,
+          runtime_properties: { touched: visit.random.between(0, 99) },
+        };
+        await visit.call('PATCH', `/node-instances/${textOf(instance, 'id')}?force=${visit.chance(30)}`, body);
       }
     },
   },

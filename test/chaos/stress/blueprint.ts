@@ -19,7 +19,7 @@ function sleeping(seconds: object | number): object {
 /** Small topologies whose operations sleep a moment, run a script, retry, and in the last variant fail. */
 function stressBlueprint(variant: number, journal: string): object {
   const speed = { get_input: 'speed' };
-  const extras = Array.from({ length: variant }, (_, index) => [
+  const extras = Array.from({ length: variant }, (_, index): [string, object] => [
     `extra${index}`,
     {
       type: 'cloudify.nodes.Root',

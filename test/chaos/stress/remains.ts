@@ -77,7 +77,8 @@ const emptyTables = [
   'deployment_updates',
   'deployments',
   'deployments_labels',
-  'execution_groups',
+  // those that deleted deployments stay, with their events, as long as executions are kept
+  `execution_groups where workflow_id <> 'delete_deployment_environment'`,
   'execution_schedules',
   'filters where not is_system_filter',
   'inter_deployment_dependencies',

@@ -27,8 +27,8 @@ export interface Answer {
 
 /** Milliseconds; the longest that the product itself makes a caller wait is two minutes. */
 const limit = 150_000;
-/** What a manager says to those who write while it takes over a snapshot. */
-const restoring = 'in_snapshot_restore_error';
+/** What a manager says while it takes over a snapshot, and when the database does not answer on a machine that is busy. */
+const passing = ['in_snapshot_restore_error', 'manager_unavailable'];
 
 /** Calls two REST processes in turn, counts their answers, and complains about those that should not be. */
 export class Requests {
@@ -87,7 +87,7 @@ export class Requests {
     const key = `${method} ${route} ${status}${typeof code === 'string' ? ` ${code}` : ''}`;
     this.counts.set(key, (this.counts.get(key) ?? 0) + 1);
     const isMissing = status === 0 || status >= 500;
-    const isExcused = code === restoring || (this.#isPatient && [0, 502, 503, 504].includes(status));
+    const isExcused = passing.some((each) => each === code) || (this.#isPatient && [0, 502, 503, 504].includes(status));
     if (isMissing && !isExcused) {
       this.complaints.push(`${method} ${path} as ${person.name}: ${status} ${text.slice(0, 400)}`);
     }
@@ -119,4 +119,10 @@ function parse(text: string): JsonObject {
   } catch {
     return {};
   }
+}
+
+/** A member of an answer that is a text; empty when it is none. */
+export function textOf(body: JsonObject, name: string): string {
+  const value = body[name];
+  return typeof value === 'string' ? value : '';
 }

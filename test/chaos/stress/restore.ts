@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../../kit/until.ts';
+import { textOf } from './requests.ts';
 import type { Answer, Requests } from './requests.ts';
 import { tenants } from './world.ts';
 import type { Shared } from './world.ts';
@@ -14,18 +15,19 @@ export async function restoreSnapshot(
   const send = (method: 'GET' | 'PUT' | 'POST', path: string, body?: { force: true }): Promise<Answer> =>
     requests.send({ person: admin, tenant: tenants[0], method, path, body });
   const ended = async (what: string, { status, body }: Answer): Promise<void> => {
-    const id = String(body['id']);
+    const id = textOf(body, 'id');
     const end = await until(
       `the ${what}`,
       async () => {
         const answer = await send('GET', `/executions/${id}`);
-        return ['terminated', 'failed', 'cancelled'].includes(String(answer.body['status'])) && answer;
+        return ['terminated', 'failed', 'cancelled'].includes(textOf(answer.body, 'status')) && answer;
       },
       120,
     );
-    log(`${what}: ${status}, ${String(end.body['status'])} ${String(end.body['error'] ?? '')}`);
+    const outcome = `${textOf(end.body, 'status')} ${textOf(end.body, 'error')}`;
+    log(`${what}: ${status}, ${outcome}`);
     if (end.body['status'] !== 'terminated') {
-      requests.complaints.push(`${what} ${id} ended ${String(end.body['status'])}: ${String(end.body['error'])}`);
+      requests.complaints.push(`${what} ${id} ended ${outcome}`);
     }
   };
   await delay(seconds * 300);

@@ -180,6 +180,6 @@ async function count(database: pg.Pool, statement: string): Promise<number> {
 function describeDeadlocks(lines: string): string[] {
   return lines
     .split(/^(?=\d{4}-\d\d-\d\d )/m)
-    .filter((entry) => /Process \d+ waits for/.test(entry))
+    .filter((entry) => /Process \d+ waits for|CONTEXT:/.test(entry))
     .map((entry) => entry.replaceAll(/\s+/g, ' '));
 }

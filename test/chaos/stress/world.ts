@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../../src/domain/plan.ts';
-import { SeededRandom } from '../random.ts';
+import type { SeededRandom } from '../random.ts';
 import { variants } from './blueprint.ts';
 import type { Answer, Call, Person, Requests } from './requests.ts';
 
@@ -109,7 +109,11 @@ export async function prepare(requests: Requests, admin: Person, archives: reado
     await must({ tenant: home, method: 'POST', path: `/tenants/${name}` });
   }
   await must({ tenant: home, method: 'PUT', path: `/tenants/${crowded}/quotas`, body: quotas });
-  const people = roles.map((role) => ({ name: `a-${role}`, password: `secret-of-${role}`, isReader: role === 'viewer' }));
+  const people = roles.map((role) => ({
+    name: `a-${role}`,
+    password: `secret-of-${role}`,
+    isReader: role === 'viewer',
+  }));
   for (const [index, { name, password }] of people.entries()) {
     await must({ tenant: home, method: 'PUT', path: '/users', body: { username: name, password, role: 'default' } });
     for (const tenant of tenants) {
