@@ -6,6 +6,7 @@ import type { Execution } from '../domain/entities.ts';
 import { cancellingExecutionStatuses, isExecutionEnded } from '../domain/states.ts';
 import type { ExecutionStatus } from '../domain/states.ts';
 import { DslError } from '../dsl/errors.ts';
+import { diskFull, isDiskFull } from '../files/disk-full.ts';
 import type { Logger } from '../log/logger.ts';
 import { createExecutionToken } from '../security/tokens.ts';
 import { isConnectionError } from '../store/database-errors.ts';
@@ -254,7 +255,7 @@ export class ExecutionRun {
         this.#workflow?.abandon(coerceError(thrown));
         throw thrown;
       }
-      const error = coerceError(thrown);
+      const error = isDiskFull(thrown) ? diskFull(thrown) : coerceError(thrown);
       if (!isExpected(error)) {
         this.#log.error('The workflow failed unexpectedly', { error });
       }

@@ -254,9 +254,21 @@ export class FileStore {
     if (icon.length === 0) {
       await rm(path, { force: true });
     } else {
-      await writeFile(path, icon);
+      await this.#replaceFile(path, icon);
     }
     await this.repackBlueprint(tenant, blueprintId);
+  }
+
+  /** What cannot be written completely leaves what was there. */
+  async #replaceFile(path: string, content: Buffer): Promise<void> {
+    await mkdir(this.incomingDirectory, { recursive: true, mode: 0o700 });
+    const unfinished = join(this.incomingDirectory, randomUUID());
+    try {
+      await writeFile(unfinished, content);
+      await rename(unfinished, path);
+    } finally {
+      await rm(unfinished, { force: true });
+    }
   }
 
   /** Gives a blueprint the published files and the archive of another one, in place of its own. */

@@ -10,6 +10,7 @@ import { coerceError, GantryError } from '../domain/errors.ts';
 import { archiveFormats, detectArchiveFormat } from './archive-format.ts';
 import type { ArchiveFormat } from './archive-format.ts';
 import { bunzip2 } from './bunzip2.ts';
+import { diskFull, isDiskFull } from './disk-full.ts';
 import { EntryWriter } from './entry-writer.ts';
 import type { EntryKind } from './entry-writer.ts';
 import { defaultUnpackLimits } from './limits.ts';
@@ -38,6 +39,9 @@ export function unrecognizedFormat(what: string): GantryError {
 function damaged(thrown: unknown): GantryError {
   if (thrown instanceof GantryError) {
     return thrown;
+  }
+  if (isDiskFull(thrown)) {
+    return diskFull(thrown);
   }
   const error = coerceError(thrown);
   return new GantryError('bad_parameters_error', `The archive is damaged: ${error.message}`, { cause: error });

@@ -2,6 +2,7 @@ import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { coerceError, GantryError } from '../domain/errors.ts';
 import { DslError } from '../dsl/errors.ts';
 import { describeError } from '../dsl/report/problem.ts';
+import { diskFull, isDiskFull } from '../files/disk-full.ts';
 import type { Logger } from '../log/logger.ts';
 import { asUnavailable, isForeignKeyViolation, isUnfitValue, isUniqueViolation } from '../store/database-errors.ts';
 import { requestId } from './request-id.ts';
@@ -27,13 +28,6 @@ function isCollision(error: unknown): error is Error {
   return isUniqueViolation(error) || isForeignKeyViolation(error);
 }
 
-/** Codes of a disk without room: the operating system's, that of a user's quota there, and the database's. */
-const diskFullCodes = ['ENOSPC', 'EDQUOT', '53100'];
-
-function isDiskFull(error: unknown): error is Error {
-  return error instanceof Error && 'code' in error && diskFullCodes.includes(String(error.code));
-}
-
 /** An expected refusal behind whatever was thrown; undefined for a defect. */
 function refusalBehind(thrown: unknown): GantryError | undefined {
   const error = asUnavailable(thrown);
@@ -45,8 +39,7 @@ function refusalBehind(thrown: unknown): GantryError | undefined {
     return new GantryError('bad_parameters_error', text, { cause: error });
   }
   if (isDiskFull(error)) {
-    const text = 'The manager has no room left on its disk, and has stored nothing; make room there and try again';
-    return new GantryError('no_space_error', text, { cause: error });
+    return diskFull(error);
   }
   if (isCollision(error)) {
     // Compatibility: Cloudify has this code for what the database does not take; it told its SQL, too

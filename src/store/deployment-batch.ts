@@ -49,8 +49,10 @@ export async function createDeployments(
 ): Promise<number[]> {
   const ids = deployments.map(({ id }) => id);
   const taken = (await findTaken(session, batch, ids)) ?? firstRepeated(ids);
+  // read now: when the store refuses, nothing can be read in this transaction any more
+  const tenantName = await tenantNameOf(session, batch.tenantId);
   if (taken !== undefined) {
-    throw duplicateId('deployment', taken, await tenantNameOf(session, batch.tenantId));
+    throw duplicateId('deployment', taken, tenantName);
   }
   try {
     const rows = await session.prepared<{ storageId: number }>(
@@ -69,7 +71,7 @@ export async function createDeployments(
     );
     return rows.map(({ storageId }) => storageId);
   } catch (error) {
-    throw isUniqueViolation(error) ? duplicateId('deployment', ids.join(', '), String(batch.tenantId), error) : error;
+    throw isUniqueViolation(error) ? duplicateId('deployment', ids.join(', '), tenantName, error) : error;
   }
 }
 

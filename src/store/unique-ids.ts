@@ -19,6 +19,21 @@ export async function tenantNameOf(session: Session, tenantId: number): Promise<
   return tenant?.name ?? String(tenantId);
 }
 
+interface IdRow {
+  id: string;
+  tenantId: number;
+  visibility: Visibility;
+}
+
+/** Condition under which a row of the table has the id that another one is to get. */
+function takesId(parameters: Parameters, row: IdRow, more: Readonly<Record<string, unknown>>): string {
+  const id = parameters.add(row.id);
+  const tenant = parameters.add(row.tenantId);
+  const isGlobal = parameters.add(row.visibility === 'global');
+  const conditions = Object.entries(more).map(([column, value]) => `and ${column} = ${parameters.add(value)}`);
+  return `id = ${id} and (tenant_id = ${tenant} or visibility = 'global' or ${isGlobal}::boolean) ${conditions.join(' ')}`;
+}
+
 /**
  * Whether `id` may not be used for a row of `tenantId`: an own row or a global one has it; a new global row needs it
  * free everywhere.
@@ -26,19 +41,37 @@ export async function tenantNameOf(session: Session, tenantId: number): Promise<
 async function isIdTaken(
   session: Session,
   table: string,
-  row: { id: string; tenantId: number; visibility: Visibility },
+  row: IdRow,
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<boolean> {
   const parameters = new Parameters();
-  const id = parameters.add(row.id);
-  const tenant = parameters.add(row.tenantId);
-  const isGlobal = parameters.add(row.visibility === 'global');
-  const conditions = Object.entries(more).map(([column, value]) => `and ${column} = ${parameters.add(value)}`);
   const rows = await session.prepared(
-    `select from ${table} where id = ${id} and (tenant_id = ${tenant} or visibility = 'global' or ${isGlobal}::boolean) ${conditions.join(' ')} limit 1`,
+    `select from ${table} where ${takesId(parameters, row, more)} limit 1`,
     parameters.values,
   );
   return rows.length > 0;
+}
+
+/** @returns name of the tenant, for refusals. @throws GantryError conflict_error when the id is taken */
+async function requireFreeId(
+  session: Session,
+  table: string,
+  label: string,
+  row: IdRow,
+  more: Readonly<Record<string, unknown>>,
+): Promise<string> {
+  const parameters = new Parameters();
+  const condition = takesId(parameters, row, more);
+  const [found] = await session.prepared<{ isTaken: boolean; tenantName: string | null }>(
+    `select exists (select from ${table} where ${condition}) as "isTaken",
+       (select name from tenants where id = ${parameters.add(row.tenantId)}) as "tenantName"`,
+    parameters.values,
+  );
+  const tenantName = found?.tenantName ?? String(row.tenantId);
+  if (found?.isTaken) {
+    throw duplicateId(label, row.id, tenantName);
+  }
+  return tenantName;
 }
 
 /**
@@ -52,13 +85,11 @@ export async function insertUnique(
   session: Session,
   table: string,
   label: string,
-  row: { id: string; tenantId: number; visibility: Visibility },
+  row: IdRow,
   columns: Readonly<Record<string, unknown>>,
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<number> {
-  if (await isIdTaken(session, table, row, more)) {
-    throw duplicateId(label, row.id, await tenantNameOf(session, row.tenantId));
-  }
+  const tenantName = await requireFreeId(session, table, label, row, more);
   const parameters = new Parameters();
   const given = Object.entries({ ...columns, ...more }).filter(([, value]) => value !== undefined);
   const names = given.map(([column]) => column).join(', ');
@@ -70,7 +101,7 @@ export async function insertUnique(
     );
     return onlyRow(rows).storageId;
   } catch (error) {
-    // the transaction is over, so the tenant's name cannot be read any more
-    throw isUniqueViolation(error) ? duplicateId(label, row.id, String(row.tenantId), error) : error;
+    // somebody was faster meanwhile
+    throw isUniqueViolation(error) ? duplicateId(label, row.id, tenantName, error) : error;
   }
 }
