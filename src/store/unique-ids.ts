@@ -25,31 +25,16 @@ interface IdRow {
   visibility: Visibility;
 }
 
-/** Condition under which a row of the table has the id that another one is to get. */
+/**
+ * Condition under which a row of the table has the id that another one is to get: an own row or a global one has it; a
+ * new global row needs it free everywhere.
+ */
 function takesId(parameters: Parameters, row: IdRow, more: Readonly<Record<string, unknown>>): string {
   const id = parameters.add(row.id);
   const tenant = parameters.add(row.tenantId);
   const isGlobal = parameters.add(row.visibility === 'global');
   const conditions = Object.entries(more).map(([column, value]) => `and ${column} = ${parameters.add(value)}`);
   return `id = ${id} and (tenant_id = ${tenant} or visibility = 'global' or ${isGlobal}::boolean) ${conditions.join(' ')}`;
-}
-
-/**
- * Whether `id` may not be used for a row of `tenantId`: an own row or a global one has it; a new global row needs it
- * free everywhere.
- */
-async function isIdTaken(
-  session: Session,
-  table: string,
-  row: IdRow,
-  more: Readonly<Record<string, unknown>> = {},
-): Promise<boolean> {
-  const parameters = new Parameters();
-  const rows = await session.prepared(
-    `select from ${table} where ${takesId(parameters, row, more)} limit 1`,
-    parameters.values,
-  );
-  return rows.length > 0;
 }
 
 /** @returns name of the tenant, for refusals. @throws GantryError conflict_error when the id is taken */
