@@ -7,7 +7,6 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     clients: { type: 'string', default: '16' },
     kills: { type: 'string', default: '0' },
-    restore: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
   },
 });
@@ -17,7 +16,6 @@ const result = await runStress({
   seed: Number(values.seed),
   clients: Number(values.clients),
   kills: Number(values.kills),
-  isRestoring: values.restore,
   log: (line) => {
     if (!values.quiet) {
       console.error(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} ${line}`);

@@ -16,7 +16,6 @@ import { judgeStore } from './judge.ts';
 import { removeEverything, whatIsLeft } from './remains.ts';
 import { Requests } from './requests.ts';
 import type { Person } from './requests.ts';
-import { restoreSnapshot } from './restore.ts';
 import { Visit, prepare } from './world.ts';
 import type { Shared } from './world.ts';
 
@@ -27,8 +26,6 @@ export interface StressOptions {
   readonly clients?: number;
   /** Processes that are killed meanwhile. */
   readonly kills?: number;
-  /** Whether a snapshot is restored in the middle. */
-  readonly isRestoring?: boolean;
   readonly log?: (line: string) => void;
 }
 
@@ -85,7 +82,7 @@ async function load(
   complaints: string[],
   log: (line: string) => void,
 ): Promise<Omit<StressResult, 'wrong'>> {
-  const { seconds, seed, clients = 16, kills = 0, isRestoring = false } = options;
+  const { seconds, seed, clients = 16, kills = 0 } = options;
   const journal = join(folder, 'journal');
   await writeFile(journal, '');
   const requests = new Requests(site.restUrls, kills > 0);
@@ -102,10 +99,10 @@ async function load(
   });
   const targets = { processes: site.processNames, servers: [] };
   const faults = new Injector(site, log).run(planFaults({ seed, kills, targets, others: 0 }));
-  const restored = isRestoring ? restoreSnapshot(requests, shared, seconds, log) : Promise.resolve();
+  faults.catch(() => undefined);
   await delay((seconds * 1000) / 3);
   const before = memoryOf(site);
-  await Promise.all([...people, faults, restored]);
+  await Promise.all([...people, faults]);
   log('the load is over; what runs comes to its end');
   const hung = await settle(site, database, requests, shared);
   complaints.push(...(await describeHung(site.databaseUrl, hung)));
