@@ -6,7 +6,7 @@ import { isPermitted, permissions } from '../../../src/domain/permissions.ts';
 describe('error catalogue', () => {
   it('holds only statuses that tell the client what to do', () => {
     for (const [code, { status }] of Object.entries(errorCatalogue)) {
-      expect(status, code).to.be.oneOf([304, 400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 503]);
+      expect(status, code).to.be.oneOf([304, 400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 503, 507]);
     }
   });
 
