@@ -148,7 +148,9 @@ export async function runCommandLine(
     if (error instanceof StoppedFollowing) {
       terminal.stderr.write(`${report.message}\n`);
     } else if (signal.aborted && !(error instanceof FailedOutcome)) {
-      terminal.stderr.write('Interrupted; what the manager has begun goes on there.\n');
+      // a manager that was about to start has begun nothing
+      const isStarting = program.args[0] === 'up' || program.args[0] === 'serve';
+      terminal.stderr.write(isStarting ? 'Interrupted\n' : 'Interrupted; what the manager has begun goes on there.\n');
       return exitCodes.interrupted;
     } else {
       terminal.stderr.write(`${colors.red('error:')} ${report.message}\n`);

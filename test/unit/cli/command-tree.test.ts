@@ -1,4 +1,6 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Command } from '../../../src/cli/command-tree.ts';
 import { exitCodes } from '../../../src/cli/errors.ts';
@@ -137,6 +139,25 @@ describe('every list', () => {
       const found = allRoutes({ config: loadConfig({}), services: everyService }).some(({ path }) => path === search);
       expect(found, search).to.equal(true);
     }
+  });
+});
+
+describe('a manager that is interrupted while it starts', () => {
+  it('does not claim that something goes on', async () => {
+    const terminal = fakeTerminal();
+    const interruption = new AbortController();
+    const folder = await mkdtemp(join(tmpdir(), 'gantry-up-'));
+    const interrupted = (): Promise<never> => {
+      interruption.abort(new DOMException('Interrupted', 'AbortError'));
+      return Promise.reject(new Error('not any more'));
+    };
+    const code = await runCommandLine(['up', '--data', folder], terminal, interruption.signal, {
+      start: interrupted,
+      migrate: interrupted,
+      keys: interrupted,
+    });
+    await rm(folder, { recursive: true });
+    expect([code, terminal.errors()]).to.deep.equal([130, 'Interrupted\n']);
   });
 });
 
