@@ -33,8 +33,17 @@ export class SamlRefusal extends Error {
 /** Milliseconds by which the clock of the provider may differ from ours. */
 const clockSkew = 60_000;
 
-/** Texts by which readers of XML are led to read other documents, or more than there is. */
-const documentType = /<!\s*(DOCTYPE|ENTITY)/i;
+/**
+ * An answer has dozens of elements and one for each group. What readers of XML and of signatures take grows with the
+ * square of their number, and whoever sends an answer is not known yet.
+ */
+const most = { characters: 256 * 1024, tags: 3000, attributes: 6000 };
+
+/**
+ * Declarations, by which readers of XML are led to read other documents, or more than there is, and instructions to them;
+ * comments, CDATA and the line that says which XML it is are none.
+ */
+const declaration = /<!(?!--|\[CDATA\[)|<\?(?!xml[ \t\r\n])/;
 
 /** Signatures and digests that somebody may have found a second document for. */
 const weakAlgorithm = /xmldsig#(\w+-)?(sha1|md5)\b|xmldsig-more#(rsa-)?md5\b/i;
@@ -49,13 +58,20 @@ function refuse(reason: string): never {
   throw new SamlRefusal(reason);
 }
 
+function count(text: string, character: string): number {
+  return text.split(character).length - 1;
+}
+
 function decode(response: string): string {
   if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(response)) {
     refuse('it is not base64');
   }
   const text = Buffer.from(response, 'base64').toString('utf8');
-  if (documentType.test(text)) {
-    refuse('it declares a document type, which no provider does');
+  if (text.length > most.characters || count(text, '<') > most.tags || count(text, '=') > most.attributes) {
+    refuse('it is larger than answers of providers are; have the provider send those groups only that are of use here');
+  }
+  if (declaration.test(text)) {
+    refuse('it has declarations or instructions such as <!DOCTYPE, which no provider sends');
   }
   return text;
 }
@@ -84,7 +100,10 @@ async function verifiedAssertion(response: string, certificates: readonly string
   const { profile } = await saml.validatePostResponseAsync({ SAMLResponse: response }).catch((error: unknown) => {
     const { message } = coerceError(error);
     const known = understood.find(([pattern]) => pattern.test(message))?.[1];
-    return refuse(known ?? `no certificate of GANTRY_SAML_CERT_FILE fits its signature, or it has none (${message})`);
+    return refuse(
+      known ??
+        `no certificate of GANTRY_SAML_CERT_FILE fits its signature, or it has none (${message.split('\n', 1)[0]?.slice(0, 100)})`,
+    );
   });
   const assertion = profile?.getAssertion?.();
   return samlAssertionOf(assertion) ?? refuse('it has no assertion');

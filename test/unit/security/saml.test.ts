@@ -71,6 +71,16 @@ describe('answers of a SAML provider', () => {
     expect((await verify(early)).user.username).to.equal('ada');
   });
 
+  it('may begin with the line that says which XML it is', async () => {
+    const { user } = await verify(encode(`<?xml version="1.0" encoding="UTF-8"?>${provider.xml()}`));
+    expect(user.username).to.equal('ada');
+  });
+
+  it('may name a thousand groups', async () => {
+    const groups = Array.from({ length: 1000 }, (_, index) => `group ${index} of the whole organization`);
+    expect((await verify(provider.answer({ attributes: { groups } }))).user.groups).to.deep.equal(groups);
+  });
+
   it('name a user as a whole, with a comment in the name', async () => {
     const response = provider.xml({ attributes: { username: ['ada.evil'] } }, { signed: 'assertion' });
     const { user } = await verify(encode(response.replace('>ada.evil</saml:A', '>ada<!-- -->.evil</saml:A')));
@@ -180,13 +190,30 @@ describe('answers of a SAML provider', () => {
     [
       'a document type',
       () => encode(`<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]>${provider.xml()}`),
-      /declares a document type/,
+      /has declarations or instructions/,
     ],
     [
       'entities that grow',
       () => encode(`<!doctype r [<!ENTITY a "aa">]>${provider.xml()}`),
-      /declares a document type/,
+      /has declarations or instructions/,
     ],
+    ['a declaration that is none', () => encode(`<!${' '.repeat(200_000)}`), /has declarations or instructions/],
+    [
+      'an instruction',
+      () => encode(`<?xml-stylesheet href="x"?>${provider.xml()}`),
+      /has declarations or instructions/,
+    ],
+    ...(
+      [
+        ['elements', '<a/>'.repeat(3000)],
+        ['attributes', `<a ${Array.from({ length: 6000 }, (_, index) => `a${index}=""`).join(' ')}/>`],
+        ['characters', 'a'.repeat(256 * 1024)],
+      ] as const
+    ).map(([what, content]): [string, () => string, RegExp] => [
+      `more ${what} than any provider sends`,
+      () => encode(provider.xml().replace('</saml:AttributeStatement>', `${content}</saml:AttributeStatement>`)),
+      /larger than answers of providers/,
+    ]),
     ['another provider', () => provider.answer({ issuer: 'https://evil' }), /another provider than GANTRY_SAML_ISSUER/],
     ['another audience', () => provider.answer({ audience: 'https://other' }), /another audience/],
     ['no audience', () => provider.answer({ audience: null }), /another audience/],
