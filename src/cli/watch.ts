@@ -57,8 +57,8 @@ export async function watchExecution(
 /** What a person is told who presses Ctrl-C: the manager goes on, and how to come back or end it. */
 function stoppedFollowing(id: string): StoppedFollowing {
   return new StoppedFollowing(
-    `Execution ${id} goes on without you`,
-    `Come back to it: gantry executions follow ${id}`,
+    `Execution ${id} continues on the manager`,
+    `Follow it again: gantry executions follow ${id}`,
     `Cancel it: gantry executions cancel ${id}`,
   );
 }

@@ -43,8 +43,8 @@ export async function watchGroup(
   }).catch((error: unknown) => {
     throw signal.aborted
       ? new StoppedFollowing(
-          `Execution group ${group.id} goes on without you`,
-          `Come back to it: gantry executions groups follow ${group.id}`,
+          `Execution group ${group.id} continues on the manager`,
+          `Follow it again: gantry executions groups follow ${group.id}`,
           `Cancel it: gantry executions groups cancel ${group.id}`,
         )
       : error;

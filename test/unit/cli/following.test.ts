@@ -34,8 +34,8 @@ describe('following', () => {
       const { code, errors } = await line.run(words, { signal: interruption.signal });
       expect(code).to.equal(130);
       expect(errors).to.equal(
-        'Execution x goes on without you\n' +
-          '  Come back to it: gantry executions follow x\n' +
+        'Execution x continues on the manager\n' +
+          '  Follow it again: gantry executions follow x\n' +
           '  Cancel it: gantry executions cancel x\n',
       );
       expect(seen.filter(({ body }) => String(body).includes('cancel'))).to.deep.equal([]);
