@@ -168,7 +168,9 @@ class Upload {
   async #enter(state: BlueprintState): Promise<void> {
     this.#context.signal.throwIfAborted();
     const { storageId } = this.#blueprint;
-    if (!(await changeBlueprintState(this.#context.database, storageId, state, { error: null, errorTraceback: null }))) {
+    if (
+      !(await changeBlueprintState(this.#context.database, storageId, state, { error: null, errorTraceback: null }))
+    ) {
       throw this.#deleted();
     }
     this.#context.log('info', `Blueprint ${this.#blueprint.id}: ${state}`);
