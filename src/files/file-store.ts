@@ -117,6 +117,24 @@ export class FileStore {
     return join(this.root, 'plugins', segment(pluginId));
   }
 
+  /**
+   * Removes what processes that were killed have left unfinished.
+   * @param before time in milliseconds; what was begun later may still be worked on
+   * @returns how much there was
+   */
+  async removeUnfinished(before: number): Promise<number> {
+    let removed = 0;
+    for (const name of await readdir(this.incomingDirectory).catch(() => [])) {
+      const path = join(this.incomingDirectory, name);
+      const found = await stat(path).catch(() => undefined);
+      if (found && found.mtimeMs < before) {
+        await rm(path, { recursive: true, force: true });
+        removed += 1;
+      }
+    }
+    return removed;
+  }
+
   /** A fresh private directory; the caller removes it. */
   async temporaryDirectory(): Promise<string> {
     await mkdir(this.incomingDirectory, { recursive: true, mode: 0o700 });

@@ -4,6 +4,7 @@ import { OutageWatch } from '../amqp/outage-watch.ts';
 import type { ConnectionUser } from '../amqp/transport.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock, IdGenerator } from '../domain/clock.ts';
+import type { FileStore } from '../files/file-store.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Database } from '../store/database.ts';
 import type { NotificationHandler } from '../store/listener.ts';
@@ -22,6 +23,9 @@ import { graceSeconds, sweepOutbox } from './outbox-sweep.ts';
 import { removeOld } from './retention.ts';
 import { runDueSchedules } from './schedules.ts';
 
+/** Milliseconds after which nobody works on an unfinished file any more. */
+const unfinishedFor = 24 * 3600 * 1000;
+
 export interface SchedulerDependencies {
   config: Config;
   log: Logger;
@@ -34,6 +38,8 @@ export interface SchedulerDependencies {
   brokerAccounts?: Pick<BrokerAccountsDependencies, 'accounts' | 'encrypt' | 'decrypt'>;
   /** Seconds without heartbeat after which another process counts as dead. */
   staleAfter: () => number;
+  /** Where killed processes leave unfinished files; undefined = elsewhere. */
+  files?: Pick<FileStore, 'removeUnfinished'>;
 }
 
 export interface Scheduler {
@@ -185,6 +191,7 @@ class Term {
       log,
       work: async (signal) => {
         await removeOld(dependencies, signal);
+        await dependencies.files?.removeUnfinished(dependencies.clock.now() - unfinishedFor);
         return hour;
       },
     });

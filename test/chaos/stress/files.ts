@@ -6,8 +6,11 @@ import type { Site } from '../site.ts';
 /** Folders of the file store with a folder per tenant and thing in it, and the table of the things. */
 const owners = { blueprints: 'blueprints', 'uploaded-blueprints': 'blueprints', deployments: 'deployments' };
 
-/** Complaints about files that belong to nothing, and about uploaded blueprints that have none. */
-export async function judgeFiles(site: Site, database: pg.Pool): Promise<string[]> {
+/**
+ * Complaints about files that belong to nothing, and about uploaded blueprints that have none.
+ * @param hasKilled whether processes were killed meanwhile
+ */
+export async function judgeFiles(site: Site, database: pg.Pool, hasKilled: boolean): Promise<string[]> {
   const root = join(site.cluster.folder, 'files');
   const complaints: string[] = [];
   for (const [folder, table] of Object.entries(owners)) {
@@ -30,14 +33,17 @@ export async function judgeFiles(site: Site, database: pg.Pool): Promise<string[
       }
     }
   }
-  const unfinished = namesIn(join(root, '.incoming'));
+  // what killed processes leave there is removed a day later
+  const unfinished = hasKilled ? [] : namesIn(join(root, '.incoming'));
   return unfinished.length === 0 ? complaints : [...complaints, `unfinished files are left: ${unfinished.join(', ')}`];
 }
 
 /** Files below the file store; folders without any do not count. */
 export function filesLeft(root: string): string[] {
   const names = existsSync(root) ? readdirSync(root, { recursive: true, withFileTypes: true }) : [];
-  const files = names.filter((entry) => !entry.isDirectory()).map(({ parentPath, name }) => join(parentPath, name));
+  const files = names
+    .filter((entry) => !entry.isDirectory() && !entry.parentPath.startsWith(join(root, '.incoming')))
+    .map(({ parentPath, name }) => join(parentPath, name));
   return files.length === 0 ? [] : [`${files.length} files are left: ${files.slice(0, 5).join(', ')}`];
 }
 

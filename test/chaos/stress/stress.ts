@@ -107,7 +107,7 @@ async function load(
   const hung = await settle(site, database, requests, shared);
   complaints.push(...(await describeHung(site.databaseUrl, hung)));
   if (hung.length === 0) {
-    complaints.push(...(await judgeStore(database)), ...(await judgeFiles(site, database)));
+    complaints.push(...(await judgeStore(database)), ...(await judgeFiles(site, database, kills > 0)));
   }
   const growth = Math.max(...[...memoryOf(site)].map(([name, now]) => now - (before.get(name) ?? now)));
   if (growth > tolerableGrowth) {
