@@ -153,7 +153,8 @@ export const environmentVariables: Readonly<Record<string, string>> = {
   GANTRY_TLS_KEY: 'its key',
   GANTRY_TRUSTED_PROXIES: 'comma separated addresses and networks of proxies; default loopback',
   GANTRY_MAX_UPLOAD_BYTES: 'largest accepted upload',
-  GANTRY_DATABASE_POOL: 'database connections of this process',
+  GANTRY_DATABASE_POOL:
+    'pooled database connections of this process; two more serve single rows, and one each notifications and leadership',
   GANTRY_AMQP_MANAGEMENT_URL: 'RabbitMQ management API',
   GANTRY_AMQP_CA_FILE: 'certificate authority of the broker; those of the system when absent',
   GANTRY_AMQP_CERT_FILE: 'certificate that this process shows to the broker, when it wants one',

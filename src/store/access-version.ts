@@ -6,7 +6,7 @@ import { onlyRow } from './values.ts';
  * failed logins, groups, tokens, tenants, permissions, maintenance mode. Triggers keep it.
  */
 export async function readAccessVersion(session: Session): Promise<number> {
-  return onlyRow(await session.prepared<{ version: number }>('select version from access_version')).version;
+  return onlyRow(await session.lookUp<{ version: number }>('select version from access_version')).version;
 }
 
 /** Makes it grow, for changes that triggers do not see. */

@@ -9,6 +9,7 @@ import { requestDoneBefore } from './done-requests.ts';
 import { Listener } from './listener.ts';
 import type { NotificationHandler } from './listener.ts';
 import { connectionTo, DatabaseServers } from './primary.ts';
+import { GatheringSocket, SharedLines } from './shared-lines.ts';
 import type { Actor, Once, Session, Transaction } from './session.ts';
 
 export interface DatabaseOptions {
@@ -81,38 +82,49 @@ async function repeated<Result>(work: () => Promise<Result>): Promise<Result> {
 type Runner = Pick<pg.ClientBase, 'query'>;
 
 abstract class Statements {
-  protected abstract runner(): Runner;
-  /** Milliseconds to wait for an answer; undefined = that of the connection. */
-  protected readonly readTimeout: number | undefined;
+  protected abstract send<Row extends object>(statement: pg.QueryConfig): Promise<pg.QueryResult<Row>>;
 
   async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return this.#ask({ text, values: [...values] });
+    return (await this.send<Row>({ text, values: [...values] })).rows;
   }
 
   async prepared<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return this.#ask({ name: statementName(text), text, values: [...values] });
+    return (await this.send<Row>({ name: statementName(text), text, values: [...values] })).rows;
   }
 
-  async #ask<Row extends object>(statement: pg.QueryConfig): Promise<Row[]> {
-    const { readTimeout } = this;
-    const limited = readTimeout === undefined ? statement : { ...statement, query_timeout: readTimeout };
-    return (await this.runner().query<Row>(limited)).rows;
+  async lookUp<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.prepared<Row>(text, values);
   }
 }
 
 class ClientTransaction extends Statements implements Transaction {
   readonly tasks: (() => void | Promise<void>)[] = [];
-  readonly #client: pg.PoolClient;
-  protected override readonly readTimeout: number | undefined;
+  readonly #client: Runner;
+  readonly #begun: Promise<unknown>;
+  /** Milliseconds to wait for an answer; undefined = that of the connection. */
+  readonly #readTimeout: number | undefined;
+  #isOver = false;
 
-  constructor(client: pg.PoolClient, readTimeout: number | undefined) {
+  /** @param begun settled when it is known whether the transaction has begun; statements need not wait for that */
+  constructor(client: Runner, begun: Promise<unknown>, readTimeout: number | undefined) {
     super();
     this.#client = client;
-    this.readTimeout = readTimeout;
+    this.#begun = begun;
+    this.#readTimeout = readTimeout;
   }
 
-  protected override runner(): Runner {
-    return this.#client;
+  protected override async send<Row extends object>(statement: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+    if (this.#isOver) {
+      throw new Error('A statement came after the end of its transaction');
+    }
+    const limited = this.#readTimeout === undefined ? statement : { ...statement, query_timeout: this.#readTimeout };
+    const [result] = await Promise.all([this.#client.query<Row>(limited), this.#begun]);
+    return result;
+  }
+
+  /** Takes no more statements: the connection is about to be somebody else's. */
+  end(): void {
+    this.#isOver = true;
   }
 
   async transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
@@ -124,14 +136,19 @@ class ClientTransaction extends Statements implements Transaction {
   }
 }
 
-function beginStatement(actor: Actor | undefined): string {
+/** Begins a transaction; `actor` is what the audit log gets to know about its changes. */
+function beginAs(client: Runner, actor: Actor | undefined): Promise<unknown> {
+  const begun = client.query({ name: 'begin', text: 'begin' });
   if (!actor) {
-    return 'begin';
+    return begun;
   }
-  const username = pg.escapeLiteral(actor.username);
-  const executionId = pg.escapeLiteral(actor.executionId ?? '');
-  const address = actor.address === undefined ? '' : `; set local gantry.address = ${pg.escapeLiteral(actor.address)}`;
-  return `begin; set local gantry.username = ${username}; set local gantry.execution_id = ${executionId}${address}`;
+  const named = client.query({
+    name: 'name-actor',
+    text: `select set_config('gantry.username', $1, true), set_config('gantry.execution_id', $2, true),
+      set_config('gantry.address', $3, true)`,
+    values: [actor.username, actor.executionId ?? '', actor.address ?? ''],
+  });
+  return Promise.all([begun, named, actor.once && markDone(client, actor.once)]);
 }
 
 /**
@@ -158,6 +175,7 @@ async function markDone(client: Runner, { key, attempt }: Once): Promise<void> {
 export class Database extends Statements implements Session {
   readonly #servers: DatabaseServers;
   readonly #pool: pg.Pool;
+  readonly #lines: SharedLines;
   readonly #listener: Listener;
   readonly #log: Logger;
   readonly #options: DatabaseOptions;
@@ -169,8 +187,11 @@ export class Database extends Statements implements Session {
     this.#log = options.log;
     this.#servers = new DatabaseServers(options.url);
     const Client = connectionTo(this.#servers);
-    const config = { ...this.#clientConfig(), Client };
+    // with a pipeline, what is asked for at once travels at once
+    const together = { pipeline: true, stream: () => new GatheringSocket() };
+    const config = { ...this.#clientConfig(), ...together, Client };
     this.#pool = new pg.Pool({ ...config, max: options.poolSize, idleTimeoutMillis: 30_000 });
+    this.#lines = new SharedLines(() => this.newConnection(together));
     this.#pool.on('error', (error) => {
       // the pool does not wait for its goodbyes to arrive, so a server that stops next may answer them
       if (!this.#isClosing) {
@@ -209,13 +230,17 @@ export class Database extends Statements implements Session {
     };
   }
 
-  protected override runner(): Runner {
-    return this.#pool;
+  protected override send<Row extends object>(statement: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+    return this.#pool.query<Row>(statement);
   }
 
   /** A statement on its own is a transaction: when it lost against another one, nothing of it happened. */
   override async prepared<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return repeated(() => super.prepared<Row>(text, values));
+  }
+
+  override async lookUp<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return (await this.#lines.send<Row>({ name: statementName(text), text, values: [...values] })).rows;
   }
 
   async transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
@@ -230,23 +255,26 @@ export class Database extends Statements implements Session {
     actor: Actor | undefined,
     work: (transaction: Transaction) => Promise<Result>,
   ): Promise<Result> {
-    return repeated(() => this.#attempt(beginStatement(actor), work, { once: actor?.once }));
+    return repeated(() => this.#attempt((client) => beginAs(client, actor), work));
   }
 
   /** Reads many things as they are at one moment, whatever is changed meanwhile; nothing can be written. */
   async readConsistently<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
     const begin = `begin isolation level repeatable read read only; set local statement_timeout = 0;
       set local idle_in_transaction_session_timeout = 0`;
-    return this.#attempt(begin, work, { readTimeout: noReadTimeout });
+    return this.#attempt((client) => client.query(begin), work, noReadTimeout);
   }
 
   async #attempt<Result>(
-    begin: string,
+    begin: (client: Runner) => Promise<unknown>,
     work: (transaction: Transaction) => Promise<Result>,
-    { readTimeout, once }: { readTimeout?: number; once?: Once | undefined },
+    readTimeout?: number,
   ): Promise<Result> {
     const client = await this.#pool.connect();
-    const transaction = new ClientTransaction(client, readTimeout);
+    const begun = begin(client);
+    // every statement hears of it
+    begun.catch(() => undefined);
+    const transaction = new ClientTransaction(client, begun, readTimeout);
     let broken: Error | undefined;
     let result: Result;
     const lost = (error: Error): void => {
@@ -254,13 +282,12 @@ export class Database extends Statements implements Session {
     };
     client.on('error', lost);
     try {
-      await client.query(begin);
-      if (once) {
-        await markDone(client, once);
-      }
       result = await work(transaction);
-      await client.query('commit');
+      await begun;
+      transaction.end();
+      await client.query({ name: 'commit', text: 'commit' });
     } catch (error) {
+      transaction.end();
       if (isReadTimeout(error) || isReadOnly(error)) {
         broken = coerceError(error);
       } else {
@@ -326,7 +353,7 @@ export class Database extends Statements implements Session {
   /** Waits for running statements and closes every connection. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    await this.#listener.close();
+    await Promise.all([this.#listener.close(), this.#lines.close()]);
     await this.#pool.end();
   }
 }
@@ -352,6 +379,10 @@ class ActorSession implements Session {
     return changing.test(text)
       ? this.transaction((transaction) => transaction.prepared<Row>(text, values))
       : this.#database.prepared<Row>(text, values);
+  }
+
+  async lookUp<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.#database.lookUp<Row>(text, values);
   }
 
   async transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {

@@ -24,8 +24,14 @@ export interface Session {
   /** Runs a statement that PostgreSQL parses once per connection; right for constant texts on hot paths. */
   prepared<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /**
+   * The same for reads that find their rows by an index and wait for no lock: outside of transactions they share a few
+   * connections, on which they are sent without waiting for each other.
+   */
+  lookUp<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /**
    * Runs `work` in one transaction: committed when it resolves, rolled back when it throws. Within a transaction it
-   * just joins that one.
+   * just joins that one. Statements of a transaction that do not wait for each other (`Promise.all`) share a round trip;
+   * they run one after the other, in the order in which they were asked for.
    */
   transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result>;
 }

@@ -101,6 +101,7 @@ async function mainStatement(database: Database, read: NonNullable<Line['read']>
   const session: Session = {
     query: note,
     prepared: note,
+    lookUp: note,
     transaction: (work) => database.transaction(work),
   };
   await read(session);

@@ -6,6 +6,7 @@ import { createBlueprint } from '../../src/store/blueprints.ts';
 import { asUnavailable, isConnectionError } from '../../src/store/database-errors.ts';
 import type { Database } from '../../src/store/database.ts';
 import { connectDatabase } from '../../src/store/database.ts';
+import type { Transaction } from '../../src/store/session.ts';
 import { addToOutbox, deletePublished, takeLeftOver } from '../../src/store/outbox.ts';
 import type { TestDatabase } from '../kit/database.ts';
 import { withoutPassword } from '../../src/store/database-address.ts';
@@ -42,6 +43,39 @@ describe('database', function () {
     expect(await database.query('select count(*) as count, 7::bigint as big from sample')).to.deep.equal([
       { count: 2, big: 7 },
     ]);
+  });
+
+  describe('look-ups', () => {
+    it('answer side by side, each its own', async () => {
+      const numbers = Array.from({ length: 200 }, (_, index) => index);
+      const answers = await Promise.all(
+        numbers.map(async (number) => {
+          const [row] = await database.lookUp<{ number: number }>('select $1::integer as number', [number]);
+          return row?.number;
+        }),
+      );
+      expect(answers).to.deep.equal(numbers);
+    });
+
+    it('that fail leave the others alone', async () => {
+      const [good, bad, last] = await Promise.allSettled([
+        database.lookUp('select 1 as one'),
+        database.lookUp('select 1 / 0'),
+        database.lookUp('select 3 as three'),
+      ]);
+      expect([good.status, bad.status, last.status]).to.deep.equal(['fulfilled', 'rejected', 'fulfilled']);
+    });
+
+    it('go on over a new connection when theirs was lost', async () => {
+      const pidNow = async (): Promise<number | undefined> =>
+        (await database.lookUp<{ pid: number }>('select pg_backend_pid() as pid'))[0]?.pid;
+      const before = await pidNow();
+      await database.query('select pg_terminate_backend($1)', [before]);
+      await until('an answer over another connection', async () => {
+        const now = await pidNow().catch(() => undefined);
+        return now !== undefined && now !== before;
+      });
+    });
   });
 
   describe('transactions', () => {
@@ -81,6 +115,41 @@ describe('database', function () {
         })
         .catch(() => undefined);
       expect(done).to.deep.equal(['seen']);
+    });
+
+    it('run what does not wait for each other in the order asked for', async () => {
+      const counts = await database.transaction((transaction) =>
+        Promise.all([
+          transaction.query<{ count: number }>('select count(*) as count from sample'),
+          transaction.prepared(`insert into sample values (1, 'one')`),
+          transaction.lookUp<{ count: number }>('select count(*) as count from sample'),
+        ]),
+      );
+      expect([counts[0][0]?.count, counts[2][0]?.count]).to.deep.equal([0, 1]);
+      expect(await values()).to.deep.equal(['one']);
+    });
+
+    it('tell the first failure of what was asked for at once, and keep nothing of it', async () => {
+      const failed = database.transaction((transaction) =>
+        Promise.all([
+          transaction.query(`insert into sample values (1, 'one')`),
+          transaction.query('select 1 / 0'),
+          transaction.query(`insert into sample values (2, 'two')`),
+        ]),
+      );
+      expect(String(await failed.catch((error: unknown) => error))).to.contain('division by zero');
+      expect(await values()).to.deep.equal([]);
+    });
+
+    it('take no statement after their end, which would be part of nothing', async () => {
+      let kept: Transaction | undefined;
+      await database.transaction(async (transaction) => {
+        kept = transaction;
+        await transaction.query(`insert into sample values (1, 'in time')`);
+      });
+      const late = kept?.query(`insert into sample values (2, 'late')`);
+      expect(String(await late?.catch((error: unknown) => error))).to.contain('after the end');
+      expect(await values()).to.deep.equal(['in time']);
     });
 
     it('that block each other run again until both are through', async () => {
