@@ -106,9 +106,9 @@ function send(response: Response, answer: Answer): void {
     const { body = null } = answer;
     const text = body instanceof JsonText ? body.text : JSON.stringify(body);
     response.setHeader('Content-Type', 'application/json; charset=utf-8');
-    const content = Buffer.from(text);
-    response.setHeader('Content-Length', content.length);
-    response.end(content);
+    response.setHeader('Content-Length', Buffer.byteLength(text));
+    // as text it leaves together with the head
+    response.end(text);
   }
 }
 

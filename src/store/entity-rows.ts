@@ -34,8 +34,8 @@ export function isDocument({ type, isHeavy }: Field): boolean {
   return type === 'json' && isHeavy === true;
 }
 
-function column(name: string, field: Field, areDocumentsText: boolean): string {
-  return `${field.sql}${areDocumentsText && isDocument(field) ? '::text' : ''} as "${name}"`;
+function expression(field: Field, areDocumentsText: boolean): string {
+  return `${field.sql}${areDocumentsText && isDocument(field) ? '::text' : ''}`;
 }
 
 /** Columns of everything that is not costly or that `wants` names. */
@@ -46,19 +46,19 @@ export function selection(
 ): string {
   return Object.entries(resource.fields)
     .filter(([name, field]) => !field.isHidden && (!field.isHeavy || wants(name)))
-    .map(([name, field]) => column(name, field, areDocumentsText))
+    .map(([name, field]) => `${expression(field, areDocumentsText)} as "${name}"`)
     .join(', ');
 }
 
-/** Columns of the costly documents that `wants` names. */
-export function documentSelection(
+/** The costly documents that `wants` names, each with the expression that reads it. */
+export function documentColumns(
   resource: ResourceShape,
   wants: (field: string) => boolean,
   areDocumentsText = false,
-): string[] {
+): { name: string; sql: string }[] {
   return Object.entries(resource.fields)
     .filter(([name, field]) => isDocument(field) && !field.isHidden && wants(name))
-    .map(([name, field]) => column(name, field, areDocumentsText));
+    .map(([name, field]) => ({ name, sql: expression(field, areDocumentsText) }));
 }
 
 /** Makes the texts of documents `JsonText`; in place. */

@@ -1,15 +1,9 @@
 /** Reads of a single row by its id, of every resource. */
 import { LRUCache } from 'lru-cache';
 import { GantryError, notFound } from '../domain/errors.ts';
-import {
-  bareEntities,
-  documentSelection,
-  fieldOf,
-  isDocument,
-  markDocuments,
-  toEntities,
-  wantsOf,
-} from './entity-rows.ts';
+import { JsonText } from '../domain/json-text.ts';
+import { documentMemory } from './document-memory.ts';
+import { bareEntities, documentColumns, fieldOf, isDocument, toEntities, wantsOf } from './entity-rows.ts';
 import type { ReadOptions } from './entity-rows.ts';
 import type { Resource, ResourceShape } from './resource.ts';
 import type { Scope } from './scope.ts';
@@ -34,7 +28,12 @@ function isPrepared(resource: ResourceShape, text: string): boolean {
 
 interface SingleStatement {
   text: string;
+  isPrepared: boolean;
+  /** Tells statements apart. */
+  name: string;
   wants: (field: string) => boolean;
+  /** Names of the documents that it reads only of rows that have another version than the one given as its last value. */
+  remembered: readonly string[];
   /** Makes one row of the statement a row as lists have it. */
   unpack: (row: PackedRow) => Record<string, unknown>;
 }
@@ -42,6 +41,8 @@ interface SingleStatement {
 /** Small columns as one JSON array: reading many columns of one row costs a client more than all else of it. */
 interface PackedRow {
   packed: unknown[];
+  /** Of the row; only where documents are texts. */
+  version?: string;
   [document: string]: unknown;
 }
 
@@ -66,11 +67,17 @@ function columnsOf<Entity>(resource: Resource<Entity>, options: ReadOptions): Pa
   return [...own, ...embedded];
 }
 
-/** The statement that reads one row; made once, for gets are many and their texts long. */
+let statementCount = 0;
+
+/**
+ * The statement that reads one row; made once, for gets are many and their texts long.
+ * @param knownVersion placeholder of the version of the row whose documents need not be read again; undefined = all are
+ */
 function singleStatement<Entity>(
   resource: Resource<Entity>,
   conditions: string,
   options: ReadOptions,
+  knownVersion: string | undefined,
 ): SingleStatement {
   const { fields, areDocumentsText, lock } = options;
   const known = singleStatements.get(resource) ?? new LRUCache<string, SingleStatement>({ max: 200 });
@@ -80,14 +87,25 @@ function singleStatement<Entity>(
   if (!statement) {
     const wants = wantsOf(fields);
     const columns = columnsOf(resource, options);
-    const documents = documentSelection(resource, wants, areDocumentsText);
-    const selected = [`json_build_array(${columns.map(({ sql }) => sql).join(', ')}) as packed`, ...documents].join(
-      ', ',
-    );
+    const version = `${resource.alias}.xmin::text`;
+    const documents = documentColumns(resource, wants, areDocumentsText);
+    const selected = [
+      `json_build_array(${columns.map(({ sql }) => sql).join(', ')}) as packed`,
+      ...(knownVersion === undefined ? [] : [`${version} as version`]),
+      ...documents.map(({ name, sql }) =>
+        knownVersion === undefined
+          ? `${sql} as "${name}"`
+          : `case when ${version} is distinct from ${knownVersion} then ${sql} end as "${name}"`,
+      ),
+    ].join(', ');
+    const text = `select ${selected} from ${resource.from} where ${conditions} limit 2 ${lock ? `for no key update of ${resource.alias}` : ''}`;
     statement = {
-      text: `select ${selected} from ${resource.from} where ${conditions} limit 2 ${lock ? `for no key update of ${resource.alias}` : ''}`,
+      text,
+      isPrepared: isPrepared(resource, text),
+      name: String((statementCount += 1)),
       wants,
-      unpack: ({ packed, ...row }) => {
+      remembered: knownVersion === undefined ? [] : documents.map(({ name }) => name),
+      unpack: ({ packed, version: _version, ...row }) => {
         columns.forEach(({ name, read }, index) => (row[name] = read(packed[index])));
         return row;
       },
@@ -95,6 +113,49 @@ function singleStatement<Entity>(
     known.set(key, statement);
   }
   return statement;
+}
+
+/** A row that is to be locked may have to be waited for. */
+function readRows(
+  session: Session,
+  { text, isPrepared: mayBePrepared }: SingleStatement,
+  values: readonly unknown[],
+  isLocking: boolean | undefined,
+): Promise<PackedRow[]> {
+  if (!mayBePrepared) {
+    return session.query<PackedRow>(text, values);
+  }
+  return isLocking ? session.prepared<PackedRow>(text, values) : session.lookUp<PackedRow>(text, values);
+}
+
+/** Runs a statement whose documents are texts; those of rows that have not changed since are taken from memory. */
+async function readWithMemory(
+  session: Session,
+  statement: SingleStatement,
+  values: readonly unknown[],
+  isLocking: boolean | undefined,
+): Promise<Record<string, unknown>[]> {
+  const memory = documentMemory(session);
+  const key = [statement.name, ...values].join('\n');
+  const known = memory.get(key);
+  const rows = await readRows(session, statement, [...values, known?.version ?? null], isLocking);
+  return rows.map((row) => {
+    const { version = '' } = row;
+    const documents = known?.version === version ? known.documents : textsOf(row, statement.remembered);
+    if (rows.length === 1 && documents !== known?.documents) {
+      memory.set(key, { version, documents });
+    }
+    return Object.assign(statement.unpack(row), documents);
+  });
+}
+
+function textsOf(row: PackedRow, names: readonly string[]): Record<string, JsonText | null> {
+  return Object.fromEntries(
+    names.map((name) => {
+      const text = row[name];
+      return [name, typeof text === 'string' ? new JsonText(text) : null];
+    }),
+  );
 }
 
 /**
@@ -115,14 +176,13 @@ export async function getResource<Entity extends object>(
       ([name, value]) => `${fieldOf(resource, name, 'Filter').sql} = ${parameters.add(value)}`,
     ),
   ];
-  const { text, wants, unpack } = singleStatement(resource, conditions.join(' and '), options);
-  const found = isPrepared(resource, text)
-    ? await session.prepared<PackedRow>(text, parameters.values)
-    : await session.query<PackedRow>(text, parameters.values);
-  const rows = found.map(unpack);
-  if (options.areDocumentsText) {
-    markDocuments(resource, rows);
-  }
+  const { values } = parameters;
+  const knownVersion = options.areDocumentsText ? `$${values.length + 1}` : undefined;
+  const statement = singleStatement(resource, conditions.join(' and '), options, knownVersion);
+  const rows =
+    statement.remembered.length > 0
+      ? await readWithMemory(session, statement, values, options.lock)
+      : (await readRows(session, statement, values, options.lock)).map(statement.unpack);
   const [id] = Object.values(key);
   if (rows.length > 1) {
     throw new GantryError(
@@ -130,7 +190,9 @@ export async function getResource<Entity extends object>(
       `More than one \`${resource.kind}\` with ID \`${String(id)}\` can be seen: one of this tenant and a global one. Call from the tenant the other one belongs to, or rename one.`,
     );
   }
-  const [entity] = resource.embedded ? bareEntities(resource, rows) : await toEntities(session, resource, rows, wants);
+  const [entity] = resource.embedded
+    ? bareEntities(resource, rows)
+    : await toEntities(session, resource, rows, statement.wants);
   if (!entity) {
     throw notFound(resource.kind, String(id));
   }
