@@ -36,8 +36,26 @@ export interface WorkflowMessage {
   body: JsonObject;
 }
 
+/** What a message tells of an execution. */
+export type MessageSubject = Pick<
+  Execution,
+  | 'id'
+  | 'creatorId'
+  | 'createdBy'
+  | 'tenantName'
+  | 'workflowId'
+  | 'parameters'
+  | 'isSystemWorkflow'
+  | 'isDryRun'
+  | 'resume'
+  | 'waitAfterFail'
+  | 'deploymentId'
+  | 'deploymentDisplayName'
+  | 'blueprintId'
+>;
+
 /** The message that makes an executor start or resume an execution. */
-export function workflowMessage(execution: Execution, options: WorkflowMessageOptions = {}): WorkflowMessage {
+export function workflowMessage(execution: MessageSubject, options: WorkflowMessageOptions = {}): WorkflowMessage {
   const system = systemWorkflowOperations[execution.workflowId];
   const operation = options.operation ?? (system === undefined ? '' : `cloudify_system_workflows.${system}`);
   const token = options.executionToken;

@@ -17,6 +17,7 @@ import {
   updateBlueprint,
 } from '../store/blueprints.ts';
 import { findDeploymentsOfBlueprint } from '../store/deployments.ts';
+import { isSystemWorkflowUnfinished } from '../store/execution-queue.ts';
 import { createExecutions, findExecution, findExecutions } from '../store/executions.ts';
 import { addLabels } from '../store/labels.ts';
 import type { ListQuery, Page } from '../store/scope.ts';
@@ -34,7 +35,6 @@ import type { NewLabel } from './labels.ts';
 import { creationTime, ownerId } from './ownership.ts';
 import type { Origin } from './ownership.ts';
 import { sendAfterCommit } from './outbox.ts';
-import { isSystemWorkflowUnfinished } from './start-execution.ts';
 
 /** A blueprint with the execution that uploaded it. */
 export interface BlueprintWithUpload extends Blueprint {

@@ -1,6 +1,7 @@
 import { GantryError, notFound } from '../domain/errors.ts';
 import type { Plan, PlanPlugin } from '../domain/plan.ts';
 import { findPluginPackages, findSite } from '../store/creation-lookups.ts';
+import { PlanCache } from '../store/plan-cache.ts';
 import { scopeOf } from './caller.ts';
 import type { CreationLookups } from './deployment-creation.ts';
 
@@ -18,7 +19,10 @@ function requiredPlugins(plan: Plan): PlanPlugin[] {
 
 /** Looks up what a new deployment names. */
 export function createCreationLookups(): CreationLookups {
+  const plans = new PlanCache();
   return {
+    planOf: (session, blueprintStorageId) => plans.load(session, blueprintStorageId),
+
     async findSite(session, caller, request) {
       if (request.siteName === undefined) {
         return undefined;

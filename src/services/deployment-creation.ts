@@ -1,14 +1,18 @@
 import { workflowMessage } from '../amqp/workflow-message.ts';
+import type { MessageSubject } from '../amqp/workflow-message.ts';
 import type { Blueprint, Deployment, Execution } from '../domain/entities.ts';
-import { GantryError, ifFound } from '../domain/errors.ts';
+import { GantryError } from '../domain/errors.ts';
 import type { JsonObject, Plan } from '../domain/plan.ts';
 import { failedBlueprintStates } from '../domain/states.ts';
 import type { Visibility } from '../domain/states.ts';
 import { getBlueprint } from '../store/blueprints.ts';
-import { createDeployment, deleteDeployment, getDeployment, updateDeployment } from '../store/deployments.ts';
-import { createExecutions, listExecutions } from '../store/executions.ts';
+import { createDeployments, removeFailedCreations, setCreateExecutions } from '../store/deployment-batch.ts';
+import { getDeployment } from '../store/deployments.ts';
+import { isSystemWorkflowUnfinished } from '../store/execution-queue.ts';
+import { createExecutions } from '../store/executions.ts';
 import { addLabels } from '../store/labels.ts';
 import type { Session, Transaction } from '../store/session.ts';
+import { onlyRow } from '../store/values.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
 import { requireQuota } from '../store/tenant-quotas.ts';
@@ -22,7 +26,6 @@ import type { NewLabel } from './labels.ts';
 import { sendAfterCommit } from './outbox.ts';
 import { creationTime, ownerId } from './ownership.ts';
 import type { Origin } from './ownership.ts';
-import { isSystemWorkflowUnfinished } from './start-execution.ts';
 
 export interface DeploymentRequest {
   readonly id: string;
@@ -64,46 +67,28 @@ export function checkInputNames(plan: Pick<Plan, 'inputs'>, inputs: JsonObject):
 /** The blueprint, once its upload is over when the caller may wait. @throws GantryError deployment_creation_error */
 async function readyBlueprint(
   dependencies: ServiceDependencies,
+  lookups: CreationLookups,
   caller: TenantCaller,
   blueprintId: string,
   mayWait: boolean,
   signal: AbortSignal,
-): Promise<Blueprint> {
-  const read = (): Promise<Blueprint> => getBlueprint(dependencies.database, scopeOf(caller), blueprintId);
+): Promise<{ blueprint: Blueprint; plan: Plan }> {
+  const { database, waiter } = dependencies;
+  const read = (): Promise<Blueprint> => getBlueprint(database, scopeOf(caller), blueprintId, { fields: [] });
   let blueprint = await read();
   const isUnderWay = blueprint.state !== 'uploaded' && !failedBlueprintStates.includes(blueprint.state);
   if (isUnderWay && mayWait && blueprint.uploadExecutionId !== undefined) {
-    await dependencies.waiter.waitUntilEnded(blueprint.uploadExecutionId, creationTimeout, signal);
+    await waiter.waitUntilEnded(blueprint.uploadExecutionId, creationTimeout, signal);
     blueprint = await read();
   }
-  if (blueprint.state !== 'uploaded' || !blueprint.plan) {
+  const plan = blueprint.state === 'uploaded' ? await lookups.planOf(database, blueprint.storageId) : undefined;
+  if (!plan) {
     throw new GantryError(
       'deployment_creation_error',
       `Unable to create a deployment based on a blueprint which is not \`uploaded\` but: \`${blueprint.state}\``,
     );
   }
-  return blueprint;
-}
-
-function findDeployment(session: Session, caller: TenantCaller, id: string): Promise<Deployment | undefined> {
-  return ifFound(getDeployment(session, { tenantId: caller.tenant.id }, id, { fields: ['id', 'createExecutionId'] }));
-}
-
-/** Removes what an earlier, failed attempt to create the same deployment left. */
-async function removeFailedAttempt(transaction: Transaction, caller: TenantCaller, id: string): Promise<void> {
-  const previous = await findDeployment(transaction, caller, id);
-  if (!previous || previous.tenantId !== caller.tenant.id) {
-    return;
-  }
-  const { items } = await listExecutions(
-    transaction,
-    { tenantId: caller.tenant.id },
-    { size: 2, filters: { deploymentId: [id] } },
-  );
-  const [only, another] = items.filter(({ deploymentStorageId }) => deploymentStorageId === previous.storageId);
-  if (only?.workflowId === 'create_deployment_environment' && only.status === 'failed' && !another) {
-    await deleteDeployment(transaction, previous.storageId);
-  }
+  return { blueprint, plan };
 }
 
 /** @throws GantryError forbidden_error when a global deployment is made of a blueprint that is not */
@@ -119,74 +104,90 @@ export function requireVisibility(
   }
 }
 
+/** What a deployment is made of besides what is asked for. */
+interface Origins {
+  readonly blueprint: Blueprint;
+  readonly siteStorageId: number | undefined;
+}
+
 async function store(
   dependencies: ServiceDependencies,
   caller: TenantCaller,
   request: DeploymentRequest,
-  blueprint: Blueprint,
-  siteStorageId: number | undefined,
+  { blueprint, siteStorageId }: Origins,
   transaction: Transaction,
 ): Promise<Deployment> {
-  await removeFailedAttempt(transaction, caller, request.id);
-  await requireQuota(transaction, caller.tenant, 'deployments');
-  const displayName = request.displayName ?? request.id;
-  const deployment = await createDeployment(transaction, {
-    id: request.id,
-    tenantId: caller.tenant.id,
-    creatorId: await ownerId(transaction, caller, request.origin.creator),
-    createdAt: creationTime(caller, request.origin.createdAt),
-    visibility: request.visibility,
-    blueprintStorageId: blueprint.storageId,
-    displayName,
-    siteStorageId,
-    runtimeOnlyEvaluation: request.runtimeOnlyEvaluation ?? false,
-    deploymentStatus: 'requires_attention',
-  });
-  const isQueued = await isSystemWorkflowUnfinished(transaction);
-  const createdAt = new Date(dependencies.clock.now()).toISOString();
-  const labels = request.labels.map(({ key, value, origin }) => ({
-    key,
-    value,
-    created_at: origin?.createdAt?.toISOString() ?? createdAt,
-    created_by: origin?.creator ?? caller.user.username,
-  }));
+  const { id, visibility, displayName = id, runtimeOnlyEvaluation = false } = request;
+  const { tenant } = caller;
+  const [isQueued] = await Promise.all([
+    isSystemWorkflowUnfinished(transaction),
+    // an earlier attempt to create the same deployment
+    removeFailedCreations(transaction, tenant.id, [id]),
+    requireQuota(transaction, tenant, 'deployments'),
+  ]);
+  const creatorId = await ownerId(transaction, caller, request.origin.creator);
+  const createdAt = creationTime(caller, request.origin.createdAt);
+  const deploymentStorageId = onlyRow(
+    await createDeployments(
+      transaction,
+      { tenantId: tenant.id, creatorId, visibility, blueprintStorageId: blueprint.storageId },
+      [{ id, displayName, siteStorageId, runtimeOnlyEvaluation, createdAt }],
+    ),
+  );
   // what the creation adds later leaves these as they are
   const told = request.labels.filter(({ origin }) => origin !== undefined);
   const toldLabels = await labelsToStore(transaction, caller, told);
-  await addLabels(transaction, 'deployments', [deployment.storageId], toldLabels);
+  await addLabels(transaction, 'deployments', [deploymentStorageId], toldLabels);
   const { token, tokenHash } = createExecutionToken();
-  const [execution] = await createExecutions(transaction, [
-    {
-      id: dependencies.newId(),
-      tenantId: caller.tenant.id,
-      creatorId: caller.user.id,
-      visibility: request.visibility,
-      workflowId: 'create_deployment_environment',
-      status: isQueued ? 'queued' : 'pending',
-      parameters: {
-        inputs: request.inputs,
-        display_name: displayName,
-        ...(labels.length > 0 ? { labels } : {}),
-      },
-      deploymentStorageId: deployment.storageId,
-      blueprintId: blueprint.id,
-      tokenHash,
-    },
+  const creation = creationOf(dependencies, caller, request, blueprint);
+  const message = workflowMessage(creation, { executionToken: token });
+  const status = isQueued ? 'queued' : 'pending';
+  const [, , , deployment] = await Promise.all([
+    createExecutions(transaction, [
+      { ...creation, tenantId: tenant.id, visibility, status, deploymentStorageId, tokenHash },
+    ]),
+    setCreateExecutions(transaction, [creation.id]),
+    sendAfterCommit(transaction, dependencies.outbox, isQueued ? [] : [message]),
+    getDeployment(transaction, { tenantId: tenant.id }, id),
   ]);
-  if (!execution) {
-    throw new Error('The new execution was not stored');
-  }
-  if (!isQueued) {
-    await sendAfterCommit(transaction, dependencies.outbox, [workflowMessage(execution, { executionToken: token })]);
-  }
-  return updateDeployment(transaction, deployment.storageId, {
-    createExecutionStorageId: execution.storageId,
-    latestExecutionStorageId: execution.storageId,
-  });
+  return deployment;
+}
+
+/** The execution that fills a new deployment. */
+function creationOf(
+  dependencies: ServiceDependencies,
+  caller: TenantCaller,
+  { id, inputs, labels, displayName = id }: DeploymentRequest,
+  blueprint: Blueprint,
+): MessageSubject {
+  const now = new Date(dependencies.clock.now()).toISOString();
+  const labelled = labels.map(({ key, value, origin }) => ({
+    key,
+    value,
+    created_at: origin?.createdAt?.toISOString() ?? now,
+    created_by: origin?.creator ?? caller.user.username,
+  }));
+  return {
+    id: dependencies.newId(),
+    creatorId: caller.user.id,
+    createdBy: caller.user.username,
+    tenantName: caller.tenant.name,
+    workflowId: 'create_deployment_environment',
+    parameters: { inputs, display_name: displayName, ...(labelled.length > 0 ? { labels: labelled } : {}) },
+    isSystemWorkflow: false,
+    isDryRun: false,
+    resume: false,
+    waitAfterFail: 600,
+    deploymentId: id,
+    deploymentDisplayName: displayName,
+    blueprintId: blueprint.id,
+  };
 }
 
 /** What the store needs to find things that a deployment may name. */
 export interface CreationLookups {
+  /** The plan of a blueprint, which nobody may change; undefined when there is none. */
+  planOf(session: Session, blueprintStorageId: number): Promise<Plan | undefined>;
   /** @throws GantryError not_found_error, illegal_action_error when the site is less visible than the deployment */
   findSite(
     session: Session,
@@ -211,23 +212,28 @@ export async function createDeploymentFrom(
   signal: AbortSignal,
 ): Promise<Deployment> {
   const { database } = dependencies;
-  const blueprint = await readyBlueprint(dependencies, caller, request.blueprintId, mayWaitForBlueprint, signal);
+  const { blueprint, plan } = await readyBlueprint(
+    dependencies,
+    lookups,
+    caller,
+    request.blueprintId,
+    mayWaitForBlueprint,
+    signal,
+  );
   const siteStorageId = await lookups.findSite(database, caller, request);
-  if (blueprint.plan && !request.isSkippingPluginsValidation) {
-    await lookups.requirePlugins(database, caller, blueprint.plan);
+  if (!request.isSkippingPluginsValidation) {
+    await lookups.requirePlugins(database, caller, plan);
   }
   requireVisibility(request, blueprint);
   if (request.restored) {
     const references = { blueprint, siteStorageId };
     return restoreDeployment(dependencies, caller, request, request.restored, references, (transaction) =>
-      removeFailedAttempt(transaction, caller, request.id),
+      removeFailedCreations(transaction, caller.tenant.id, [request.id]),
     );
   }
-  if (blueprint.plan) {
-    checkInputNames(blueprint.plan, request.inputs);
-  }
+  checkInputNames(plan, request.inputs);
   return database.transactionAs(actorOf(caller), (transaction) =>
-    store(dependencies, caller, request, blueprint, siteStorageId, transaction),
+    store(dependencies, caller, request, { blueprint, siteStorageId }, transaction),
   );
 }
 

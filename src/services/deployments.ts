@@ -12,7 +12,7 @@ import { readDeploymentActivity } from '../store/deployment-activity.ts';
 import { readDirectChildren } from '../store/deployment-status.ts';
 import { getDeployment, listDeployments, updateDeployment } from '../store/deployments.ts';
 import { createEvaluationStorage } from '../store/evaluation-storage.ts';
-import { lockQueue } from '../store/execution-queue.ts';
+import { isSystemWorkflowUnfinished, lockQueue } from '../store/execution-queue.ts';
 import { createExecutions } from '../store/executions.ts';
 import type { ListQuery, Page } from '../store/scope.ts';
 import type { Session, Transaction } from '../store/session.ts';
@@ -28,7 +28,6 @@ import type { ServiceDependencies } from './dependencies.ts';
 import { sendExecutions } from './execution-batches.ts';
 import { everywhere, requireFreeGlobally, requireOwnTenant, widerVisibility } from './identifiers.ts';
 import type { SecretReader } from './secret-reader.ts';
-import { isSystemWorkflowUnfinished } from './start-execution.ts';
 import { isWorkflowAvailable } from '../workflows/availability.ts';
 
 export interface DeploymentService {
@@ -155,7 +154,9 @@ export function createDeploymentService(
     }),
 
     async availableWorkflows(deployments) {
-      const unknown = deployments.filter(({ activity }) => activity === undefined);
+      const unknown = deployments.filter(
+        ({ activity, workflows }) => activity === undefined && workflows !== undefined,
+      );
       const activities =
         unknown.length > 0
           ? await readDeploymentActivity(
@@ -178,7 +179,7 @@ export function createDeploymentService(
     async create(caller, request, isAsync, signal) {
       const deployment = await createDeploymentFrom(dependencies, lookups, caller, request, isAsync, signal);
       if (isAsync) {
-        return read(database, caller, deployment.id);
+        return deployment;
       }
       await waitForCreation(dependencies, deployment, signal);
       return read(database, caller, deployment.id);

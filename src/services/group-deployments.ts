@@ -219,7 +219,7 @@ async function startCreation(
   );
   await setCreateExecutions(
     transaction,
-    executions.map(({ storageId }) => storageId),
+    executions.map(({ id }) => id),
   );
   await startReady(dependencies, transaction);
 }

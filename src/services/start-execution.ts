@@ -1,6 +1,9 @@
 import { systemWorkflowIds, workflowMessage } from '../amqp/workflow-message.ts';
+import type { MessageSubject } from '../amqp/workflow-message.ts';
 import type { Breakpoint } from '../domain/control.ts';
 import { requireCreatedDeployment } from '../domain/created.ts';
+import { refuseNeeded } from '../domain/dependents.ts';
+import type { Dependent } from '../domain/dependents.ts';
 import type { Deployment, Execution } from '../domain/entities.ts';
 import { GantryError } from '../domain/errors.ts';
 import type { JsonObject, PlanWorkflow } from '../domain/plan.ts';
@@ -8,13 +11,13 @@ import { findUnavailable } from '../scheduler/availability.ts';
 import { findComponentDeployments } from '../store/component-executions.ts';
 import { disruptiveWorkflows, findDependents } from '../store/dependents.ts';
 import { getDeployment } from '../store/deployments.ts';
-import { findBlockingExecutions, lockQueue } from '../store/execution-queue.ts';
+import { findBlockingExecutions, isSystemWorkflowUnfinished, lockQueue } from '../store/execution-queue.ts';
 import { createExecutions, findExecution } from '../store/executions.ts';
-import { requireQuota } from '../store/tenant-quotas.ts';
-import type { Session, Transaction } from '../store/session.ts';
+import { readQuota, requireRoom } from '../store/tenant-quotas.ts';
+import type { TenantQuota } from '../store/tenant-quotas.ts';
+import type { Transaction } from '../store/session.ts';
 import { requirePermission, scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
-import { refuseNeeded } from '../domain/dependents.ts';
 import { actorOf } from './dependencies.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { createExecutionToken } from '../security/tokens.ts';
@@ -50,58 +53,50 @@ function requireWorkflow(deployment: Deployment, workflowId: string): PlanWorkfl
   return workflow;
 }
 
-async function refuseDependents(session: Session, deployment: Deployment, request: StartRequest): Promise<void> {
-  if (request.force || !disruptiveWorkflows.has(request.workflowId)) {
-    return;
-  }
-  const isRecursive = request.parameters['recursive'] === true;
-  const dependents = await findDependents(session, deployment.storageId);
-  refuseNeeded(deployment.id, request.workflowId, isRecursive, dependents);
+/** What else decides whether a deployment may run a workflow now, and what it may use. */
+interface Surroundings {
+  readonly creation: Execution | undefined;
+  readonly dependents: readonly Dependent[];
+  /** A system-wide workflow runs or waits. */
+  readonly isSystemBusy: boolean;
+  /** Executions of the deployment that run or wait. */
+  readonly others: readonly Execution[];
+  readonly isUnavailable: boolean;
+  readonly quota: TenantQuota;
 }
 
-async function refuseUnavailable(
-  session: Session,
-  deployment: Deployment,
-  workflow: PlanWorkflow | undefined,
-  request: StartRequest,
-): Promise<void> {
-  if (request.force) {
-    return;
-  }
-  const wanted = [{ deploymentStorageId: deployment.storageId, workflow }];
-  if ((await findUnavailable(session, wanted)).length > 0) {
-    throw new GantryError('unavailable_workflow_error', `Workflow not available: ${request.workflowId}`);
-  }
-}
-
-/** Whether a system-wide workflow runs or waits anywhere: then everything else waits. */
-export async function isSystemWorkflowUnfinished(session: Session): Promise<boolean> {
-  return (await findBlockingExecutions(session, { isSystemWorkflow: true, withQueued: true })).length > 0;
+/** Reads all at once. */
+async function readSurroundings(
+  transaction: Transaction,
+  { storageId, createExecutionId, tenantId, workflows }: Deployment,
+  { force, workflowId }: StartRequest,
+): Promise<Surroundings> {
+  const isNeededElsewhere = !force && disruptiveWorkflows.has(workflowId);
+  const ofDeployment = { deploymentStorageIds: [storageId], withQueued: true };
+  const wanted = force ? [] : [{ deploymentStorageId: storageId, workflow: workflows?.[workflowId] }];
+  const [creation, dependents, isSystemBusy, others, unavailable, quota] = await Promise.all([
+    createExecutionId === undefined ? undefined : findExecution(transaction, createExecutionId, { fields: [] }),
+    isNeededElsewhere ? findDependents(transaction, storageId) : [],
+    isSystemWorkflowUnfinished(transaction),
+    force ? [] : findBlockingExecutions(transaction, ofDeployment),
+    findUnavailable(transaction, wanted),
+    readQuota(transaction, tenantId, true),
+  ]);
+  return { creation, dependents, isSystemBusy, others, isUnavailable: unavailable.length > 0, quota };
 }
 
 /**
  * Whether the new execution must wait.
  * @throws GantryError existing_running_execution_error when it would have to and may not
  */
-async function mustWait(
-  session: Session,
-  deployment: Deployment,
-  request: Pick<StartRequest, 'force' | 'queue'>,
-): Promise<boolean> {
-  if (await isSystemWorkflowUnfinished(session)) {
+function mustWait({ isSystemBusy, others }: Surroundings, { queue }: StartRequest): boolean {
+  if (isSystemBusy) {
     return true;
   }
-  if (request.force) {
-    return false;
-  }
-  const others = await findBlockingExecutions(session, {
-    deploymentStorageIds: [deployment.storageId],
-    withQueued: true,
-  });
   if (others.length === 0) {
     return false;
   }
-  if (request.queue) {
+  if (queue) {
     return true;
   }
   const shown = others.map(({ id, workflowId, status }) => `${id} (${workflowId}, ${status})`).join(', ');
@@ -118,60 +113,95 @@ async function startInTransaction(
   request: StartRequest,
   transaction: Transaction,
 ): Promise<Execution> {
+  const { workflowId } = request;
   const fields = ['id', 'workflows', 'visibility', 'createExecutionId'];
   const deployment = await getDeployment(transaction, scopeOf(caller), request.deploymentId, { fields, lock: true });
-  const creation =
-    deployment.createExecutionId === undefined
-      ? undefined
-      : await findExecution(transaction, deployment.createExecutionId);
-  requireCreatedDeployment(deployment, creation);
-  const workflow = requireWorkflow(deployment, request.workflowId);
+  const surroundings = await readSurroundings(transaction, deployment, request);
+  requireCreatedDeployment(deployment, surroundings.creation);
+  const workflow = requireWorkflow(deployment, workflowId);
   const parameters = workflow
-    ? mergeWorkflowParameters(request.workflowId, workflow, request.parameters, {
-        allowCustom: request.allowCustomParameters,
-      })
+    ? mergeWorkflowParameters(workflowId, workflow, request.parameters, { allowCustom: request.allowCustomParameters })
     : request.parameters;
   if (deployment.tenantId !== caller.tenant.id) {
     requirePermission(caller, 'execute_global_workflow');
   }
-  await refuseDependents(transaction, deployment, request);
-  const isQueued = await mustWait(transaction, deployment, request);
-  await refuseUnavailable(transaction, deployment, workflow, request);
-  const { token, tokenHash } = createExecutionToken();
-  if (!isQueued && !request.isDryRun) {
-    await requireQuota(transaction, { id: deployment.tenantId, name: deployment.tenantName }, 'executions');
+  refuseNeeded(deployment.id, workflowId, request.parameters['recursive'] === true, surroundings.dependents);
+  const isQueued = mustWait(surroundings, request);
+  if (surroundings.isUnavailable) {
+    throw new GantryError('unavailable_workflow_error', `Workflow not available: ${workflowId}`);
   }
-  const [execution] = await createExecutions(transaction, [
-    {
-      id: request.id ?? dependencies.newId(),
-      tenantId: deployment.tenantId,
-      creatorId: caller.user.id,
-      visibility: deployment.visibility,
-      workflowId: request.workflowId,
-      status: isQueued ? 'queued' : 'pending',
-      parameters,
-      deploymentStorageId: deployment.storageId,
-      blueprintId: deployment.blueprintId,
-      isDryRun: request.isDryRun,
-      allowCustomParameters: request.allowCustomParameters,
-      waitAfterFail: request.waitAfterFail,
-      breakpoints: request.breakpoints,
-      isForced: request.force,
-      requestedParameters: isQueued && workflow ? request.parameters : undefined,
-      tokenHash,
-    },
+  if (!isQueued && !request.isDryRun) {
+    const tenant = { id: deployment.tenantId, name: deployment.tenantName };
+    await requireRoom(transaction, tenant, 'executions', surroundings.quota);
+  }
+  const execution = await store(
+    dependencies,
+    caller,
+    { request, deployment, workflow, parameters, isQueued },
+    transaction,
+  );
+  if (workflow?.is_cascading) {
+    await startOnComponents(dependencies, caller, deployment, request, transaction);
+  }
+  return execution;
+}
+
+/** An execution that nothing stands against. */
+interface Start {
+  readonly request: StartRequest;
+  readonly deployment: Deployment;
+  readonly workflow: PlanWorkflow | undefined;
+  readonly parameters: JsonObject;
+  readonly isQueued: boolean;
+}
+
+/** Stores the execution, and its message when it need not wait. */
+async function store(
+  dependencies: ServiceDependencies,
+  caller: TenantCaller,
+  { request, deployment, workflow, parameters, isQueued }: Start,
+  transaction: Transaction,
+): Promise<Execution> {
+  const { token, tokenHash } = createExecutionToken();
+  const operation = workflow?.operation;
+  const subject: MessageSubject = {
+    id: request.id ?? dependencies.newId(),
+    creatorId: caller.user.id,
+    createdBy: caller.user.username,
+    tenantName: deployment.tenantName,
+    workflowId: request.workflowId,
+    parameters,
+    isSystemWorkflow: false,
+    isDryRun: request.isDryRun,
+    resume: false,
+    waitAfterFail: request.waitAfterFail,
+    deploymentId: deployment.id,
+    deploymentDisplayName: deployment.displayName,
+    blueprintId: deployment.blueprintId,
+  };
+  const message = workflowMessage(subject, {
+    executionToken: token,
+    ...(operation === undefined ? {} : { operation }),
+  });
+  const [[execution]] = await Promise.all([
+    createExecutions(transaction, [
+      {
+        ...subject,
+        tenantId: deployment.tenantId,
+        visibility: deployment.visibility,
+        status: isQueued ? 'queued' : 'pending',
+        deploymentStorageId: deployment.storageId,
+        allowCustomParameters: request.allowCustomParameters,
+        breakpoints: request.breakpoints,
+        isForced: request.force,
+        requestedParameters: isQueued && workflow ? request.parameters : undefined,
+        tokenHash,
+      },
+    ]),
+    sendAfterCommit(transaction, dependencies.outbox, isQueued ? [] : [message]),
   ]);
   if (!execution) {
     throw new Error('The new execution was not stored');
-  }
-  if (!isQueued) {
-    const operation = workflow?.operation;
-    await sendAfterCommit(transaction, dependencies.outbox, [
-      workflowMessage(execution, { executionToken: token, ...(operation === undefined ? {} : { operation }) }),
-    ]);
-  }
-  if (workflow?.is_cascading) {
-    await startOnComponents(dependencies, caller, deployment, request, transaction);
   }
   return execution;
 }
@@ -200,7 +230,11 @@ export async function startExecution(
   request: StartRequest,
 ): Promise<Execution> {
   return dependencies.database.transactionAs(actorOf(caller), async (transaction) => {
-    await lockQueue(transaction);
-    return startInTransaction(dependencies, caller, request, transaction);
+    // asked for first, so it is taken before anything else is locked
+    const [, execution] = await Promise.all([
+      lockQueue(transaction),
+      startInTransaction(dependencies, caller, request, transaction),
+    ]);
+    return execution;
   });
 }

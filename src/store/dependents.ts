@@ -1,6 +1,6 @@
 import type { Dependent } from '../domain/dependents.ts';
 import type { Session } from './session.ts';
-import { groupRows } from './values.ts';
+import { groupRows, isAmong, isOneOf, Parameters } from './values.ts';
 
 interface Row {
   target: number;
@@ -36,10 +36,12 @@ export async function findDependentsOf(
   session: Session,
   deploymentStorageIds: readonly number[],
 ): Promise<ReadonlyMap<number, readonly Dependent[]>> {
+  const parameters = new Parameters();
+  const isTarget = (column: string): string => isOneOf(column, deploymentStorageIds, 'bigint', parameters);
   const rows = await session.prepared<Row>(
     `with leaving as (
        select deployment_id from executions
-       where status in ('pending', 'started', 'queued') and workflow_id = any($2)
+       where status in ('pending', 'started', 'queued') and ${isAmong('workflow_id', disruptiveWorkflows)}
      )
      select edge.target_deployment_id as target, child.id as deployment_id, null as dependency_creator,
        child.installation_status, child.storage_id in (select deployment_id from leaving) as is_leaving,
@@ -48,15 +50,15 @@ export async function findDependentsOf(
            and component.target_deployment_id = child.storage_id
            and component.dependency_creator like 'component.%') as is_component
      from deployment_labels_dependencies edge join deployments child on child.storage_id = edge.source_deployment_id
-     where edge.target_deployment_id = any($1)
+     where ${isTarget('edge.target_deployment_id')}
      union all
      select dependency.target_deployment_id, source.id, dependency.dependency_creator, source.installation_status,
        source.storage_id in (select deployment_id from leaving), false
      from inter_deployment_dependencies dependency
      join deployments source on source.storage_id = dependency.source_deployment_id
-     where dependency.target_deployment_id = any($1) and source.storage_id <> dependency.target_deployment_id
+     where ${isTarget('dependency.target_deployment_id')} and source.storage_id <> dependency.target_deployment_id
      order by 1, 3 nulls first, 2`,
-    [[...deploymentStorageIds], [...disruptiveWorkflows]],
+    parameters.values,
   );
   const dependents = rows.map(({ target, deployment_id, dependency_creator, ...row }) => ({
     target,

@@ -1,4 +1,5 @@
 import type { Session } from './session.ts';
+import { isOneOf, Parameters } from './values.ts';
 
 /** What is going on in a deployment, as far as it decides which workflows may start. */
 export interface DeploymentActivityRow {
@@ -31,11 +32,12 @@ export async function readDeploymentActivity(
   session: Session,
   deploymentStorageIds: readonly number[],
 ): Promise<ReadonlyMap<number, DeploymentActivityRow>> {
+  const parameters = new Parameters();
   const rows = await session.prepared<Row>(
-    `select wanted.id as deployment_id,
-        ${instanceStatesOf('wanted.id')} as states, ${typesOf('wanted.id')} as types
-      from unnest($1::bigint[]) as wanted (id)`,
-    [deploymentStorageIds],
+    `select deployment.storage_id as deployment_id, ${instanceStatesOf('deployment.storage_id')} as states,
+       ${typesOf('deployment.storage_id')} as types
+     from deployments deployment where ${isOneOf('deployment.storage_id', deploymentStorageIds, 'bigint', parameters)}`,
+    parameters.values,
   );
   return new Map(
     rows.map(({ deployment_id, states, types }) => [

@@ -3,7 +3,7 @@ import { duplicateId, tenantNameOf } from './unique-ids.ts';
 import type { Visibility } from '../domain/states.ts';
 import { isUniqueViolation } from './database-errors.ts';
 import type { Session } from './session.ts';
-import { toJson } from './values.ts';
+import { isOneOf, Parameters, toJson } from './values.ts';
 
 /** What all deployments of a batch have in common. */
 export interface DeploymentBatch {
@@ -19,6 +19,8 @@ export interface BatchedDeployment {
   displayName: string;
   siteStorageId: number | undefined;
   runtimeOnlyEvaluation: boolean;
+  /** Undefined = now. */
+  createdAt?: Date | undefined;
 }
 
 /**
@@ -26,14 +28,15 @@ export interface BatchedDeployment {
  * @param ids of deployments that are about to be created
  */
 export async function removeFailedCreations(session: Session, tenantId: number, ids: readonly string[]): Promise<void> {
+  const parameters = new Parameters();
   await session.prepared(
     `delete from deployments deployment using executions creation
-     where deployment.tenant_id = $1 and deployment.id = any($2)
+     where deployment.tenant_id = ${parameters.add(tenantId)} and ${isOneOf('deployment.id', ids, 'text', parameters)}
        and creation.storage_id = deployment.create_execution_id and creation.status = 'failed'
        and creation.workflow_id = 'create_deployment_environment'
        and not exists (select from executions other
          where other.deployment_id = deployment.storage_id and other.storage_id <> creation.storage_id)`,
-    [tenantId, [...ids]],
+    parameters.values,
   );
 }
 
@@ -58,11 +61,11 @@ export async function createDeployments(
     const rows = await session.prepared<{ storageId: number }>(
       `with stored as (
          insert into deployments (id, tenant_id, creator_id, visibility, blueprint_id, display_name, site_id,
-           runtime_only_evaluation, deployment_status)
+           runtime_only_evaluation, created_at, deployment_status)
          select deployment.id, $1, $2, $3, $4, deployment."displayName", deployment."siteStorageId",
-           deployment."runtimeOnlyEvaluation", 'requires_attention'
+           deployment."runtimeOnlyEvaluation", coalesce(deployment."createdAt", now()), 'requires_attention'
          from json_to_recordset($5::json) as deployment (id text, "displayName" text, "siteStorageId" bigint,
-           "runtimeOnlyEvaluation" boolean)
+           "runtimeOnlyEvaluation" boolean, "createdAt" timestamptz)
          returning storage_id, id
        )
        select stored.storage_id as "storageId" from stored
@@ -91,21 +94,26 @@ async function findTaken(
   batch: DeploymentBatch,
   ids: readonly string[],
 ): Promise<string | undefined> {
+  const parameters = new Parameters();
+  const tenant = parameters.add(batch.tenantId);
+  const isGlobal = parameters.add(batch.visibility === 'global');
   const [taken] = await session.prepared<{ id: string }>(
-    `select id from deployments
-     where id = any($1) and (tenant_id = $2 or visibility = 'global' or $3::boolean) order by id limit 1`,
-    [[...ids], batch.tenantId, batch.visibility === 'global'],
+    `select id from deployments where ${isOneOf('id', ids, 'text', parameters)}
+       and (tenant_id = ${tenant} or visibility = 'global' or ${isGlobal}::boolean) order by id limit 1`,
+    parameters.values,
   );
   return taken?.id;
 }
 
 /** Makes executions the creation of their deployments, and the latest of them. */
-export async function setCreateExecutions(session: Session, executionStorageIds: readonly number[]): Promise<void> {
+export async function setCreateExecutions(session: Session, executionIds: readonly string[]): Promise<void> {
+  const parameters = new Parameters();
   await session.prepared(
     `update deployments deployment set create_execution_id = execution.storage_id,
        latest_execution_id = execution.storage_id
      from executions execution
-     where execution.storage_id = any($1) and deployment.storage_id = execution.deployment_id`,
-    [[...executionStorageIds]],
+     where ${isOneOf('execution.id', executionIds, 'text', parameters)}
+       and deployment.storage_id = execution.deployment_id`,
+    parameters.values,
   );
 }

@@ -3,6 +3,7 @@ import { activeExecutionStatuses } from '../domain/states.ts';
 import type { ExecutionStatus } from '../domain/states.ts';
 import { hasDrift, isStatusOk } from './instance-status.ts';
 import type { Session } from './session.ts';
+import { isAmong } from './values.ts';
 
 /**
  * Of the given executions, those that `executor` drives; they stay locked until the transaction ends, so that nobody
@@ -122,8 +123,7 @@ export async function findUntaken(session: Session, ids: readonly string[]): Pro
 /** Whether any execution is under way. */
 export async function isAnythingActive(session: Session): Promise<boolean> {
   const [row] = await session.prepared<{ any: boolean }>(
-    'select exists (select from executions where status = any($1)) as any',
-    [[...activeExecutionStatuses]],
+    `select exists (select from executions where ${isAmong('status', activeExecutionStatuses)}) as any`,
   );
   return row?.any ?? false;
 }

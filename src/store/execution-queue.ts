@@ -6,7 +6,7 @@ import { findResources } from './list-query.ts';
 import { executionResource } from './executions.ts';
 import type { Session } from './session.ts';
 import { isCountedExecution } from './tenant-quotas.ts';
-import { onlyRow } from './values.ts';
+import { isAmong, isOneOf, onlyRow } from './values.ts';
 
 /** Any number nobody else uses. */
 const queueLock = 7_163_002;
@@ -19,6 +19,8 @@ const queueLock = 7_163_002;
 export async function lockQueue(session: Session): Promise<void> {
   await session.prepared('select pg_advisory_xact_lock($1)', [queueLock]);
 }
+
+const unfinishedStatuses = [...activeExecutionStatuses, 'queued'] as const;
 
 /** What decides how many executions may begin, and which. */
 export interface QueueState {
@@ -40,8 +42,7 @@ export async function readQueueState(session: Session): Promise<QueueState> {
        coalesce(bool_or(workflow_id = 'update_plugin'), false) as "isUpdatingPlugins",
        exists (select from executions where status = 'queued' and is_system_workflow) as "isSystemWorkflowQueued",
        (select value from config where scope = 'rest' and name = 'max_concurrent_workflows') as limit
-     from executions where status = any($1)`,
-    [[...activeExecutionStatuses]],
+     from executions where ${isAmong('status', activeExecutionStatuses)}`,
   );
   const { limit, ...state } = onlyRow(rows);
   return { ...state, limit: limit ?? undefined };
@@ -54,6 +55,14 @@ export async function isAnythingStartable(session: Session): Promise<boolean> {
        and not exists (select from maintenance_mode where status = 'activated') as any`,
   );
   return row?.any ?? false;
+}
+
+/** Whether a system-wide workflow runs or waits anywhere: then everything else waits. */
+export async function isSystemWorkflowUnfinished(session: Session): Promise<boolean> {
+  const rows = await session.prepared(
+    `select from executions where ${isAmong('status', unfinishedStatuses)} and is_system_workflow limit 1`,
+  );
+  return rows.length > 0;
 }
 
 /** Active executions of any tenant, oldest first, of the kinds asked for. */
@@ -70,13 +79,13 @@ export async function findBlockingExecutions(
     session,
     executionResource,
     (parameters) => {
-      const statuses = [...activeExecutionStatuses, ...(which.withQueued ? (['queued'] as const) : [])];
-      const conditions = [`execution.status = any(${parameters.add(statuses)})`];
+      const statuses = which.withQueued ? unfinishedStatuses : activeExecutionStatuses;
+      const conditions = [isAmong('execution.status', statuses)];
       if (which.isSystemWorkflow !== undefined) {
-        conditions.push(`execution.is_system_workflow = ${parameters.add(which.isSystemWorkflow)}`);
+        conditions.push(`execution.is_system_workflow = ${which.isSystemWorkflow}`);
       }
       if (which.deploymentStorageIds !== undefined) {
-        conditions.push(`execution.deployment_id = any(${parameters.add([...which.deploymentStorageIds])})`);
+        conditions.push(isOneOf('execution.deployment_id', which.deploymentStorageIds, 'bigint', parameters));
       }
       if (which.exceptId !== undefined) {
         conditions.push(`execution.id <> ${parameters.add(which.exceptId)}`);
@@ -101,10 +110,10 @@ export async function takeQueuedSystemWorkflow(session: Session): Promise<Execut
 const runnableStatement = `
   with active as materialized (
     select storage_id, deployment_id, tenant_id, ${isCountedExecution} as is_counted
-    from executions where status = any($1)
+    from executions where ${isAmong('status', activeExecutionStatuses)}
   ), queued as materialized (
     select * from executions where status = 'queued' and not is_system_workflow
-    order by created_at, storage_id limit $3
+    order by created_at, storage_id limit $2
   ), waiting as (
     select distinct on (coalesce(case when not execution.is_forced then execution.deployment_id end, -execution.storage_id))
       execution.storage_id, execution.id, execution.created_at, execution.tenant_id,
@@ -137,7 +146,7 @@ const runnableStatement = `
     left join tenant_quotas quota on quota.tenant_id = admitted.tenant_id
     where not is_counted or quota.executions is null or place <= quota.executions - (
       select count(*) from active where active.tenant_id = admitted.tenant_id and active.is_counted)
-    order by created_at, storage_id limit $2
+    order by created_at, storage_id limit $1
   )
   select array(select id from runnable order by created_at, storage_id) as ids,
     (select count(*) from queued) as looked`;
@@ -153,13 +162,7 @@ const firstLook = 200;
  */
 export async function findRunnableExecutions(session: Session, limit: number): Promise<Execution[]> {
   const look = async (most: number | null): Promise<{ ids: string[]; looked: number }> =>
-    onlyRow(
-      await session.prepared<{ ids: string[]; looked: number }>(runnableStatement, [
-        [...activeExecutionStatuses],
-        limit,
-        most,
-      ]),
-    );
+    onlyRow(await session.prepared<{ ids: string[]; looked: number }>(runnableStatement, [limit, most]));
   const first = await look(firstLook);
   const isEnough = first.ids.length >= limit || first.looked < firstLook;
   return takeFree(session, isEnough ? first.ids : (await look(null)).ids);

@@ -31,7 +31,7 @@ import {
 } from './resource.ts';
 import type { ListQuery, Page, Scope } from './scope.ts';
 import type { Session } from './session.ts';
-import { Parameters, toJson } from './values.ts';
+import { isAmong, Parameters, toJson } from './values.ts';
 
 export interface NewExecution {
   id: string;
@@ -333,7 +333,7 @@ export async function releaseExecutions(session: Session, executor: string, ids?
 export async function findOrphanedExecutions(session: Session, staleAfter: number): Promise<Execution[]> {
   return findResources(session, executionResource, (parameters) => {
     const seconds = parameters.add(staleAfter);
-    return `execution.status = any(${parameters.add([...activeExecutionStatuses])})
+    return `${isAmong('execution.status', activeExecutionStatuses)}
       and case when execution.executor is null
         then greatest(execution.status_changed_at, execution.claimed_at) < now() - make_interval(secs => ${seconds})
         else not ${isAlive('execution.executor', 'execution.claimed_at', seconds)} end`;

@@ -219,7 +219,7 @@ export async function findResources<Entity extends object>(
   const wants = wantsOf(options.fields);
   const others = options.lock === 'free' ? 'skip locked' : '';
   const where = condition(parameters);
-  const limit = options.limit === undefined ? '' : `limit ${parameters.add(options.limit)}`;
+  const limit = options.limit === undefined ? '' : `limit ${options.limit}`;
   const rows = await session.prepared(
     `select ${selection(resource, wants)} from ${resource.from} where ${where} order by ${options.order ?? resource.defaultOrder} ${limit} ${options.lock ? `for no key update of ${resource.alias} ${others}` : ''}`,
     parameters.values,

@@ -1,5 +1,6 @@
 import type { ResourceShape } from './resource.ts';
 import type { Scope } from './scope.ts';
+import { isOneOf } from './values.ts';
 import type { Parameters } from './values.ts';
 
 type ScopeColumns = ResourceShape['scope'];
@@ -9,14 +10,6 @@ export type ScopePart = (parameters: Parameters) => string;
 
 function tenantsOf(scope: Scope): readonly number[] {
   return scope.tenants === undefined || scope.tenants === 'all' ? [scope.tenantId] : scope.tenants;
-}
-
-function isOneOf(column: string, tenants: readonly number[], parameters: Parameters): string {
-  const [only] = tenants;
-  // an equality lets an index give rows in order, and one plan fit all tenants
-  return tenants.length === 1 && only !== undefined
-    ? `${column} = ${parameters.add(only)}`
-    : `${column} = any(${parameters.add([...tenants])}::integer[])`;
 }
 
 /** The condition for what the viewer may see, beginning with `and`; empty when that is everything. */
@@ -34,7 +27,7 @@ export function scopeCondition(columns: ScopeColumns, scope: Scope, parameters: 
   const owned =
     scope.tenants === 'all'
       ? 'true'
-      : `(${isOneOf(columns.tenant, tenantsOf(scope), parameters)} or ${columns.visibility} = 'global')`;
+      : `(${isOneOf(columns.tenant, tenantsOf(scope), 'integer', parameters)} or ${columns.visibility} = 'global')`;
   return `${owned}${visibleToViewer(columns, scope, parameters)}`;
 }
 
@@ -48,7 +41,8 @@ export function scopeParts(columns: ScopeColumns, scope: Scope): ScopePart[] {
   }
   const tenants = tenantsOf(scope);
   return [
-    (parameters) => `${isOneOf(columns.tenant, tenants, parameters)}${visibleToViewer(columns, scope, parameters)}`,
+    (parameters) =>
+      `${isOneOf(columns.tenant, tenants, 'integer', parameters)}${visibleToViewer(columns, scope, parameters)}`,
     // who sees private rows is no question here
     (parameters) =>
       `${columns.visibility} = 'global' and ${columns.tenant} <> all(${parameters.add([...tenants])}::integer[])`,

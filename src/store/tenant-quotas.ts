@@ -2,7 +2,7 @@
 import { GantryError } from '../domain/errors.ts';
 import { activeExecutionStatuses } from '../domain/states.ts';
 import type { Session, Transaction } from './session.ts';
-import { onlyRow } from './values.ts';
+import { isAmong, onlyRow } from './values.ts';
 
 /**
  * What is not counted among the executions of a tenant: the manager's own work on its blueprints and deployments, which
@@ -71,9 +71,9 @@ export async function putQuota(session: Session, tenantId: number, quota: Tenant
 export async function countUse(session: Session, tenantId: number): Promise<TenantUse> {
   const [row] = await session.prepared<TenantUse>(
     `select (select count(*) from deployments where tenant_id = $1)::integer as deployments,
-       (select count(*) from executions where tenant_id = $1 and status = any($2) and ${isCountedExecution})::integer
-         as executions`,
-    [tenantId, [...activeExecutionStatuses]],
+       (select count(*) from executions where tenant_id = $1 and ${isAmong('status', activeExecutionStatuses)}
+         and ${isCountedExecution})::integer as executions`,
+    [tenantId],
   );
   return row ?? { deployments: 0, executions: 0 };
 }
@@ -140,7 +140,17 @@ export async function requireQuota(
   what: keyof typeof shown,
   count = 1,
 ): Promise<void> {
-  const limit = (await readQuota(transaction, tenant.id, true))[what];
+  await requireRoom(transaction, tenant, what, await readQuota(transaction, tenant.id, true), count);
+}
+
+/** The same by a quota that has been read and locked. @throws GantryError quota_exceeded_error */
+export async function requireRoom(
+  transaction: Transaction,
+  tenant: { readonly id: number; readonly name: string },
+  what: keyof typeof shown,
+  { [what]: limit }: TenantQuota,
+  count = 1,
+): Promise<void> {
   if (limit === undefined) {
     return;
   }

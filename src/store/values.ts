@@ -54,6 +54,32 @@ export class Parameters {
   }
 }
 
+/**
+ * The condition that a column has one of the values. For a single one it is an equality: that lets an index give rows in
+ * order, and one plan fit all values.
+ * @param type of the column
+ */
+export function isOneOf<Value extends number | string>(
+  column: string,
+  values: readonly Value[],
+  type: Value extends string ? 'text' : 'integer' | 'bigint',
+  parameters: Parameters,
+): string {
+  const [only] = values;
+  return values.length === 1 && only !== undefined
+    ? `${column} = ${parameters.add(only)}`
+    : `${column} = any(${parameters.add([...values])}::${type}[])`;
+}
+
+/**
+ * The condition that a column has one of some constants, which are written out: an index of the rows with certain statuses
+ * is used by a plan that is kept only when the plan knows which ones are meant.
+ * @param constants without quotes
+ */
+export function isAmong(column: string, constants: Iterable<string>): string {
+  return `${column} in (${[...constants].map((constant) => `'${constant}'`).join(', ')})`;
+}
+
 /** The database's nulls become undefined; in place, rows are ours. */
 export function withoutNulls<Row extends object>(row: Row): Row {
   const members = row as Record<string, unknown>;

@@ -58,7 +58,7 @@ describe('many at once', function () {
     const creation = { workflowId: 'create_deployment_environment', status: 'failed' as const };
     for (const { storageId } of [failed, installed]) {
       const execution = await addExecution(database, { ...creation, deploymentStorageId: storageId });
-      await setCreateExecutions(database, [execution.storageId]);
+      await setCreateExecutions(database, [execution.id]);
     }
     await addExecution(database, { deploymentStorageId: installed.storageId });
     await removeFailedCreations(database, 0, [failed.id, installed.id]);
