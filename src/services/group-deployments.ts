@@ -7,6 +7,7 @@ import { getBlueprint } from '../store/blueprints.ts';
 import { addGroupMembers, advanceCreationCounter } from '../store/deployment-groups.ts';
 import { createDeployments, removeFailedCreations, setCreateExecutions } from '../store/deployment-batch.ts';
 import type { Transaction } from '../store/session.ts';
+import { lockQueue } from '../store/execution-queue.ts';
 import { requireQuota } from '../store/tenant-quotas.ts';
 import { scopeOf } from './caller.ts';
 import type { TenantCaller } from './caller.ts';
@@ -53,6 +54,8 @@ export async function createGroupDeployments(
   if (plan && wanted.some((one) => !one.isSkippingPluginsValidation)) {
     await lookups.requirePlugins(transaction, caller, plan);
   }
+  // whoever starts executions takes the quota after the queue
+  await lockQueue(transaction);
   await requireQuota(transaction, caller.tenant, 'deployments', wanted.length);
   const first = await advanceCreationCounter(transaction, group.storageId, wanted.length);
   const named = wanted.map((one, index) => withNames(dependencies, group, blueprint, one, first + index));

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { lockQueue } from '../../src/store/execution-queue.ts';
+import { putQuota } from '../../src/store/tenant-quotas.ts';
 import { addBlueprint, addDeployment, addExecution } from '../db/samples.ts';
 import { until } from '../kit/until.ts';
 import { RestService, blueprintZip, simpleBlueprint } from './kit.ts';
@@ -140,11 +141,14 @@ describe('simultaneous requests', function () {
     ['POST', '/deployment-updates/there/update/initiate', { blueprint_id: 'app' }],
     ['POST', '/execution-groups', { deployment_group_id: 'those', workflow_id: 'install' }],
     ['DELETE', '/deployments/there?force=true'],
+    ['PUT', '/deployment-groups/those', { blueprint_id: 'app', new_deployments: [{}] }],
+    ['PATCH', '/deployment-groups/those', { add: { new_deployments: [{}] } }],
     ['DELETE', '/deployment-groups/those?delete_deployments=true&force=true'],
   ];
   for (const [method, path, body] of starts) {
     it(`${method} ${path} holds nothing while it waits for its turn in the queue`, async () => {
-      await rest.call('PUT', '/deployment-groups/those', { body: { deployment_ids: ['there'] } });
+      await rest.call('PUT', '/deployment-groups/those', { body: { blueprint_id: 'app', deployment_ids: ['there'] } });
+      await putQuota(rest.database, 0, { deployments: 100, executions: undefined, storageBytes: undefined });
       const { answering } = await rest.database.transaction(async (transaction) => {
         await lockQueue(transaction);
         const answering = rest.call(method, path, { body });
@@ -152,8 +156,10 @@ describe('simultaneous requests', function () {
           const waiting = await rest.database.query(`select from pg_locks where locktype = 'advisory' and not granted`);
           return waiting.length > 0;
         });
-        // who lets others begin needs the rows of their deployments
+        // who lets others begin needs the rows of their deployments, groups and tenants
         await transaction.query(`select from deployments where id = 'there' for no key update nowait`);
+        await transaction.query('select from deployment_groups for key share nowait');
+        await transaction.query('select from tenant_quotas for update nowait');
         return { answering };
       });
       expect((await answering).status).to.be.lessThan(500);
