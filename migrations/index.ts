@@ -22,7 +22,7 @@ import { doneRequests } from './021-done-requests.ts';
 import { instanceCounts } from './022-instance-counts.ts';
 import { usedLogins } from './024-used-logins.ts';
 import { globalIds } from './025-global-ids.ts';
-import { tenantStorage } from './025-tenant-storage.ts';
+import { tenantStorage } from './026-tenant-storage.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration } from './migration.ts';

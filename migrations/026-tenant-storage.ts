@@ -5,7 +5,7 @@ import type { Migration } from './migration.ts';
  * them; the number tells what others brought in between.
  */
 export const tenantStorage: Migration = {
-  name: '025-tenant-storage',
+  name: '026-tenant-storage',
   isBreaking: false,
   up: `
     create table tenant_storage (
