@@ -26,6 +26,7 @@ import { allEnded, publishStored, runExecutions } from './services-run.ts';
 import { DecidedMeanwhile } from './status-writer.ts';
 import type { BeginOptions, ExecutionOutcome } from './status-writer.ts';
 import type { SystemWorkflowContext, SystemWorkflowResult } from './system-workflow.ts';
+import { RunWrites } from './run-writes.ts';
 import { WorkflowRun } from './workflow-run.ts';
 import type { WorkflowRunInput } from './workflow-run.ts';
 
@@ -41,6 +42,7 @@ export class ExecutionRun {
   readonly #message: WorkflowContextMessage | undefined;
   readonly #log: Logger;
   readonly #inbox: ReplyInbox;
+  readonly #writes = new RunWrites();
   readonly #cancelling = new AbortController();
   /** Resolves when the workflow is not waited for any more. */
   readonly #leaving: Promise<ExecutionOutcome>;
@@ -80,12 +82,14 @@ export class ExecutionRun {
         outcome = await this.#outcome();
         this.#letWorkflowGo();
       }
+      await this.#writes.close();
       this.#isStored = true;
       await this.#inbox.close(outcome.status !== 'cancelled');
       return 'ended';
     } catch (thrown) {
       const error = coerceError(thrown);
       this.release(error);
+      await this.#writes.close();
       this.#isStored = true;
       await this.#inbox.close(await this.#hasEnded(error));
       return this.#interrupted(error);
@@ -331,6 +335,7 @@ export class ExecutionRun {
       token: await this.#token(),
       signal: this.#cancelling.signal,
       inbox: this.#inbox,
+      writes: this.#writes,
       gate: this.#gate,
       log: this.#log,
     };
@@ -366,7 +371,7 @@ export class ExecutionRun {
     const { clock, managerName, writer } = this.#dependencies;
     const part = emptyPart(this.#execution);
     part.events.push(executionLog(this.#execution, managerName, clock.now(), level, message));
-    writer.write(part).catch(() => undefined);
+    this.#writes.add(() => writer.write(part)).catch(() => undefined);
   }
 
   /** @returns false when somebody decided about the execution at the last moment: it goes on as a failed one would */

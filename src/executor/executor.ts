@@ -190,9 +190,9 @@ class ExecutionDriver implements Executor {
     const reason = new WriterStoppedError('This process stops');
     const driven = [...this.#driven.values()];
     driven.forEach(({ run }) => run.release(reason));
-    await Promise.all(driven.map(({ ended }) => ended));
     const { writer, database, executorName, log, replies } = this.#dependencies;
-    await writer.stop();
+    // a run ends when its progress is stored, or when the writer does not wait for the database any more
+    await Promise.all([writer.stop(), ...driven.map(({ ended }) => ended)]);
     await releaseExecutions(database, executorName).catch((error: unknown) =>
       log.warn('Executions could not be released; other processes take over when the heartbeat is missed', { error }),
     );

@@ -27,6 +27,7 @@ import { makeModifications } from './modifications.ts';
 import { whileDatabaseAway } from './patience.ts';
 import { findPluginWorkflow } from './plugin-workflow.ts';
 import type { ReplyInbox } from './reply-inbox.ts';
+import type { RunWrites } from './run-writes.ts';
 import { runOnServices } from './services-run.ts';
 import { storeBegunGraph } from './begun-graph.ts';
 import { loadWorkflowConfig } from './workflow-config.ts';
@@ -40,6 +41,7 @@ export interface WorkflowRunInput {
   token: string;
   signal: AbortSignal;
   inbox: ReplyInbox;
+  writes: RunWrites;
   gate: ExecutionGate;
   log: Logger;
   /** Default: the function of the workflow the execution names. */
@@ -119,8 +121,8 @@ export class WorkflowRun {
       newId: dependencies.newTaskId,
       managerName: dependencies.managerName,
       environments,
-      write: (part) => dependencies.writer.write(part),
-      storeGraph: (graph, first) => storeBegunGraph(dependencies, graph, first),
+      write: (part) => input.writes.add(() => dependencies.writer.write(part)),
+      storeGraph: (graph, first) => input.writes.add(() => storeBegunGraph(dependencies, graph, first)),
       inbox: input.inbox,
       dispatcher,
       runLocal: async (task) => {
