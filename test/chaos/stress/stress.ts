@@ -37,8 +37,9 @@ export interface StressResult {
   readonly executions: number;
   /** Executions that had not ended when nothing moved any more. */
   readonly hung: number;
-  /** Whatever else was not as it should be. */
+  /** Whatever else was not as it should be: how much, and what. */
   readonly wrong: number;
+  readonly complaints: readonly string[];
   /** Transactions that had to be made again since they were in each other's way. */
   readonly deadlocks: number;
   /** MiB by which the process that grew most has grown since the first third of the load. */
@@ -64,7 +65,7 @@ export async function runStress(options: StressOptions): Promise<StressResult> {
     if (complaints.length > 0) {
       log(site.cluster.logs());
     }
-    return { ...result, wrong: complaints.length };
+    return { ...result, wrong: complaints.length, complaints };
   } finally {
     await database.end();
     const left = await site.stop();
@@ -81,7 +82,7 @@ async function load(
   options: StressOptions,
   complaints: string[],
   log: (line: string) => void,
-): Promise<Omit<StressResult, 'wrong'>> {
+): Promise<Omit<StressResult, 'wrong' | 'complaints'>> {
   const { seconds, seed, clients = 16, kills = 0 } = options;
   const journal = join(folder, 'journal');
   await writeFile(journal, '');
