@@ -11,7 +11,7 @@ import { timeWorkflow } from './workflow-time.ts';
 const operationsPerInstance = 3;
 /** Instances of the installations before the measured ones: code is compiled and caches are filled then. */
 const warmUpInstances = 300;
-const warmUps = 5;
+const warmUps = 15;
 /** Rounds through all sizes; the median by time counts. */
 const rounds = 3;
 /** Instances a round installs of a size at least: a short installation is soon disturbed, so it is made more often. */
