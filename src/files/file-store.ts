@@ -496,18 +496,6 @@ export class FileStore {
     return real === owned || real.startsWith(owned + sep);
   }
 
-  /** Removes unfinished files that a killed process left; call it at start. */
-  async removeLeftovers(olderThanMilliseconds: number, now: number): Promise<void> {
-    const names = await readdir(this.incomingDirectory).catch(() => []);
-    for (const name of names) {
-      const path = join(this.incomingDirectory, name);
-      const found = await stat(path).catch(() => undefined);
-      if (found && now - found.mtimeMs > olderThanMilliseconds) {
-        await rm(path, { recursive: true, force: true });
-      }
-    }
-  }
-
   /** Whether the blueprint's directory was published. */
   async hasBlueprint(tenant: string, blueprintId: string): Promise<boolean> {
     return isThere(this.blueprintDirectory(tenant, blueprintId));
