@@ -3,7 +3,8 @@ import { GantryError } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
 import type { RevealSecret } from '../domain/resources.ts';
 import { evaluateFunctions } from '../dsl/functions/index.ts';
-import { addConsumerLabels, findTargets } from '../store/deployment-links.ts';
+import { addConsumers } from '../store/consumers.ts';
+import { findTargets } from '../store/deployment-links.ts';
 import { createEvaluationStorage } from '../store/evaluation-storage.ts';
 import { loadViewer } from '../store/execution-viewer.ts';
 import { findBySource, findCircularTargets, setDependencyTargets } from '../store/inter-deployment-dependencies.ts';
@@ -53,7 +54,10 @@ export async function refreshDependencyTargets(
       targetDeploymentStorageId: targets.get(target ?? '') ?? null,
     })),
   );
-  await addConsumerLabels(session, storageId, [...targets.values()]);
+  await addConsumers(
+    session,
+    [...targets.values()].map((parentId) => ({ childId: storageId, parentId })),
+  );
 }
 
 async function refuseCircles(session: Session, storageId: number, targets: ReadonlyMap<string, number>): Promise<void> {

@@ -2,8 +2,8 @@ import { GantryError, notFound } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/plan.ts';
 import type { InterDeploymentDependency } from '../domain/resources.ts';
 import type { Visibility } from '../domain/states.ts';
-import { removeConsumers } from '../store/deployment-hierarchy.ts';
-import { addConsumerLabels, findTargets } from '../store/deployment-links.ts';
+import { addConsumers, removeConsumers } from '../store/consumers.ts';
+import { findTargets } from '../store/deployment-links.ts';
 import { getDeployment } from '../store/deployments.ts';
 import {
   createInterDeploymentDependencies,
@@ -143,7 +143,10 @@ async function store(
   const stored = await createInterDeploymentDependencies(transaction, rows);
   if (source) {
     const consumed = requests.filter(isConsuming).flatMap(({ target }) => targets.get(target ?? '') ?? []);
-    await addConsumerLabels(transaction, source.storageId, consumed);
+    await addConsumers(
+      transaction,
+      consumed.map((parentId) => ({ childId: source.storageId, parentId })),
+    );
   }
   return stored;
 }
@@ -161,10 +164,8 @@ async function removeAll(
   if (source === undefined) {
     return;
   }
-  const left = await findBySource(transaction, source);
-  const used = new Set(left.map(({ targetDeploymentStorageId }) => targetDeploymentStorageId));
   const edges = gone.flatMap(({ targetDeploymentStorageId: parentId }) =>
-    parentId === undefined || used.has(parentId) ? [] : [{ childId: source, parentId }],
+    parentId === undefined ? [] : [{ childId: source, parentId }],
   );
   await removeConsumers(transaction, edges);
 }

@@ -1,12 +1,7 @@
 /** What the label csys-obj-parent means: who is a part of whom. */
 import { GantryError } from '../domain/errors.ts';
-import {
-  addConsumers,
-  addParents,
-  findInCycle,
-  removeConsumers,
-  removeParents,
-} from '../store/deployment-hierarchy.ts';
+import { addParents, findInCycle, removeParents } from '../store/deployment-hierarchy.ts';
+import { addConsumers, removeConsumers } from '../store/consumers.ts';
 import type { HierarchyEdge } from '../store/deployment-hierarchy.ts';
 import { findTargets } from '../store/deployment-links.ts';
 import { refreshSubDeployments } from '../store/deployment-status.ts';

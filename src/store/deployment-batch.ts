@@ -1,6 +1,7 @@
 /** Creating many deployments at once: as many statements as for one. */
 import { duplicateId, tenantNameOf } from './unique-ids.ts';
 import type { Visibility } from '../domain/states.ts';
+import { removeLeavingConsumers } from './consumers.ts';
 import { isUniqueViolation } from './database-errors.ts';
 import type { Session } from './session.ts';
 import { isOneOf, Parameters, toJson } from './values.ts';
@@ -29,15 +30,22 @@ export interface BatchedDeployment {
  */
 export async function removeFailedCreations(session: Session, tenantId: number, ids: readonly string[]): Promise<void> {
   const parameters = new Parameters();
-  await session.prepared(
-    `delete from deployments deployment using executions creation
+  const failed = await session.prepared<{ storageId: number }>(
+    `select deployment.storage_id as "storageId" from deployments deployment join executions creation
+       on creation.storage_id = deployment.create_execution_id
      where deployment.tenant_id = ${parameters.add(tenantId)} and ${isOneOf('deployment.id', ids, 'text', parameters)}
-       and creation.storage_id = deployment.create_execution_id and creation.status = 'failed'
+       and creation.status = 'failed'
        and creation.workflow_id = 'create_deployment_environment'
        and not exists (select from executions other
-         where other.deployment_id = deployment.storage_id and other.storage_id <> creation.storage_id)`,
+         where other.deployment_id = deployment.storage_id and other.storage_id <> creation.storage_id)
+     order by deployment.storage_id for update of deployment`,
     parameters.values,
   );
+  if (failed.length > 0) {
+    const storageIds = failed.map(({ storageId }) => storageId);
+    await removeLeavingConsumers(session, storageIds);
+    await session.prepared('delete from deployments where storage_id = any($1)', [storageIds]);
+  }
 }
 
 /**

@@ -62,27 +62,6 @@ export async function findInCycle(session: Session, storageIds: readonly number[
   return rows.map(({ id }) => id);
 }
 
-/** Labels every parent with the children that use it. */
-export async function addConsumers(session: Session, edges: readonly HierarchyEdge[]): Promise<void> {
-  await session.prepared(
-    `insert into deployments_labels (resource_id, key, value, creator_id)
-     select edge.parent, 'csys-consumer-id', child.id, child.creator_id
-     from unnest($1::bigint[], $2::bigint[]) as edge (child, parent)
-     join deployments child on child.storage_id = edge.child on conflict do nothing`,
-    [edges.map(({ childId }) => childId), edges.map(({ parentId }) => parentId)],
-  );
-}
-
-export async function removeConsumers(session: Session, edges: readonly HierarchyEdge[]): Promise<void> {
-  await session.prepared(
-    `delete from deployments_labels label using unnest($1::bigint[], $2::bigint[]) as edge (child, parent),
-       deployments child
-     where child.storage_id = edge.child and label.resource_id = edge.parent and label.key = 'csys-consumer-id'
-       and label.value = child.id`,
-    [edges.map(({ childId }) => childId), edges.map(({ parentId }) => parentId)],
-  );
-}
-
 /** Storage ids of the direct children. */
 export async function findChildren(session: Session, storageId: number): Promise<number[]> {
   const rows = await session.prepared<{ id: number }>(

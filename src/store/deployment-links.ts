@@ -79,30 +79,3 @@ export async function findTargets(
   );
   return new Map(rows.map((row) => [row.id, row.storageId]));
 }
-
-/** Labels deployments with the deployment that uses them. */
-export async function addConsumerLabels(
-  session: Session,
-  consumerStorageId: number,
-  targetStorageIds: readonly number[],
-): Promise<void> {
-  await session.prepared(
-    `insert into deployments_labels (resource_id, key, value, creator_id)
-     select target.id, 'csys-consumer-id', consumer.id, consumer.creator_id
-     from deployments consumer, unnest($2::bigint[]) as target (id)
-     where consumer.storage_id = $1 and target.id <> $1 on conflict do nothing`,
-    [consumerStorageId, [...targetStorageIds]],
-  );
-}
-
-/** Takes the label away from everything that a deployment uses, or is a service or environment of; it is about to go. */
-export async function removeConsumerLabels(session: Session, consumerStorageId: number): Promise<void> {
-  await session.prepared(
-    `delete from deployments_labels label using deployments consumer
-     where consumer.storage_id = $1 and label.key = 'csys-consumer-id' and label.value = consumer.id
-       and label.resource_id in (
-         select target_deployment_id from inter_deployment_dependencies where source_deployment_id = $1
-         union select target_deployment_id from deployment_labels_dependencies where source_deployment_id = $1)`,
-    [consumerStorageId],
-  );
-}

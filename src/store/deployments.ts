@@ -3,7 +3,7 @@ import { notFound } from '../domain/errors.ts';
 import type { JsonObject, PlanScalingGroup, PlanWorkflow } from '../domain/plan.ts';
 import type { DeploymentStatus, InstallationStatus, Visibility } from '../domain/states.ts';
 import { instanceStatesOf, typesOf } from './deployment-activity.ts';
-import { removeConsumerLabels } from './deployment-links.ts';
+import { removeLeavingConsumers } from './consumers.ts';
 import { attachLabels, embeddedLabels } from './labels.ts';
 import type { Condition } from './list-query.ts';
 import type { ReadOptions } from './entity-rows.ts';
@@ -345,7 +345,7 @@ export async function updateDeployment(
 
 /** Removes the deployment and everything under it. @returns whether it was there */
 export async function deleteDeployment(session: Session, storageId: number): Promise<boolean> {
-  await removeConsumerLabels(session, storageId);
+  await removeLeavingConsumers(session, [storageId]);
   return deleteResource(session, deploymentResource, storageId);
 }
 

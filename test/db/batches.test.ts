@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import { findComponentDeployments, findComponentExecutions } from '../../src/store/component-executions.ts';
 import type { Database } from '../../src/store/database.ts';
 import { createDeployments, removeFailedCreations, setCreateExecutions } from '../../src/store/deployment-batch.ts';
-import { addConsumers, addParents, findInCycle, removeConsumers } from '../../src/store/deployment-hierarchy.ts';
+import { addConsumers, removeConsumers } from '../../src/store/consumers.ts';
+import { addParents, findInCycle, removeParents } from '../../src/store/deployment-hierarchy.ts';
 import { findDeployments } from '../../src/store/deployments.ts';
 import { findDependentsOf } from '../../src/store/dependents.ts';
 import { applyExecutionStatuses } from '../../src/store/execution-effects.ts';
@@ -103,6 +104,9 @@ describe('many at once', function () {
     const labels = async (): Promise<string[]> =>
       (await findDeployments(database, [b.storageId])).flatMap((one) => one.labels.map(({ value }) => value));
     expect(await labels()).to.deep.equal([a.id]);
+    await removeConsumers(database, edges);
+    expect(await labels(), 'still a part').to.deep.equal([a.id]);
+    await removeParents(database, edges);
     await removeConsumers(database, edges);
     expect(await labels()).to.deep.equal([]);
   });

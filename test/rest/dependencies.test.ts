@@ -263,6 +263,31 @@ describe('dependencies between deployments', function () {
     expect((await refusal('DELETE', path, twice)).slice(0, 2)).to.deep.equal([409, 'ambiguous_name']);
   });
 
+  it('and parents keep the label of a consumer until the last of them goes', async () => {
+    await call('PUT', '/deployments/both', { blueprint_id: 'b', labels: [{ 'csys-obj-parent': 'c' }] }, 201);
+    const body = { dependency_creator: 'x.y', source_deployment: 'both', target_deployment: 'c' };
+    await call('PUT', path, body);
+    await call('PATCH', '/deployments/both', { labels: [] });
+    expect(await consumersOf('c')).to.include('both');
+    await call('PATCH', '/deployments/both', { labels: [{ 'csys-obj-parent': 'c' }] });
+    await call('DELETE', path, body, 204);
+    expect(await consumersOf('c')).to.include('both');
+    await call('PATCH', '/deployments/both', { labels: [] });
+    expect(await consumersOf('c')).to.not.include('both');
+  });
+
+  it('leave no label of a deployment whose creation failed when it is created again', async () => {
+    await call('PUT', '/deployments/failed', { blueprint_id: 'b' }, 201);
+    await call('PUT', path, { dependency_creator: 'x.y', source_deployment: 'failed', target_deployment: 'b' });
+    expect(await consumersOf('b')).to.include('failed');
+    await rest.database.query(
+      `update executions set status = 'failed' from deployments
+       where deployments.id = 'failed' and executions.storage_id = deployments.create_execution_id`,
+    );
+    await call('PUT', '/deployments/failed', { blueprint_id: 'b' }, 201);
+    expect(await consumersOf('b')).to.not.include('failed');
+  });
+
   it('leave no label of a deployment that is gone', async () => {
     const labels = [{ 'csys-obj-parent': 'c' }];
     await call('PUT', '/deployments/user', { blueprint_id: 'b', labels }, 201);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { GantryError } from '../../domain/errors.ts';
 import type { Deployment } from '../../domain/entities.ts';
 import type { DeploymentPlan, JsonObject } from '../../domain/plan.ts';
-import { addConsumers } from '../../store/deployment-hierarchy.ts';
+import { addConsumers } from '../../store/consumers.ts';
 import { addDeploymentDependencies, addParentLinks } from '../../store/deployment-links.ts';
 import type { ParentDeployment } from '../../store/deployment-links.ts';
 import type { Session } from '../../store/session.ts';

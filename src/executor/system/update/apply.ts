@@ -4,7 +4,8 @@ import type { DeploymentPlan, JsonObject, PlanScalingGroup } from '../../../doma
 import type { DeploymentUpdate } from '../../../domain/resources.ts';
 import type { Node } from '../../../domain/topology.ts';
 import { getBlueprint } from '../../../store/blueprints.ts';
-import { findParents, refreshSubDeployments } from '../../../store/deployment-status.ts';
+import { removeConsumers } from '../../../store/consumers.ts';
+import { refreshSubDeployments } from '../../../store/deployment-status.ts';
 import { lockDeploymentUpdate, moveDeploymentUpdate } from '../../../store/deployment-updates.ts';
 import { getDeployment, changeDeployment } from '../../../store/deployments.ts';
 import {
@@ -12,7 +13,7 @@ import {
   findBySource,
   findCircularTargets,
 } from '../../../store/inter-deployment-dependencies.ts';
-import { addLabels, removeLabels } from '../../../store/labels.ts';
+import { addLabels } from '../../../store/labels.ts';
 import { createNodeInstances, loadNodeInstances, replaceRelationships } from '../../../store/node-instances.ts';
 import { createNodes, loadNodes, updateNodes } from '../../../store/nodes.ts';
 import type { NodeChange } from '../../../store/nodes.ts';
@@ -251,7 +252,8 @@ async function replaceDependencies(
       `Cannot update: deployment ${deployment.id} would depend on a deployment that depends on it`,
     );
   }
-  const parents = new Set(await findParents(transaction, [storageId]));
-  const left = [...before].filter((target) => !after.has(target) && !parents.has(target));
-  await removeLabels(transaction, 'deployments', left, [{ key: 'csys-consumer-id', value: deployment.id }]);
+  await removeConsumers(
+    transaction,
+    [...before].map((parentId) => ({ childId: storageId, parentId })),
+  );
 }
